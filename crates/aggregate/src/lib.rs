@@ -1,0 +1,1 @@
+//! From samples to snapshots: tables, series, the rules of each type, names.

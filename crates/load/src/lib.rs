@@ -1,0 +1,1 @@
+//! A sender with exact manifests, to prove that nothing was lost.

@@ -1,0 +1,3 @@
+//! Starts the daemon or runs a subcommand.
+
+fn main() {}

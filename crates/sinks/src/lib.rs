@@ -1,0 +1,1 @@
+//! Where a snapshot goes: one file per protocol.

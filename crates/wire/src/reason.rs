@@ -1,0 +1,97 @@
+//! Why a line or a sample is rejected.
+
+use std::fmt;
+
+/// Why a line or a sample is rejected: a closed set, part of the public contract of the
+/// accounting. [`Reason::ALL`] lists them in the order of their discriminants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// The rate is not a decimal number in (0, 1].
+    BadSampleRate,
+    /// A tag is not UTF-8 or has a control character.
+    BadTag,
+    /// The timestamp is not a whole, positive number of seconds that fits into 63 bits.
+    BadTimestamp,
+    /// The type is not one of `c g ms s h d m`.
+    BadType,
+    /// The name is not UTF-8 where the dialect asks for it.
+    BadUtf8,
+    /// The value is not a decimal number.
+    BadValue,
+    /// A control character stands in a name where the dialect does not sanitise.
+    ControlChar,
+    /// The name is empty where the dialect asks for one.
+    EmptyName,
+    /// The name is longer than the limit.
+    NameTooLong,
+    /// There is no type.
+    NoType,
+    /// There is no value, or it is blank.
+    NoValue,
+    /// The value is `nan`, infinite, or too large for a double.
+    NonFinite,
+    /// The value is a number that the dialect does not take, or a set member that is too long.
+    OutOfRange,
+    /// The name would come out among the names of our own metrics.
+    ReservedName,
+    /// There are more tags, or more bytes of them, than the limits.
+    TooManyTags,
+    /// The datagram was cut on its way, and this is its broken last line.
+    Truncated,
+    /// An event or a service check that does not have its form.
+    Unsupported,
+}
+
+impl Reason {
+    /// Every reason, indexed by its discriminant.
+    pub const ALL: [Self; 17] = [
+        Self::BadSampleRate,
+        Self::BadTag,
+        Self::BadTimestamp,
+        Self::BadType,
+        Self::BadUtf8,
+        Self::BadValue,
+        Self::ControlChar,
+        Self::EmptyName,
+        Self::NameTooLong,
+        Self::NoType,
+        Self::NoValue,
+        Self::NonFinite,
+        Self::OutOfRange,
+        Self::ReservedName,
+        Self::TooManyTags,
+        Self::Truncated,
+        Self::Unsupported,
+    ];
+
+    /// The label under which it is counted, `bad_value` for instance.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::BadSampleRate => "bad_sample_rate",
+            Self::BadTag => "bad_tag",
+            Self::BadTimestamp => "bad_timestamp",
+            Self::BadType => "bad_type",
+            Self::BadUtf8 => "bad_utf8",
+            Self::BadValue => "bad_value",
+            Self::ControlChar => "control_char",
+            Self::EmptyName => "empty_name",
+            Self::NameTooLong => "name_too_long",
+            Self::NoType => "no_type",
+            Self::NoValue => "no_value",
+            Self::NonFinite => "non_finite",
+            Self::OutOfRange => "out_of_range",
+            Self::ReservedName => "reserved_name",
+            Self::TooManyTags => "too_many_tags",
+            Self::Truncated => "truncated",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
