@@ -14,10 +14,18 @@
 //! belongs to that field. Bytes in, borrowed samples out: parsing never fails and never
 //! allocates. What cannot be read is a rejection with a [`Reason`], and costs only itself.
 
+#![deny(clippy::indexing_slicing)]
+
+mod event;
 mod grammar;
+mod number;
+mod parse;
 mod reason;
 mod sample;
+mod write;
 
 pub use grammar::{EmptyValue, Grammar, Names, SignedGauge, Tags};
+pub use parse::{parse, parse_truncated};
 pub use reason::Reason;
 pub use sample::{Kind, Line, Receiver, Rejection, Sample, Value};
+pub use write::{Unwritable, write};

@@ -1,0 +1,249 @@
+//! A packet into lines, a line into groups of values, a group into samples.
+//!
+//! Every step looks at the bytes that it takes off the front and at nothing behind them, so the
+//! whole is linear in the length of the packet, whatever is in it.
+
+use crate::{
+    EmptyValue, Grammar, Kind, Line, Names, Reason, Receiver, Rejection, Sample, SignedGauge, Tags,
+    Value, event, number,
+};
+
+/// Reads a packet, and hands each line and each sample to the receiver, in the order in which
+/// they stand.
+///
+/// A line without a colon is [`Reason::NoValue`]. A name is refused for the first of
+/// [`Reason::NameTooLong`], [`Reason::EmptyName`], [`Reason::BadUtf8`] and
+/// [`Reason::ControlChar`] that applies. What can be wrong with a sample is looked for in this
+/// order: its type, its rate, its timestamp, its tags, its value. Of several rates, timestamps
+/// or tags the last one holds, but each of them must be good.
+pub fn parse<'a>(packet: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
+    for line in packet.split(|byte| *byte == b'\n') {
+        let line = without_return(line);
+        if !line.is_empty() {
+            parse_line(line, grammar, receiver);
+        }
+    }
+}
+
+/// Reads a packet whose end was cut off on its way: like [`parse`], but what follows the last
+/// newline, if anything does, is not looked into: it is one line rejected as
+/// [`Reason::Truncated`].
+pub fn parse_truncated<'a>(packet: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
+    let mut parts = packet.rsplitn(2, |byte| *byte == b'\n');
+    let broken = without_return(parts.next().unwrap_or_default());
+    if let Some(whole) = parts.next() {
+        parse(whole, grammar, receiver);
+    }
+    if !broken.is_empty() {
+        receiver.line(Line::Rejected(Rejection { reason: Reason::Truncated, text: broken }));
+    }
+}
+
+/// The text before the first byte that stops it, and the rest with that byte; everything and
+/// nothing where no byte does.
+pub(crate) fn until(text: &[u8], stops: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| stops(*byte));
+    end.and_then(|end| text.split_at_checked(end)).unwrap_or((text, &[]))
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn parse_line<'a>(line: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
+    if let Some(line) = event::line(line) {
+        receiver.line(line);
+        return;
+    }
+    let (name, values) = until(line, |byte| byte == b':');
+    let refusal = if values.is_empty() { Some(Reason::NoValue) } else { refusal(name, grammar) };
+    if let Some(reason) = refusal {
+        receiver.line(Line::Rejected(Rejection { reason, text: line }));
+        return;
+    }
+    receiver.line(Line::Metric(line));
+    // What is left begins with the colon of the next group.
+    let mut rest = values;
+    while let Some((_, group)) = rest.split_first() {
+        rest = parse_group(name, group, grammar, receiver);
+    }
+}
+
+/// Why a name is refused, if it is.
+fn refusal(name: &[u8], grammar: &Grammar) -> Option<Reason> {
+    if name.len() > grammar.name_bytes_max {
+        return Some(Reason::NameTooLong);
+    }
+    if grammar.names == Names::Any {
+        return None;
+    }
+    if name.is_empty() {
+        return Some(Reason::EmptyName);
+    }
+    match str::from_utf8(name) {
+        Err(_) => Some(Reason::BadUtf8),
+        Ok(name) => name.contains(char::is_control).then_some(Reason::ControlChar),
+    }
+}
+
+/// Reads the values before one type, the type and its fields. What is returned is empty, or
+/// begins with the colon before the next group.
+fn parse_group<'a>(
+    name: &'a [u8],
+    group: &'a [u8],
+    grammar: &Grammar,
+    receiver: &mut impl Receiver<'a>,
+) -> &'a [u8] {
+    let (values, rest) = until(group, |byte| byte == b'|');
+    let texts = values.split(|byte| *byte == b':');
+    let Some((_, rest)) = rest.split_first() else {
+        for text in texts {
+            let reason = if trim(text).is_empty() { Reason::NoValue } else { Reason::NoType };
+            receiver.reject(Rejection { reason, text });
+        }
+        return rest;
+    };
+    let (head, rest) = parse_head(rest, grammar);
+    for text in texts {
+        // An empty text between colons is one of several values; this one stands alone.
+        let alone = values.is_empty();
+        let sample = head.and_then(|head| {
+            let value = parse_value(text, alone, head.kind, grammar)?;
+            let Head { kind, rate, tags, timestamp } = head;
+            Ok(Sample { name, kind, value, rate, tags, timestamp })
+        });
+        match sample {
+            Ok(sample) => receiver.sample(sample),
+            Err(reason) => receiver.reject(Rejection { reason, text }),
+        }
+    }
+    rest
+}
+
+/// What the values of a group have in common.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    kind: Kind,
+    rate: f64,
+    tags: &'a [u8],
+    timestamp: Option<u64>,
+}
+
+/// Reads a type and its fields. The rest is empty, or begins with the colon of the next group.
+fn parse_head<'a>(text: &'a [u8], grammar: &Grammar) -> (Result<Head<'a>, Reason>, &'a [u8]) {
+    let (symbol, mut rest) = until(text, |byte| matches!(byte, b'|' | b':'));
+    let mut rate = Ok(1.0);
+    let mut tags: Result<&[u8], Reason> = Ok(&[]);
+    let mut timestamp = Ok(None);
+    while let Some(after) = rest.strip_prefix(b"|") {
+        let field;
+        // A colon ends a rate, so that the next group can begin; it belongs to any other field.
+        (field, rest) = if after.starts_with(b"@") {
+            until(after, |byte| matches!(byte, b'|' | b':'))
+        } else {
+            until(after, |byte| byte == b'|')
+        };
+        match field.split_first() {
+            Some((b'@', text)) => rate = rate.and_then(|_| number::rate(trim_end(text))),
+            Some((b'#', text)) => tags = tags.and_then(|_| parse_tags(text, grammar)),
+            Some((b'T', text)) if grammar.timestamps => {
+                timestamp = timestamp.and_then(|_| parse_timestamp(text).map(Some));
+            }
+            _ => {}
+        }
+    }
+    let head = parse_kind(trim(symbol))
+        .and_then(|kind| Ok(Head { kind, rate: rate?, timestamp: timestamp?, tags: tags? }));
+    (head, rest)
+}
+
+fn parse_kind(symbol: &[u8]) -> Result<Kind, Reason> {
+    match symbol {
+        b"c" => Ok(Kind::Counter),
+        b"ms" => Ok(Kind::Timer),
+        b"g" => Ok(Kind::Gauge),
+        b"s" => Ok(Kind::Set),
+        b"h" => Ok(Kind::Histogram),
+        b"d" => Ok(Kind::Distribution),
+        b"m" => Ok(Kind::Meter),
+        b"" => Err(Reason::NoType),
+        _ => Err(Reason::BadType),
+    }
+}
+
+fn parse_timestamp(text: &[u8]) -> Result<u64, Reason> {
+    let fits = |seconds: &u64| *seconds > 0 && i64::try_from(*seconds).is_ok();
+    number::whole(text).filter(fits).ok_or(Reason::BadTimestamp)
+}
+
+fn parse_tags<'a>(text: &'a [u8], grammar: &Grammar) -> Result<&'a [u8], Reason> {
+    let Tags::Check { count_max, bytes_max } = grammar.tags else {
+        return Ok(text);
+    };
+    let tags = text.split(|byte| *byte == b',').filter(|tag| !tag.is_empty());
+    if text.len() > bytes_max || tags.count() > count_max {
+        return Err(Reason::TooManyTags);
+    }
+    match str::from_utf8(text) {
+        Ok(tags) if !tags.contains(char::is_control) => Ok(text),
+        _ => Err(Reason::BadTag),
+    }
+}
+
+/// Reads one value. `alone` says that nothing at all stands before the type.
+fn parse_value<'a>(
+    text: &'a [u8],
+    alone: bool,
+    kind: Kind,
+    grammar: &Grammar,
+) -> Result<Value<'a>, Reason> {
+    let trimmed = trim(text);
+    let timer = matches!(kind, Kind::Distribution | Kind::Histogram | Kind::Timer);
+    if kind == Kind::Set {
+        return match text.len() {
+            _ if trimmed.is_empty() => Err(Reason::NoValue),
+            length if length > grammar.member_bytes_max => Err(Reason::OutOfRange),
+            _ => Ok(Value::Member(text)),
+        };
+    }
+    if trimmed.is_empty() {
+        return match grammar.empty_value {
+            EmptyValue::Default if alone => Ok(Value::Number(if timer { 0.0 } else { 1.0 })),
+            _ => Err(Reason::NoValue),
+        };
+    }
+    let number = number::value(trimmed)?;
+    if timer && !grammar.negative_timer && number < 0.0 {
+        return Err(Reason::OutOfRange);
+    }
+    let signed = matches!(trimmed, [b'+' | b'-', ..]);
+    if kind == Kind::Gauge && signed && grammar.signed_gauge == SignedGauge::Delta {
+        return Ok(Value::Delta(number));
+    }
+    Ok(Value::Number(number))
+}
+
+/// A text without the ASCII blanks around it. A newline cannot stand in a line.
+pub(crate) fn trim(text: &[u8]) -> &[u8] {
+    let mut text = trim_end(text);
+    while let [first, rest @ ..] = text
+        && is_blank(*first)
+    {
+        text = rest;
+    }
+    text
+}
+
+fn trim_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = text
+        && is_blank(*last)
+    {
+        text = rest;
+    }
+    text
+}
+
+/// Unlike `u8::is_ascii_whitespace`, this has the vertical tab.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r')
+}
