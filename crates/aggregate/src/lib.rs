@@ -1,1 +1,36 @@
-//! From samples to snapshots: tables, series, the rules of each type, names.
+//! From samples to snapshots: tables, series, the rules of each type, names and statistics.
+//!
+//! ```text
+//! packet --> Table::packet --> Part --> Merger --> Snapshot --> Naming::points
+//!            a worker          pushed   merges     immutable    what a sink writes
+//! ```
+//!
+//! Everything here is pure: no clock, no socket, no file, no thread, no log. Bad data is not an
+//! error but a count with a reason, in [`Counts`].
+
+mod counts;
+mod dialect;
+mod gauge;
+mod index;
+mod members;
+mod merge;
+mod number;
+mod part;
+mod points;
+mod series;
+mod snapshot;
+mod sum;
+mod table;
+mod timer;
+
+pub use counts::{Counts, Shed};
+pub use dialect::Dialect;
+pub use gauge::Order;
+pub use merge::Merger;
+pub use number::Number;
+pub use part::{Example, Part};
+pub use points::{Naming, Point};
+pub use series::{Key, SeriesKind};
+pub use snapshot::{OwnPoint, Series, Snapshot, State, Window};
+pub use table::{Limits, Table};
+pub use timer::TimerStatistics;
