@@ -1,3 +1,64 @@
 //! Chores of the project: `cargo xtask --help`.
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a command line tool for people and CI logs"
+)]
 
-fn main() {}
+mod command;
+mod generate;
+mod place;
+mod setup;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::place::Place;
+
+/// Chores of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what the tests need and is missing: carbon, whisper, a Python environment
+    Setup,
+    /// Everything that has to pass before a change lands: what CI runs
+    Test,
+    /// Check what rustfmt and clippy do not: layers, lengths, banned words, names
+    Tidy,
+    /// Write the pages under docs/ that come out of the program itself
+    Generate {
+        /// Write nothing; fail when a page is not current
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: &Chore) -> anyhow::Result<()> {
+    let place = Place::find()?;
+    match chore {
+        Chore::Setup => setup::run(&place),
+        Chore::Test => test::run(&place),
+        Chore::Tidy => tidy::run(&place),
+        Chore::Generate { check: true } => generate::check(&place),
+        Chore::Generate { check: false } => generate::write(&place),
+    }
+}

@@ -1,0 +1,153 @@
+//! `cargo xtask setup`: installs what the tests need and is missing.
+//!
+//! A real carbon with the Whisper tools from Debian, and the Python programs whose traffic the
+//! tests measure from PyPI. When all is there it only looks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::command;
+use crate::place::Place;
+
+/// A Debian package and the files by which one sees that it is there.
+struct Package {
+    name: &'static str,
+    files: &'static [&'static str],
+}
+
+/// The carbon daemon, and with it python3-whisper.
+const CARBON: Package = Package {
+    name: "graphite-carbon",
+    files: &["/usr/bin/carbon-cache", "/usr/bin/whisper-fetch", "/usr/bin/whisper-info"],
+};
+
+/// What a system Python needs to make an environment; Debian keeps it apart.
+const PYTHON: Package = Package { name: "python3-venv", files: &["/usr/bin/python3"] };
+
+/// The Python packages, pinned.
+const REQUIREMENTS: &str = "testdata/python-requirements.txt";
+
+/// Installs what is missing.
+pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
+    if !CARBON.is_there() {
+        install(&CARBON)?;
+        if !CARBON.is_there() {
+            bail!("{} is installed but lacks one of {:?}", CARBON.name, CARBON.files);
+        }
+        if Path::new("/run/systemd/system").exists() {
+            println!("systemd may have started the package's own carbon on port 2003; the tests");
+            println!("do not need it: `systemctl disable --now carbon-cache` stops it");
+        }
+    }
+    let requirements = place.root.join(REQUIREMENTS);
+    let wanted = fs::read(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
+    let venv = place.venv();
+    if !venv_is_current(&venv, &wanted) {
+        make_venv(&venv, &requirements)?;
+        fs::write(stamp(&venv), wanted).context("cannot mark the environment as complete")?;
+    }
+    println!("carbon: {}\npython: {}", CARBON.files[0], venv.join("bin/python").display());
+    Ok(())
+}
+
+impl Package {
+    fn is_there(&self) -> bool {
+        self.files.iter().all(|file| Path::new(file).exists())
+    }
+}
+
+/// Installs a Debian package, as root or through sudo.
+fn install(package: &Package) -> anyhow::Result<()> {
+    let name = package.name;
+    if !is_program("apt-get") {
+        bail!("the tests need {:?}; without apt-get they have to be put there", package.files);
+    }
+    let is_root = command::output(Command::new("id").arg("-u"))? == b"0\n";
+    if !is_root && !is_program("sudo") {
+        bail!("the tests need the Debian package {name}: as root, run `apt-get install {name}`");
+    }
+    command::header(&format!("apt-get install {name}"));
+    let arguments = ["install", "--yes", "--no-install-recommends", name];
+    if command::run(&mut apt_get(is_root, &arguments)).is_ok() {
+        return Ok(());
+    }
+    println!("the package lists may be missing or old: reading them again");
+    command::run(&mut apt_get(is_root, &["update"]))?;
+    command::run(&mut apt_get(is_root, &arguments))
+}
+
+fn apt_get(is_root: bool, arguments: &[&str]) -> Command {
+    let mut command = if is_root { Command::new("env") } else { Command::new("sudo") };
+    if !is_root {
+        command.arg("env");
+    }
+    // Another installation may hold the lock for a while on a fresh machine.
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120"]);
+    command.args(arguments);
+    command
+}
+
+/// Makes the environment anew, so that nothing of an older list of packages stays.
+fn make_venv(venv: &Path, requirements: &Path) -> anyhow::Result<()> {
+    let python = match find_python() {
+        Some(python) => python,
+        None => {
+            install(&PYTHON)?;
+            find_python().context("no python3 of version 3.10 or later with venv and ensurepip")?
+        }
+    };
+    command::header(&format!("Python environment from {REQUIREMENTS}"));
+    command::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(venv))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    command::run(Command::new(venv.join("bin/python")).args(pip).arg(requirements))
+}
+
+/// The Python to make the environment from: the system's where it can, else any in the path.
+fn find_python() -> Option<PathBuf> {
+    let needs = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
+    ["/usr/bin/python3", "python3"]
+        .into_iter()
+        .find(|python| command::succeeds(Command::new(python).args(["-c", needs])))
+        .map(PathBuf::from)
+}
+
+fn is_program(name: &str) -> bool {
+    command::succeeds(Command::new(name).arg("--version"))
+}
+
+/// Whether the environment was completed from exactly these requirements.
+fn venv_is_current(venv: &Path, requirements: &[u8]) -> bool {
+    let has_python = venv.join("bin/python").exists();
+    has_python && fs::read(stamp(venv)).is_ok_and(|found| found == requirements)
+}
+
+/// A copy of the requirements, written last: it says what the environment was completed from.
+fn stamp(venv: &Path) -> PathBuf {
+    venv.join("requirements.txt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_current_only_for_the_requirements_it_was_completed_from() {
+        let venv = std::env::temp_dir().join(format!("gstatsd-xtask-venv-{}", std::process::id()));
+        fs::create_dir_all(venv.join("bin")).unwrap();
+        fs::write(stamp(&venv), "statsd==4.0.1\n").unwrap();
+        assert!(!venv_is_current(&venv, b"statsd==4.0.1\n"), "there is no interpreter");
+        fs::write(venv.join("bin/python"), "").unwrap();
+        assert!(venv_is_current(&venv, b"statsd==4.0.1\n"));
+        assert!(!venv_is_current(&venv, b"statsd==4.0.2\n"));
+        fs::remove_dir_all(&venv).unwrap();
+    }
+
+    #[test]
+    fn a_package_is_there_when_all_of_its_files_are() {
+        assert!(Package { name: "", files: &["/"] }.is_there());
+        assert!(!Package { name: "", files: &["/", "/no/such/file"] }.is_there());
+    }
+}

@@ -1,0 +1,40 @@
+//! `cargo xtask test`: everything that has to pass before a change lands.
+
+use std::process::Command;
+
+use crate::command::{self, cargo, header};
+use crate::place::Place;
+use crate::{generate, setup};
+
+/// Runs each step in turn and stops at the first that fails.
+///
+/// The tests drive the release binaries; they find them, and the Python environment, by the
+/// variables `GSTATSD_BINARY`, `GSTATSD_LOAD_BINARY` and `GSTATSD_VENV`.
+pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
+    header("setup");
+    setup::run(place)?;
+    step(place, &["fmt", "--all", "--check"], |_| ())?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    step(place, &clippy, |_| ())?;
+    step(place, &["build", "--release", "-p", "gstatsd", "-p", "gstatsd-load"], |_| ())?;
+    header("generated pages");
+    generate::check(place)?;
+    step(place, &["test", "--workspace"], |command| {
+        command
+            .env("GSTATSD_BINARY", place.release_binary("gstatsd"))
+            .env("GSTATSD_LOAD_BINARY", place.release_binary("gstatsd-load"))
+            .env("GSTATSD_VENV", place.venv());
+    })?;
+    step(place, &["doc", "--no-deps", "--workspace"], |command| {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    })?;
+    header("all passed");
+    Ok(())
+}
+
+fn step(place: &Place, args: &[&str], adjust: impl FnOnce(&mut Command)) -> anyhow::Result<()> {
+    header(&format!("cargo {}", args.join(" ")));
+    let mut command = cargo(place, args);
+    adjust(&mut command);
+    command::run(&mut command)
+}

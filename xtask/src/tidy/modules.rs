@@ -1,0 +1,227 @@
+//! The layers between the modules of the server: its data goes one way.
+
+use std::collections::BTreeSet;
+
+use super::Finding;
+use super::lexer::{code, is_word, line_at};
+use super::tree::File;
+
+/// The sources this table is about.
+const SERVER: &str = "crates/server/src/";
+
+/// A module directly under the root of the server, and what of `crate::` it may use.
+struct Module {
+    name: &'static str,
+    may_use: Uses,
+}
+
+/// What a module may use. `flush::Inbox` stands for that one item of `flush`.
+enum Uses {
+    All,
+    AllBut(&'static [&'static str]),
+    Only(&'static [&'static str]),
+}
+
+/// The modules: the foundations, the path of a metric from its end to its beginning, and what
+/// puts them together. A stage of the path knows the inbox of the next one, and nothing that
+/// comes before it.
+const MODULES: [Module; 13] = [
+    // What was typed: read by clap, understood by `config`.
+    Module { name: "cli", may_use: Uses::Only(&[]) },
+    // The one place that reads clocks.
+    Module { name: "clock", may_use: Uses::Only(&[]) },
+    // What is meant: made from what was typed and from the file.
+    Module { name: "config", may_use: Uses::Only(&["cli"]) },
+    // Where the log goes is configured.
+    Module { name: "logging", may_use: Uses::Only(&["config"]) },
+    // Turns signals into a word; who waits for it is the daemon's business.
+    Module { name: "signals", may_use: Uses::Only(&[]) },
+    // System calls and nothing else, so that `unsafe` has no reason to be elsewhere.
+    Module { name: "sys", may_use: Uses::Only(&[]) },
+    // The end of the path: queues and sinks.
+    Module { name: "deliver", may_use: Uses::Only(&["clock"]) },
+    // Merges what the workers push and hands it on.
+    Module { name: "flush", may_use: Uses::Only(&["clock", "deliver"]) },
+    // Sockets, without an idea of what arrives.
+    Module { name: "listen", may_use: Uses::Only(&["config", "sys"]) },
+    // The loop of a worker: receives, counts, pushes at the deadline.
+    Module { name: "work", may_use: Uses::Only(&["clock", "flush::Inbox", "listen", "sys"]) },
+    // Puts the stages together and takes them apart in order.
+    Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands"]) },
+    // The subcommands: they have no sockets of the daemon's and no threads.
+    Module {
+        name: "commands",
+        may_use: Uses::Only(&["cli", "clock", "config", "daemon", "logging"]),
+    },
+    // Chooses between them.
+    Module { name: "main", may_use: Uses::All },
+];
+
+/// Checks the uses of `crate::` in one source of the server; other files pass.
+pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
+    let Some(inner) = path.strip_prefix(SERVER).filter(|inner| inner.ends_with(".rs")) else {
+        return Vec::new();
+    };
+    let name = module_of(inner);
+    let Some(module) = MODULES.iter().find(|module| module.name == name) else {
+        let message = format!("module `{name}` has no row in xtask/src/tidy/modules.rs");
+        return vec![Finding::new(path, 1, message)];
+    };
+    let code = code(text);
+    let mut findings = Vec::new();
+    for (at, used) in uses(&code) {
+        let target = used.split("::").next().unwrap_or_default();
+        if target == name {
+            continue;
+        }
+        let line = line_at(text, at);
+        if !MODULES.iter().any(|module| module.name == target) {
+            let message = format!("`crate::{used}` is in no module of xtask/src/tidy/modules.rs");
+            findings.push(Finding::new(path, line, message));
+        } else if !module.may_use.allows(&used) {
+            let message = format!("`{name}` may not use `crate::{used}`: the data goes one way");
+            findings.push(Finding::new(path, line, message));
+        }
+    }
+    findings
+}
+
+/// Checks that each row is about a module that exists, once there is a server.
+pub(super) fn check_table(files: &[File]) -> Vec<Finding> {
+    let paths = files.iter().filter_map(|file| file.path.strip_prefix(SERVER));
+    let found: BTreeSet<&str> = paths.map(module_of).collect();
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let rows = MODULES.iter().map(|module| module.name).filter(|name| !found.contains(name));
+    let message = |name| format!("the table has a row for `{name}`, which is no module");
+    rows.map(|name| Finding::new("xtask/src/tidy/modules.rs", 0, message(name))).collect()
+}
+
+impl Uses {
+    fn allows(&self, used: &str) -> bool {
+        let covers = |entry: &&'static str| {
+            used.strip_prefix(*entry).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        match self {
+            Self::All => true,
+            Self::AllBut(entries) => !entries.iter().any(covers),
+            Self::Only(entries) => entries.iter().any(covers),
+        }
+    }
+}
+
+/// The top-level module a file of the server belongs to.
+fn module_of(inner: &str) -> &str {
+    let first = inner.split('/').next().unwrap_or_default();
+    first.strip_suffix(".rs").unwrap_or(first)
+}
+
+/// Every path that begins with `crate::`, without it, and where it stands. `use` groups are
+/// taken apart; two segments are kept, which is what the table speaks of.
+fn uses(code: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, start) in code.match_indices("crate::") {
+        if !code[..at].ends_with(is_word) {
+            expand(code, at + start.len(), "", &mut found);
+        }
+    }
+    found
+}
+
+/// Reads the use tree at `at`, adds its paths under `prefix`, and returns where it ends.
+fn expand(code: &str, at: usize, prefix: &str, found: &mut Vec<(usize, String)>) -> usize {
+    let mut at = at + blank_bytes(&code[at..]);
+    if code[at..].starts_with('{') {
+        at += 1;
+        loop {
+            at += blank_bytes(&code[at..]);
+            match code[at..].chars().next() {
+                None => return at,
+                Some('}') => return at + 1,
+                Some(',') => at += 1,
+                // Nothing else stands between the parts of a group; do not stay here.
+                Some(other) => at = expand(code, at, prefix, found).max(at + other.len_utf8()),
+            }
+        }
+    }
+    let rest = &code[at..];
+    let end = rest.find(|c: char| !is_word(c) && c != '*').unwrap_or(rest.len());
+    let path = if prefix.is_empty() {
+        rest[..end].to_owned()
+    } else {
+        format!("{prefix}::{}", &rest[..end])
+    };
+    let after = &rest[end..];
+    if after.starts_with("::") && (prefix.is_empty() || after[2..].trim_start().starts_with('{')) {
+        return expand(code, at + end + 2, &path, found);
+    }
+    found.push((at, path));
+    // The tail of the path, a name after `as`, and what else comes before the next part.
+    at + end + after.find([',', '}', ';']).unwrap_or(after.len())
+}
+
+fn blank_bytes(code: &str) -> usize {
+    code.len() - code.trim_start().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(inner: &str, text: &str) -> Vec<usize> {
+        check(&format!("{SERVER}{inner}"), text).iter().map(|finding| finding.line).collect()
+    }
+
+    fn paths(code: &str) -> Vec<String> {
+        uses(code).into_iter().map(|(_, path)| path).collect()
+    }
+
+    #[test]
+    fn paths_are_found_in_uses_groups_and_expressions() {
+        assert_eq!(paths("use crate::a;"), ["a"]);
+        assert_eq!(paths("let b = crate::a::b::c();"), ["a::b"]);
+        assert_eq!(paths("use crate::{a, b::c as d, e::*};"), ["a", "b::c", "e::*"]);
+        assert_eq!(paths("use crate::a::{b, c};"), ["a::b", "a::c"]);
+        let nested = "use crate::{\n    a::{b::{self, c}, d},\n    e,\n};\nuse crate::f;";
+        assert_eq!(paths(nested), ["a::b::self", "a::b::c", "a::d", "e", "f"]);
+        assert_eq!(paths("pub(crate) fn a() {} use other_crate::a;"), [""; 0]);
+        assert_eq!(paths("use crate::{a"), ["a"]);
+    }
+
+    #[test]
+    fn a_use_against_the_direction_is_found() {
+        assert_eq!(lines("flush.rs", "//! A.\nuse crate::deliver::Queue;\n"), []);
+        assert_eq!(lines("deliver.rs", "//! A.\nuse crate::flush::Inbox;\n"), [2]);
+        assert_eq!(lines("deliver/queue.rs", "//! A.\n\nuse crate::{clock, flush};\n"), [3]);
+        assert_eq!(lines("work.rs", "//! A.\nfn a() { crate::daemon::run() }\n"), [2]);
+        assert_eq!(lines("daemon.rs", "//! A.\nuse crate::cli;\nuse crate::work;\n"), [2]);
+    }
+
+    #[test]
+    fn a_row_may_name_one_item_of_a_module() {
+        assert_eq!(lines("work.rs", "//! A.\nuse crate::flush::Inbox;\n"), []);
+        assert_eq!(lines("work.rs", "//! A.\nuse crate::flush::InboxOfAnother;\n"), [2]);
+        assert_eq!(lines("work.rs", "//! A.\nuse crate::flush::{Inbox, merge};\n"), [2]);
+        assert_eq!(lines("work.rs", "//! A.\nuse crate::flush;\n"), [2]);
+    }
+
+    #[test]
+    fn a_module_uses_itself_and_comments_do_not_count() {
+        assert_eq!(lines("sys/socket.rs", "//! A.\nuse crate::sys::socket;\n"), []);
+        assert_eq!(lines("sys.rs", "//! See [`crate::daemon`].\n// crate::work\n"), []);
+        assert_eq!(check("crates/wire/src/a.rs", "use crate::b;\n"), []);
+    }
+
+    #[test]
+    fn a_module_without_a_row_is_found_and_a_row_without_a_module() {
+        assert_eq!(lines("relay.rs", "//! A.\n"), [1]);
+        assert_eq!(lines("main.rs", "//! A.\nuse crate::relay;\n"), [2]);
+        let file = |path: String| File { path, bytes: 1, text: None };
+        let all: Vec<File> =
+            MODULES.iter().map(|module| file(format!("{SERVER}{}.rs", module.name))).collect();
+        assert_eq!(check_table(&all), []);
+        assert_eq!(check_table(&all[1..]).len(), 1);
+        assert_eq!(check_table(&[file("crates/wire/src/a.rs".to_owned())]), []);
+    }
+}
