@@ -3,7 +3,7 @@
 use gstatsd_wire::Grammar;
 
 /// How lines are read and how names are made safe.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Dialect {
     /// How lines are read.
     pub grammar: Grammar,
