@@ -1,0 +1,244 @@
+//! From what was typed to what is meant, gathering every error on the way.
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use log::LevelFilter;
+
+use super::{
+    Config, Dialect, Environment, Errors, File, Log, LogTarget,
+    expand::expand,
+    keys::{self, About, Number, Text, Whole},
+};
+use crate::cli::Flags;
+
+mod listeners;
+mod sinks;
+
+/// What the file and the flags come to.
+///
+/// # Errors
+/// All that is wrong with them.
+pub(crate) fn config(
+    file: &File,
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<Config, Errors> {
+    let mut draft = Draft { file, flags, environment, errors: Vec::new() };
+    let config = Config {
+        dialect: draft.dialect(),
+        workers: draft.workers(),
+        flush_interval: draft.seconds(
+            &keys::FLUSH_INTERVAL,
+            flags.flush.as_deref(),
+            file.flush_interval,
+        ),
+        align: file.align.unwrap_or(keys::ALIGN.default),
+        percent: draft.number(&keys::PERCENT, flags.percent.as_deref(), file.percent),
+        prefix: draft.prefix(),
+        own_metrics: draft.own_metrics(),
+        shutdown_timeout: draft.seconds(&keys::SHUTDOWN_TIMEOUT, None, file.shutdown_timeout),
+        receive_buffer_bytes: draft.whole(
+            &keys::RECEIVE_BUFFER_BYTES,
+            None,
+            file.receive_buffer_bytes,
+        ),
+        series_max: draft.whole(&keys::SERIES_MAX, None, file.series_max),
+        samples_max: draft.whole(&keys::SAMPLES_MAX, None, file.samples_max),
+        name_bytes_max: draft.whole(&keys::NAME_BYTES_MAX, None, file.name_bytes_max),
+        member_bytes_max: draft.whole(&keys::MEMBER_BYTES_MAX, None, file.member_bytes_max),
+        listeners: draft.listeners(),
+        sinks: draft.sinks(),
+        log: Log { target: draft.log_target(), level: draft.log_level() },
+        pid_file: draft.pid_file(),
+        daemonize: flags.daemonize || file.daemonize.unwrap_or(keys::DAEMONIZE.default),
+    };
+    if draft.errors.is_empty() { Ok(config) } else { Err(Errors(draft.errors)) }
+}
+
+/// A configuration in the making. A value that is wrong leaves an error here and counts as its
+/// default, so that the rest is checked too.
+struct Draft<'a> {
+    file: &'a File,
+    flags: &'a Flags,
+    environment: &'a Environment,
+    errors: Vec<String>,
+}
+
+impl Draft<'_> {
+    fn dialect(&mut self) -> Dialect {
+        match self.file.dialect.as_deref() {
+            None | Some("gstatsd") => {}
+            Some(later @ ("statsd" | "dogstatsd")) => {
+                let wrong = format!("'{later}' is not yet supported; 'gstatsd' is");
+                self.wrong_in_file(keys::DIALECT.about.path, &wrong);
+            }
+            Some(other) => {
+                let wrong = format!("'{other}' is no dialect; 'gstatsd' is");
+                self.wrong_in_file(keys::DIALECT.about.path, &wrong);
+            }
+        }
+        Dialect::Gstatsd
+    }
+
+    fn workers(&mut self) -> NonZeroUsize {
+        let typed = self.whole(&keys::WORKERS, self.flags.workers.as_deref(), self.file.workers);
+        NonZeroUsize::new(typed).unwrap_or(self.environment.parallelism)
+    }
+
+    fn prefix(&mut self) -> String {
+        let (place, text) =
+            self.text(&keys::PREFIX, self.flags.prefix.as_deref(), self.file.prefix.as_deref());
+        match expand(&text, self.environment.variable) {
+            Ok(prefix) if !prefix.chars().any(char::is_control) => return prefix,
+            Ok(prefix) => self.wrong(&place, &format!("{prefix:?} has a control character")),
+            Err(why) => self.wrong(&place, &why),
+        }
+        String::new()
+    }
+
+    fn own_metrics(&mut self) -> String {
+        let (place, text) = self.text(&keys::OWN_METRICS, None, self.file.own_metrics.as_deref());
+        match expand(&text, self.environment.variable) {
+            Ok(name) if is_metric_name(&name) => return name,
+            Ok(name) => {
+                let allowed = keys::OWN_METRICS.allowed;
+                self.wrong(&place, &format!("{name:?} is not made of {allowed}"));
+            }
+            Err(why) => self.wrong(&place, &why),
+        }
+        String::new()
+    }
+
+    fn log_target(&mut self) -> LogTarget {
+        let (place, text) = self.text(
+            &keys::LOG_TARGET,
+            self.flags.log.as_deref(),
+            self.file.log.target.as_deref(),
+        );
+        match text.as_str() {
+            "stderr" => LogTarget::Stderr,
+            "syslog" => LogTarget::Syslog,
+            "" => {
+                self.wrong(&place, &format!("'' is not {}", keys::LOG_TARGET.allowed));
+                LogTarget::Stderr
+            }
+            path => LogTarget::File(self.environment.directory.join(path)),
+        }
+    }
+
+    fn log_level(&mut self) -> LevelFilter {
+        match self.flags.verbose {
+            0 => {}
+            1 => return LevelFilter::Debug,
+            _ => return LevelFilter::Trace,
+        }
+        let (place, text) = self.text(&keys::LOG_LEVEL, None, self.file.log.level.as_deref());
+        LevelFilter::from_str(&text).unwrap_or_else(|_| {
+            self.wrong(&place, &format!("'{text}' is not {}", keys::LOG_LEVEL.allowed));
+            LevelFilter::Info
+        })
+    }
+
+    fn pid_file(&self) -> Option<PathBuf> {
+        let typed = self.flags.pid_file.as_deref();
+        let typed = typed.or(self.file.pid_file.as_deref().map(Path::new));
+        let typed = typed.filter(|path| !path.as_os_str().is_empty());
+        typed.map(|path| self.environment.directory.join(path))
+    }
+
+    /// The time of a key: from its flag, from the file, or the default.
+    fn seconds(&mut self, key: &Number, flag: Option<&str>, file: Option<f64>) -> Duration {
+        Duration::from_secs_f64(self.number(key, flag, file))
+    }
+
+    /// The number of a key: from its flag, from the file, or the default.
+    fn number(&mut self, key: &Number, flag: Option<&str>, file: Option<f64>) -> f64 {
+        let Some(text) = flag else {
+            return self.number_in_file(key, key.about.path, file);
+        };
+        let wrong = match text.trim().parse() {
+            Ok(number) if key.allows(number) => return number,
+            Ok(_) => format!("{} is not {}", text.trim(), key.bounds()),
+            Err(_) => format!("'{text}' is not {}", key.kind()),
+        };
+        self.wrong_in_flag(&key.about, &wrong);
+        key.default
+    }
+
+    /// The number at a path of the file, or the default.
+    fn number_in_file(&mut self, key: &Number, path: &str, file: Option<f64>) -> f64 {
+        match file {
+            None => {}
+            Some(number) if key.allows(number) => return number,
+            Some(number) => {
+                self.wrong_in_file(path, &format!("{number} is not {}", key.bounds()));
+            }
+        }
+        key.default
+    }
+
+    /// The whole number of a key: from its flag, from the file, or the default.
+    fn whole(&mut self, key: &Whole, flag: Option<&str>, file: Option<i64>) -> usize {
+        let Some(text) = flag else {
+            return self.whole_in_file(key, key.about.path, file);
+        };
+        let wrong = match text.trim().parse() {
+            Ok(number) if key.allows(number) => return size(number),
+            Ok(_) => format!("{} is not {}", text.trim(), key.bounds()),
+            Err(_) => format!("'{text}' is not {}", key.kind()),
+        };
+        self.wrong_in_flag(&key.about, &wrong);
+        size(key.default)
+    }
+
+    /// The whole number at a path of the file, or the default.
+    fn whole_in_file(&mut self, key: &Whole, path: &str, file: Option<i64>) -> usize {
+        match file {
+            None => {}
+            Some(number) if key.allows(number) => return size(number),
+            Some(number) => {
+                self.wrong_in_file(path, &format!("{number} is not {}", key.bounds()));
+            }
+        }
+        size(key.default)
+    }
+
+    /// The text of a key and the place it comes from: its flag, the file, or the default.
+    fn text(&self, key: &Text, flag: Option<&str>, file: Option<&str>) -> (String, String) {
+        if let (Some(text), Some(flag)) = (flag, key.about.flag) {
+            return (flag.to_owned(), text.to_owned());
+        }
+        let text = file.or(key.default).unwrap_or_default();
+        (self.file.origin.place(key.about.path), text.to_owned())
+    }
+
+    fn wrong_in_flag(&mut self, about: &About, why: &str) {
+        self.wrong(about.flag.unwrap_or(about.path), why);
+    }
+
+    fn wrong_in_file(&mut self, path: &str, why: &str) {
+        self.wrong(&self.file.origin.place(path), why);
+    }
+
+    fn wrong(&mut self, place: &str, why: &str) {
+        self.errors.push(format!("{place}: {why}"));
+    }
+}
+
+/// A number that is within the bounds of its key. None of them allows a negative one, and where
+/// memory is addressed with 32 bits no more than that can be meant.
+fn size(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Whether the text is a path of metric names, which cannot break a line of Graphite.
+fn is_metric_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        && !text.starts_with('.')
+        && !text.ends_with('.')
+}

@@ -1,0 +1,60 @@
+//! From what is meant back to a file that says all of it.
+
+use super::{
+    Config, File, LogTarget, Sink, SinkKind,
+    expand::escape,
+    file::{FileListener, FileLog, FileSink, Origin},
+};
+
+/// The file that has this configuration, with every key typed out.
+pub(crate) fn file(config: &Config) -> File {
+    let whole = |number: usize| Some(i64::try_from(number).unwrap_or(i64::MAX));
+    File {
+        dialect: Some(config.dialect.to_string()),
+        workers: whole(config.workers.get()),
+        flush_interval: Some(config.flush_interval.as_secs_f64()),
+        align: Some(config.align),
+        percent: Some(config.percent),
+        prefix: Some(escape(&config.prefix)),
+        own_metrics: Some(escape(&config.own_metrics)),
+        shutdown_timeout: Some(config.shutdown_timeout.as_secs_f64()),
+        receive_buffer_bytes: whole(config.receive_buffer_bytes),
+        series_max: whole(config.series_max),
+        samples_max: whole(config.samples_max),
+        name_bytes_max: whole(config.name_bytes_max),
+        member_bytes_max: whole(config.member_bytes_max),
+        pid_file: config.pid_file.as_ref().map(|path| path.display().to_string()),
+        daemonize: Some(config.daemonize),
+        log: FileLog {
+            target: Some(match &config.log.target {
+                LogTarget::Stderr => "stderr".to_owned(),
+                LogTarget::Syslog => "syslog".to_owned(),
+                LogTarget::File(path) => path.display().to_string(),
+            }),
+            level: Some(config.log.level.as_str().to_ascii_lowercase()),
+        },
+        listen: config
+            .listeners
+            .iter()
+            .map(|listener| FileListener { address: Some(format!("udp://{}", listener.address)) })
+            .collect(),
+        sink: config.sinks.iter().map(sink).collect(),
+        origin: Origin::default(),
+    }
+}
+
+fn sink(sink: &Sink) -> FileSink {
+    let (url, timeouts) = match &sink.kind {
+        SinkKind::Console => ("console:".to_owned(), None),
+        SinkKind::Graphite { address, connect_timeout, write_timeout } => {
+            (format!("graphite://{address}"), Some((connect_timeout, write_timeout)))
+        }
+    };
+    FileSink {
+        url: Some(url),
+        name: Some(sink.name.clone()),
+        connect_timeout: timeouts.map(|(connect, _)| connect.as_secs_f64()),
+        write_timeout: timeouts.map(|(_, write)| write.as_secs_f64()),
+        queue_bytes: Some(i64::try_from(sink.queue_bytes).unwrap_or(i64::MAX)),
+    }
+}

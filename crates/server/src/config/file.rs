@@ -1,0 +1,237 @@
+//! The configuration file: what was typed, and on which line.
+
+use std::{collections::BTreeMap, fs, ops::Range, path::Path};
+
+use serde::{Deserialize, Serialize, Serializer};
+use toml::de::{DeTable, DeValue};
+
+use super::Errors;
+
+/// A configuration file as typed: a key that was not typed is `None`.
+///
+/// Whole numbers are signed here, so that a negative one is told like any other that is out of
+/// bounds.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    /// `dialect`
+    pub(crate) dialect: Option<String>,
+    /// `workers`
+    pub(crate) workers: Option<i64>,
+    /// `flush_interval`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) flush_interval: Option<f64>,
+    /// `align`
+    pub(crate) align: Option<bool>,
+    /// `percent`
+    #[serde(serialize_with = "short_number")]
+    pub(crate) percent: Option<f64>,
+    /// `prefix`
+    pub(crate) prefix: Option<String>,
+    /// `own_metrics`
+    pub(crate) own_metrics: Option<String>,
+    /// `shutdown_timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) shutdown_timeout: Option<f64>,
+    /// `receive_buffer_bytes`
+    pub(crate) receive_buffer_bytes: Option<i64>,
+    /// `series_max`
+    pub(crate) series_max: Option<i64>,
+    /// `samples_max`
+    pub(crate) samples_max: Option<i64>,
+    /// `name_bytes_max`
+    pub(crate) name_bytes_max: Option<i64>,
+    /// `member_bytes_max`
+    pub(crate) member_bytes_max: Option<i64>,
+    /// `pid_file`
+    pub(crate) pid_file: Option<String>,
+    /// `daemonize`
+    pub(crate) daemonize: Option<bool>,
+    /// `[log]`
+    #[serde(default)]
+    pub(crate) log: FileLog,
+    /// `[[listen]]`
+    #[serde(default)]
+    pub(crate) listen: Vec<FileListener>,
+    /// `[[sink]]`
+    #[serde(default)]
+    pub(crate) sink: Vec<FileSink>,
+    /// Where the keys were typed.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
+}
+
+/// The table `[log]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileLog {
+    /// `log.target`
+    pub(crate) target: Option<String>,
+    /// `log.level`
+    pub(crate) level: Option<String>,
+}
+
+/// One table `[[listen]]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileListener {
+    /// `listen.address`
+    pub(crate) address: Option<String>,
+}
+
+/// One table `[[sink]]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileSink {
+    /// `sink.url`
+    pub(crate) url: Option<String>,
+    /// `sink.name`
+    pub(crate) name: Option<String>,
+    /// `sink.connect_timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) connect_timeout: Option<f64>,
+    /// `sink.write_timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) write_timeout: Option<f64>,
+    /// `sink.queue_bytes`
+    pub(crate) queue_bytes: Option<i64>,
+}
+
+/// Where the keys of a file were typed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The file as it was named; empty for a file that was never typed.
+    name: String,
+    /// The line, from 1, of each key and of each table, by path (`sink.1.url`).
+    lines: BTreeMap<String, usize>,
+}
+
+impl File {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not TOML of the right shape.
+    pub(crate) fn read(path: &Path) -> Result<Self, Errors> {
+        let name = path.display().to_string();
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, &name),
+            Err(error) => Err(Errors::from(format!("{name}: {error}"))),
+        }
+    }
+
+    /// Reads the text of the file `name`.
+    ///
+    /// # Errors
+    /// It is not TOML, has a key that we do not know, or one of the wrong type. The parser stops
+    /// at the first of these.
+    pub(crate) fn parse(text: &str, name: &str) -> Result<Self, Errors> {
+        let spans = DeTable::parse(text).map(|table| {
+            let mut spans = Vec::new();
+            collect_spans(table.get_ref(), "", &mut spans);
+            spans
+        });
+        let error = match (spans, toml::from_str::<Self>(text)) {
+            (Ok(spans), Ok(file)) => {
+                let lines = spans.into_iter().map(|(path, span)| (path, line_of(text, span.start)));
+                let origin = Origin { name: name.to_owned(), lines: lines.collect() };
+                return Ok(Self { origin, ..file });
+            }
+            (Ok(spans), Err(error)) => one_line(text, &spans, &error),
+            (Err(error), _) => one_line(text, &[], &error),
+        };
+        Err(Errors::from(format!("{name}: {error}")))
+    }
+}
+
+impl Origin {
+    /// The place of a key, to begin an error with: `gstatsd.toml: line 3: percent`. The path
+    /// tells tables of one name apart by number (`sink.1.url`); what is shown does not, as the
+    /// line does.
+    pub(crate) fn place(&self, path: &str) -> String {
+        let shown: Vec<&str> =
+            path.split('.').filter(|part| part.parse::<usize>().is_err()).collect();
+        let shown = shown.join(".");
+        if self.name.is_empty() {
+            return shown;
+        }
+        // A key that is missing is told with the line of its table.
+        let table = path.rsplit_once('.').map_or("", |(table, _)| table);
+        match self.lines.get(path).or_else(|| self.lines.get(table)) {
+            Some(line) => format!("{}: line {line}: {shown}", self.name),
+            None => format!("{}: {shown}", self.name),
+        }
+    }
+}
+
+/// Gathers the path and the bytes of each value, outer ones first.
+fn collect_spans(table: &DeTable<'_>, above: &str, spans: &mut Vec<(String, Range<usize>)>) {
+    for (key, value) in table {
+        let path = if above.is_empty() {
+            key.get_ref().to_string()
+        } else {
+            format!("{above}.{}", key.get_ref())
+        };
+        spans.push((path.clone(), value.span()));
+        match value.get_ref() {
+            DeValue::Table(inner) => collect_spans(inner, &path, spans),
+            DeValue::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let path = format!("{path}.{index}");
+                    spans.push((path.clone(), item.span()));
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        collect_spans(inner, &path, spans);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An error of the TOML parser as one line: `line 3: percent: invalid type: ...`.
+fn one_line(text: &str, spans: &[(String, Range<usize>)], error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', ", ");
+    let message = in_our_words(&message);
+    let Some(span) = error.span() else {
+        return message;
+    };
+    let line = line_of(text, span.start);
+    // The innermost value that the error is about; none when a key itself is the error.
+    match spans.iter().rfind(|(_, value)| *value == span) {
+        Some((path, _)) => {
+            let shown = Origin::default().place(path);
+            format!("line {line}: {shown}: {message}")
+        }
+        None => format!("line {line}: {message}"),
+    }
+}
+
+/// The parser speaks of Rust types and fields; whoever writes TOML knows numbers and keys.
+fn in_our_words(message: &str) -> String {
+    message
+        .replace("unknown field", "unknown key")
+        .replace("expected f64", "expected a number")
+        .replace("expected i64", "expected a whole number")
+        .replace("expected a boolean", "expected true or false")
+}
+
+/// The line, from 1, of the byte at `offset`.
+fn line_of(text: &str, offset: usize) -> usize {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// Writes a whole number of seconds as `10`, not `10.0`.
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn short_number<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Up to here every whole `f64` is one `i64`.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match *number {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within bounds")]
+        Some(number) if number.fract() == 0.0 && number.abs() <= EXACT => {
+            serializer.serialize_some(&(number as i64))
+        }
+        Some(number) => serializer.serialize_some(&number),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,476 @@
+//! The table of keys: everything that can be configured, with its bounds and its default.
+//!
+//! The checks of `Config` take bounds and defaults from here, and the reference page is made
+//! from here, so that neither can say something else than the other.
+
+/// What is said about every key, whatever its type.
+#[derive(Debug)]
+pub(crate) struct About {
+    /// The key in the file; `sink.url` stands in a table `[[sink]]`.
+    pub(crate) path: &'static str,
+    /// The flag that sets it too.
+    pub(crate) flag: Option<&'static str>,
+    /// What it does, in one or two sentences.
+    pub(crate) effect: &'static str,
+    /// What its extreme value does: 0, or an empty text. Empty when that is no matter.
+    pub(crate) edge: &'static str,
+}
+
+/// A key whose value is a whole number.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub(crate) about: About,
+    /// What is counted, in the plural.
+    pub(crate) unit: &'static str,
+    /// The least value.
+    pub(crate) min: i64,
+    /// The greatest value.
+    pub(crate) max: i64,
+    /// The value when none is typed.
+    pub(crate) default: i64,
+}
+
+/// A key whose value is a number.
+#[derive(Debug)]
+pub(crate) struct Number {
+    pub(crate) about: About,
+    /// What is measured, in the plural.
+    pub(crate) unit: &'static str,
+    /// The least value.
+    pub(crate) min: f64,
+    /// Whether `min` itself is refused.
+    pub(crate) above_min: bool,
+    /// The greatest value.
+    pub(crate) max: f64,
+    /// The value when none is typed.
+    pub(crate) default: f64,
+}
+
+/// A key whose value is a text.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) about: About,
+    /// What the text may be.
+    pub(crate) allowed: &'static str,
+    /// The value when none is typed, if there is one.
+    pub(crate) default: Option<&'static str>,
+}
+
+/// A key whose value is true or false.
+#[derive(Debug)]
+pub(crate) struct Switch {
+    pub(crate) about: About,
+    /// The value when none is typed.
+    pub(crate) default: bool,
+}
+
+/// A key of any type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Key {
+    /// Its value is a whole number.
+    Whole(&'static Whole),
+    /// Its value is a number.
+    Number(&'static Number),
+    /// Its value is a text.
+    Text(&'static Text),
+    /// Its value is true or false.
+    Switch(&'static Switch),
+}
+
+/// Every key, in the order of the reference page.
+pub(crate) const ALL: &[Key] = &[
+    Key::Text(&DIALECT),
+    Key::Whole(&WORKERS),
+    Key::Number(&FLUSH_INTERVAL),
+    Key::Switch(&ALIGN),
+    Key::Number(&PERCENT),
+    Key::Text(&PREFIX),
+    Key::Text(&OWN_METRICS),
+    Key::Number(&SHUTDOWN_TIMEOUT),
+    Key::Whole(&RECEIVE_BUFFER_BYTES),
+    Key::Whole(&SERIES_MAX),
+    Key::Whole(&SAMPLES_MAX),
+    Key::Whole(&NAME_BYTES_MAX),
+    Key::Whole(&MEMBER_BYTES_MAX),
+    Key::Text(&PID_FILE),
+    Key::Switch(&DAEMONIZE),
+    Key::Text(&LOG_TARGET),
+    Key::Text(&LOG_LEVEL),
+    Key::Text(&LISTEN_ADDRESS),
+    Key::Text(&SINK_URL),
+    Key::Text(&SINK_NAME),
+    Key::Number(&SINK_CONNECT_TIMEOUT),
+    Key::Number(&SINK_WRITE_TIMEOUT),
+    Key::Whole(&SINK_QUEUE_BYTES),
+];
+
+/// `dialect`
+pub(crate) const DIALECT: Text = Text {
+    about: About {
+        path: "dialect",
+        flag: None,
+        effect: "How lines are read and what the metrics are called.",
+        edge: "",
+    },
+    allowed: "\"gstatsd\"",
+    default: Some("gstatsd"),
+};
+
+/// `workers`
+pub(crate) const WORKERS: Whole = Whole {
+    about: About {
+        path: "workers",
+        flag: Some("--workers"),
+        effect: "Threads that receive and aggregate, each with its own socket on every address \
+                 of `[[listen]]`.",
+        edge: "0 is one for each core.",
+    },
+    unit: "threads",
+    min: 0,
+    max: 1024,
+    default: 0,
+};
+
+/// `flush_interval`
+pub(crate) const FLUSH_INTERVAL: Number = Number {
+    about: About {
+        path: "flush_interval",
+        flag: Some("-f"),
+        effect: "Time between flushes; the rates of counters are divided by it. With Graphite it \
+                 should be the finest step of its storage schema.",
+        edge: "0 is refused.",
+    },
+    unit: "seconds",
+    min: 0.01,
+    above_min: false,
+    max: 86_400.0,
+    default: 10.0,
+};
+
+/// `align`
+pub(crate) const ALIGN: Switch = Switch {
+    about: About {
+        path: "align",
+        flag: None,
+        effect: "Flush at multiples of the interval (with 10 seconds at :00, :10, ...), so that \
+                 several machines flush together. The first interval is then shorter.",
+        edge: "",
+    },
+    default: false,
+};
+
+/// `percent`
+pub(crate) const PERCENT: Number = Number {
+    about: About {
+        path: "percent",
+        flag: Some("-p"),
+        effect: "The percentile of timers: `mean` is the mean of the samples up to it, \
+                 `upper_PERCENT` the greatest of them. The name has the whole part of the number.",
+        edge: "100 takes all samples.",
+    },
+    unit: "percent",
+    min: 0.0,
+    above_min: true,
+    max: 100.0,
+    default: 90.0,
+};
+
+/// `prefix`
+pub(crate) const PREFIX: Text = Text {
+    about: About {
+        path: "prefix",
+        flag: Some("-x"),
+        effect: "Stands with a dot before the name of every metric that is received \
+                 (`stats.PREFIX.NAME`). Variables are expanded; the rest is taken as it is.",
+        edge: "`\"\"` is no prefix.",
+    },
+    allowed: "text without control characters",
+    default: Some(""),
+};
+
+/// `own_metrics`
+pub(crate) const OWN_METRICS: Text = Text {
+    about: About {
+        path: "own_metrics",
+        flag: None,
+        effect: "The name below which the daemon tells about itself: what it received, rejected, \
+                 sent and dropped. Variables are expanded.",
+        edge: "`\"\"` turns them off.",
+    },
+    allowed: "letters, digits, `_`, `-` and dots between them",
+    default: Some("gstatsd"),
+};
+
+/// `shutdown_timeout`
+pub(crate) const SHUTDOWN_TIMEOUT: Number = Number {
+    about: About {
+        path: "shutdown_timeout",
+        flag: None,
+        effect: "On SIGTERM and SIGINT, how long the last flush may take to reach the sinks. \
+                 What is left then is counted as dropped.",
+        edge: "0 is refused.",
+    },
+    unit: "seconds",
+    min: 0.01,
+    above_min: false,
+    max: 3_600.0,
+    default: 5.0,
+};
+
+/// `receive_buffer_bytes`
+pub(crate) const RECEIVE_BUFFER_BYTES: Whole = Whole {
+    about: About {
+        path: "receive_buffer_bytes",
+        flag: None,
+        effect: "The receive buffer that is asked for each socket; the kernel grants at most \
+                 `net.core.rmem_max`. Packets that find it full are dropped by the kernel, and \
+                 counted.",
+        edge: "",
+    },
+    unit: "bytes",
+    min: 4096,
+    max: 1 << 30,
+    default: 8 << 20,
+};
+
+/// `series_max`
+pub(crate) const SERIES_MAX: Whole = Whole {
+    about: About {
+        path: "series_max",
+        flag: None,
+        effect: "Keys that a worker holds at most in an interval, different spellings of one \
+                 name included. Samples of new keys beyond it are dropped and counted; known keys \
+                 stay exact.",
+        edge: "",
+    },
+    unit: "keys",
+    min: 1,
+    max: 1_000_000_000,
+    default: 1_000_000,
+};
+
+/// `samples_max`
+pub(crate) const SAMPLES_MAX: Whole = Whole {
+    about: About {
+        path: "samples_max",
+        flag: None,
+        effect: "Timer samples plus set members that a worker holds at most in an interval. \
+                 What is beyond it is dropped and counted.",
+        edge: "",
+    },
+    unit: "samples",
+    min: 1,
+    max: 1_000_000_000,
+    default: 10_000_000,
+};
+
+/// `name_bytes_max`
+pub(crate) const NAME_BYTES_MAX: Whole = Whole {
+    about: About {
+        path: "name_bytes_max",
+        flag: None,
+        effect: "Lines whose metric name is longer are rejected and counted.",
+        edge: "",
+    },
+    unit: "bytes",
+    min: 1,
+    max: 65_507,
+    default: 1024,
+};
+
+/// `member_bytes_max`
+pub(crate) const MEMBER_BYTES_MAX: Whole = Whole {
+    about: About {
+        path: "member_bytes_max",
+        flag: None,
+        effect: "Members of sets that are longer are rejected and counted.",
+        edge: "",
+    },
+    unit: "bytes",
+    min: 1,
+    max: 65_507,
+    default: 256,
+};
+
+/// `pid_file`
+pub(crate) const PID_FILE: Text = Text {
+    about: About {
+        path: "pid_file",
+        flag: Some("--pid-file"),
+        effect: "The file that holds the process id while the daemon runs.",
+        edge: "`\"\"` is none.",
+    },
+    allowed: "a path",
+    default: None,
+};
+
+/// `daemonize`
+pub(crate) const DAEMONIZE: Switch = Switch {
+    about: About {
+        path: "daemonize",
+        flag: Some("-D"),
+        effect: "Go to the background once everything is checked. Standard output and standard \
+                 error are closed then: give a sink, and a log target.",
+        edge: "",
+    },
+    default: false,
+};
+
+/// `log.target`
+pub(crate) const LOG_TARGET: Text = Text {
+    about: About {
+        path: "log.target",
+        flag: Some("--log"),
+        effect: "Where the log goes. A file is opened again on SIGHUP, so that it can be rotated.",
+        edge: "",
+    },
+    allowed: "`\"stderr\"`, `\"syslog\"` or a path",
+    default: Some("stderr"),
+};
+
+/// `log.level`
+pub(crate) const LOG_LEVEL: Text = Text {
+    about: About {
+        path: "log.level",
+        flag: Some("-v"),
+        effect: "What is logged. `-v` is `\"debug\"`, `-vv` is `\"trace\"`: every packet.",
+        edge: "`\"off\"` logs nothing.",
+    },
+    allowed: "`\"off\"`, `\"error\"`, `\"warn\"`, `\"info\"`, `\"debug\"` or `\"trace\"`",
+    default: Some("info"),
+};
+
+/// `listen.address`
+pub(crate) const LISTEN_ADDRESS: Text = Text {
+    about: About {
+        path: "listen.address",
+        flag: Some("-b"),
+        effect: "Where packets are received. Any `-b` replaces all `[[listen]]` of the file.",
+        edge: "An empty host is every address, IPv4 and IPv6; port 0 is any free one.",
+    },
+    allowed: "`udp://[HOST]:PORT`, `[HOST]:PORT` or `PORT`; an IPv6 address stands in brackets",
+    default: Some("udp://:8125"),
+};
+
+/// `sink.url`
+pub(crate) const SINK_URL: Text = Text {
+    about: About {
+        path: "sink.url",
+        flag: Some("-s"),
+        effect: "Where metrics go: Graphite over TCP, or a table on standard output. Each sink \
+                 gets everything. Any `-s` replaces all `[[sink]]` of the file.",
+        edge: "An empty host is localhost.",
+    },
+    allowed: "`graphite://HOST:PORT`, `[HOST]:PORT`, `PORT` or `console:`; an IPv6 address \
+              stands in brackets",
+    default: Some("console:"),
+};
+
+/// `sink.name`
+pub(crate) const SINK_NAME: Text = Text {
+    about: About {
+        path: "sink.name",
+        flag: None,
+        effect: "The name of the sink in the log and in own metrics. Without one it is made from \
+                 the url (`console`, `graphite_HOST_PORT`).",
+        edge: "Two sinks cannot have one name.",
+    },
+    allowed: "1 to 64 letters, digits, `_` and `-`",
+    default: None,
+};
+
+/// `sink.connect_timeout`
+pub(crate) const SINK_CONNECT_TIMEOUT: Number = Number {
+    about: About {
+        path: "sink.connect_timeout",
+        flag: None,
+        effect: "How long a connection to Graphite may take to be made before it is tried again.",
+        edge: "0 is refused.",
+    },
+    unit: "seconds",
+    min: 0.01,
+    above_min: false,
+    max: 3_600.0,
+    default: 5.0,
+};
+
+/// `sink.write_timeout`
+pub(crate) const SINK_WRITE_TIMEOUT: Number = Number {
+    about: About {
+        path: "sink.write_timeout",
+        flag: None,
+        effect: "How long Graphite may take nothing before the connection is given up and made \
+                 anew.",
+        edge: "0 is refused.",
+    },
+    unit: "seconds",
+    min: 0.01,
+    above_min: false,
+    max: 3_600.0,
+    default: 10.0,
+};
+
+/// `sink.queue_bytes`
+pub(crate) const SINK_QUEUE_BYTES: Whole = Whole {
+    about: About {
+        path: "sink.queue_bytes",
+        flag: None,
+        effect: "How much may wait for this sink while it is slow or down. What does not fit is \
+                 dropped and counted; other sinks do not notice.",
+        edge: "",
+    },
+    unit: "bytes",
+    min: 1024,
+    max: 1 << 40,
+    default: 64 << 20,
+};
+
+impl Whole {
+    /// Whether the value is within the bounds.
+    pub(crate) fn allows(&self, value: i64) -> bool {
+        (self.min..=self.max).contains(&value)
+    }
+
+    /// What the value is, for one that is not: `a whole number of threads`.
+    pub(crate) fn kind(&self) -> String {
+        format!("a whole number of {}", self.unit)
+    }
+
+    /// The bounds in words: `between 0 and 1024`.
+    pub(crate) fn bounds(&self) -> String {
+        format!("between {} and {}", self.min, self.max)
+    }
+}
+
+impl Number {
+    /// What the value is, for one that is not: `a number of seconds`.
+    pub(crate) fn kind(&self) -> String {
+        format!("a number of {}", self.unit)
+    }
+
+    /// Whether the value is within the bounds; NaN is not.
+    pub(crate) fn allows(&self, value: f64) -> bool {
+        value <= self.max && (value > self.min || value == self.min && !self.above_min)
+    }
+
+    /// The bounds in words: `between 0.01 and 86400`, `in (0, 100]`.
+    pub(crate) fn bounds(&self) -> String {
+        if self.above_min {
+            format!("in ({}, {}]", self.min, self.max)
+        } else {
+            format!("between {} and {}", self.min, self.max)
+        }
+    }
+}
+
+impl Key {
+    /// What is said about every key.
+    pub(crate) fn about(self) -> &'static About {
+        match self {
+            Self::Whole(key) => &key.about,
+            Self::Number(key) => &key.about,
+            Self::Text(key) => &key.about,
+            Self::Switch(key) => &key.about,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The configuration: what was typed becomes what is meant, or a list of errors.
+//!
+//! [`File`] and [`Flags`] hold what was typed. [`Config`] holds what is meant: every value is
+//! checked and nothing is left to default. The table of keys with their bounds and defaults is
+//! in [`keys`].
+
+use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use log::LevelFilter;
+
+pub(crate) use self::{address::Address, environment::Environment, file::File};
+use crate::cli::Flags;
+
+mod address;
+mod draft;
+mod effective;
+mod environment;
+mod expand;
+mod file;
+pub(crate) mod keys;
+pub(crate) mod reference;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+/// What is meant: the whole configuration of the daemon, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    /// How lines are read and what the metrics are called.
+    pub(crate) dialect: Dialect,
+    /// Threads that receive and aggregate.
+    pub(crate) workers: NonZeroUsize,
+    /// Time between flushes; rates are divided by it.
+    pub(crate) flush_interval: Duration,
+    /// Whether to flush at multiples of the interval.
+    pub(crate) align: bool,
+    /// The percentile of timers, in percent, above 0 and up to 100.
+    pub(crate) percent: f64,
+    /// Stands with a dot before every metric name, unless empty; variables are expanded.
+    pub(crate) prefix: String,
+    /// The name below which the daemon tells about itself; empty turns that off.
+    pub(crate) own_metrics: String,
+    /// How long the last flush may take to reach the sinks.
+    pub(crate) shutdown_timeout: Duration,
+    /// The receive buffer to ask for each socket, in bytes.
+    pub(crate) receive_buffer_bytes: usize,
+    /// Keys, spellings included, that a worker holds at most in an interval.
+    pub(crate) series_max: usize,
+    /// Timer samples plus set members that a worker holds at most in an interval.
+    pub(crate) samples_max: usize,
+    /// The longest metric name that is accepted, in bytes.
+    pub(crate) name_bytes_max: usize,
+    /// The longest member of a set that is accepted, in bytes.
+    pub(crate) member_bytes_max: usize,
+    /// Where packets are received; at least one.
+    pub(crate) listeners: Vec<Listener>,
+    /// Where metrics go; at least one, each with a name of its own.
+    pub(crate) sinks: Vec<Sink>,
+    /// What is logged, and where.
+    pub(crate) log: Log,
+    /// The file that holds the process id, with an absolute path.
+    pub(crate) pid_file: Option<PathBuf>,
+    /// Whether to go to the background.
+    pub(crate) daemonize: bool,
+}
+
+/// How lines are read and what the metrics are called.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Dialect {
+    /// As gstatsd 0.6 did.
+    Gstatsd,
+}
+
+/// Where packets are received, over UDP.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Listener {
+    /// The address to bind; an empty host is every address, IPv4 and IPv6.
+    pub(crate) address: Address,
+}
+
+/// Where metrics go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Sink {
+    /// Its name in the log and in own metrics: `[A-Za-z0-9_-]+`.
+    pub(crate) name: String,
+    /// The protocol and its settings.
+    pub(crate) kind: SinkKind,
+    /// How much may wait for it, in bytes.
+    pub(crate) queue_bytes: usize,
+}
+
+/// The protocol of a sink and its settings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum SinkKind {
+    /// A table per flush on standard output.
+    Console,
+    /// Graphite's plain text over TCP.
+    Graphite {
+        /// Where to connect; never an empty host or port 0.
+        address: Address,
+        /// How long connecting may take.
+        connect_timeout: Duration,
+        /// How long the other end may take nothing.
+        write_timeout: Duration,
+    },
+}
+
+/// What is logged, and where.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Log {
+    /// Where the log goes.
+    pub(crate) target: LogTarget,
+    /// What is logged.
+    pub(crate) level: LevelFilter,
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum LogTarget {
+    /// Standard error.
+    Stderr,
+    /// The system's log.
+    Syslog,
+    /// A file, with an absolute path.
+    File(PathBuf),
+}
+
+/// Everything that is wrong with a configuration, one line for each error.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Errors(Vec<String>);
+
+impl Config {
+    /// The configuration that these flags and the file that they name come to, in the
+    /// environment of this process.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn load(flags: &Flags) -> Result<Self, Errors> {
+        let file = flags.config.as_deref().map_or(Ok(File::default()), File::read)?;
+        Self::new(&file, flags, &Environment::of_process()?)
+    }
+
+    /// What the file and the flags come to. Flags override the file.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub(crate) fn new(
+        file: &File,
+        flags: &Flags,
+        environment: &Environment,
+    ) -> Result<Self, Errors> {
+        draft::config(file, flags, environment)
+    }
+
+    /// The file that has this configuration: every key is typed out, nothing is left to default.
+    pub(crate) fn to_file(&self) -> File {
+        effective::file(self)
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gstatsd => "gstatsd",
+        })
+    }
+}
+
+impl Errors {
+    /// The errors, one line each.
+    pub(crate) fn lines(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl From<String> for Errors {
+    fn from(line: String) -> Self {
+        Self(vec![line])
+    }
+}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Errors {}

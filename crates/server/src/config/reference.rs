@@ -1,0 +1,108 @@
+//! The reference page of the configuration, in Markdown.
+
+use std::fmt::Write;
+
+use super::keys::{ALL, Key};
+
+const HEAD: &str = "\
+<!-- Made by `gstatsd docs config`. Do not edit. -->
+
+# Configuration
+
+Everything has a default: `gstatsd` alone runs. A TOML file given with `-c` sets what is below;
+the flags of the command line override it. `gstatsd check FILE` says whether a file is valid and
+what it comes to.
+
+```toml
+flush_interval = 10
+percent = 95
+prefix = \"${HOSTNAME}\"
+
+[[listen]]
+address = \"udp://:8125\"
+
+[[sink]]
+url = \"graphite://carbon:2003\"
+
+[log]
+target = \"/var/log/gstatsd.log\"
+```
+
+An unknown key is an error, and so is a value out of its bounds. In `prefix` and `own_metrics`,
+`${NAME}` stands for the environment variable `NAME`, `${HOSTNAME}` for the name of the machine
+unless that variable is set, and `$${` for `${`. A variable that is not set is an error.
+
+Changes take effect at the next start. SIGHUP opens the log file again and changes nothing else.
+
+";
+
+/// The reference page, made from the table of keys.
+pub(crate) fn markdown() -> String {
+    let mut page = HEAD.to_owned();
+    let mut table = None;
+    for key in ALL {
+        let path = key.about().path;
+        let within = path.split_once('.').map(|(table, _)| table);
+        if within != table {
+            page.push_str(&heading(within));
+            table = within;
+        }
+        page.push_str(&section(*key));
+    }
+    // One line between sections, none after the last.
+    page.truncate(page.trim_end().len());
+    page.push('\n');
+    page
+}
+
+/// The heading of a table of the file.
+fn heading(table: Option<&str>) -> String {
+    match table {
+        Some("log") => "## `[log]`\n\n".to_owned(),
+        Some(repeated) => format!("## `[[{repeated}]]`, can be repeated\n\n"),
+        None => String::new(),
+    }
+}
+
+/// The section of one key.
+fn section(key: Key) -> String {
+    let about = key.about();
+    let mut text = format!("### `{}`\n\n{}", about.path, about.effect);
+    if !about.edge.is_empty() {
+        text.push(' ');
+        text.push_str(about.edge);
+    }
+    text.push_str("\n\n");
+    let mut item = |what: &str, value: &str| {
+        // Writing to a String cannot fail.
+        writeln!(text, "* {what}: {value}").ok();
+    };
+    item("Value", &allowed(key));
+    item("Default", &default(key).map_or("none".to_owned(), |toml| format!("`{toml}`")));
+    if let Some(flag) = about.flag {
+        item("Flag", &format!("`{flag}`"));
+    }
+    item("Applied by a reload", "no");
+    text.push('\n');
+    text
+}
+
+/// What the value may be, with its unit.
+fn allowed(key: Key) -> String {
+    match key {
+        Key::Whole(key) => format!("{}, {}", key.kind(), key.bounds()),
+        Key::Number(key) => format!("{}, {}", key.kind(), key.bounds()),
+        Key::Text(key) => key.allowed.to_owned(),
+        Key::Switch(_) => "`true` or `false`".to_owned(),
+    }
+}
+
+/// The default as it would be typed in the file.
+pub(crate) fn default(key: Key) -> Option<String> {
+    match key {
+        Key::Whole(key) => Some(key.default.to_string()),
+        Key::Number(key) => Some(key.default.to_string()),
+        Key::Text(key) => key.default.map(|text| format!("\"{text}\"")),
+        Key::Switch(key) => Some(key.default.to_string()),
+    }
+}
