@@ -3,12 +3,12 @@
 use crate::Reason;
 use crate::parse::until;
 
+/// As many digits always make a whole number below 2^53, which is an exact double.
+const SHORT: usize = 15;
+
 /// The powers of ten by which a short decimal is divided; all of them are exact doubles.
 const POWERS_OF_TEN: [f64; SHORT + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-
-/// As many digits always make a whole number below 2^53, which is an exact double.
-const SHORT: usize = 15;
 
 /// The number that a text without blanks around it stands for, correctly rounded: a sign or
 /// none, decimal digits with or without a point (`.5` and `5.` too), an exponent or none.
@@ -23,22 +23,25 @@ pub(crate) fn value(text: &[u8]) -> Result<f64, Reason> {
         Some((b'+', rest)) => (false, rest),
         _ => (false, text),
     };
-    match decimal(unsigned) {
-        Some(number) if number.is_finite() => Ok(if negative { -number } else { number }),
-        Some(_) => Err(Reason::NonFinite),
-        None if is_word(unsigned) => Err(Reason::NonFinite),
-        None => Err(Reason::BadValue),
+    if let Some(number) = short(unsigned) {
+        return Ok(if negative { -number } else { number });
     }
+    // The grammar that std documents is that of the protocol, but for the words and infinity.
+    let number: f64 =
+        str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(Reason::BadValue)?;
+    if number.is_finite() { Ok(number) } else { Err(Reason::NonFinite) }
 }
 
-/// The rate that a text without blanks around it stands for: an unsigned decimal number in
-/// (0, 1].
+/// The rate that a text stands for: a number in (0, 1] as [`value`] reads it, without a sign.
 ///
 /// # Errors
 ///
 /// [`Reason::BadSampleRate`] for anything else, a number that rounds to 0 included.
 pub(crate) fn rate(text: &[u8]) -> Result<f64, Reason> {
-    decimal(text).filter(|rate| *rate > 0.0 && *rate <= 1.0).ok_or(Reason::BadSampleRate)
+    match value(text) {
+        Ok(rate) if rate > 0.0 && rate <= 1.0 && !text.starts_with(b"+") => Ok(rate),
+        _ => Err(Reason::BadSampleRate),
+    }
 }
 
 /// The whole number that a text of decimal digits stands for, if it fits.
@@ -52,47 +55,21 @@ pub(crate) fn whole(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// The unsigned decimal number that a text stands for; infinite where it is too large.
-fn decimal(text: &[u8]) -> Option<f64> {
+/// The number that few digits with or without a point stand for. Both parts of the division are
+/// exact, so its one rounding is the correct one.
+fn short(text: &[u8]) -> Option<f64> {
     let (integer, rest) = digits(text);
     let (fraction, rest) = rest.strip_prefix(b".").map_or((&[][..], rest), digits);
     let count = integer.len() + fraction.len();
-    if count == 0 {
+    if count == 0 || count > SHORT || !rest.is_empty() {
         return None;
     }
-    if rest.is_empty() && count <= SHORT {
-        return short(integer, fraction);
-    }
-    if !rest.is_empty() && !is_exponent(rest) {
-        return None;
-    }
-    // The form is checked, so that what else std takes for a number does not get this far.
-    str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// The digits that a text begins with, and the rest.
-fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    until(text, |byte| !byte.is_ascii_digit())
-}
-
-/// The number of few digits: both parts of the division are exact, so its one rounding is the
-/// correct one.
-fn short(integer: &[u8], fraction: &[u8]) -> Option<f64> {
     let add = |sum: u64, digit: &u8| sum * 10 + u64::from(digit - b'0');
     let sum = fraction.iter().fold(integer.iter().fold(0, add), add);
     Some(sum as f64 / POWERS_OF_TEN.get(fraction.len())?)
 }
 
-/// `e`, a sign or none, and at least one digit.
-fn is_exponent(text: &[u8]) -> bool {
-    let Some(power) = text.strip_prefix(b"e").or_else(|| text.strip_prefix(b"E")) else {
-        return false;
-    };
-    let digits = power.strip_prefix(b"+").or_else(|| power.strip_prefix(b"-")).unwrap_or(power);
-    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
-}
-
-/// What a double prints as when it is no number.
-fn is_word(text: &[u8]) -> bool {
-    [&b"nan"[..], b"inf", b"infinity"].iter().any(|word| text.eq_ignore_ascii_case(word))
+/// The digits that a text begins with, and the rest.
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    until(text, |byte| !byte.is_ascii_digit())
 }

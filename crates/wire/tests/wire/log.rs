@@ -1,0 +1,165 @@
+//! What came out of a packet, kept, compared and shown.
+
+use gstatsd_wire::{Grammar, Kind, Line, Reason, Receiver, Rejection, Sample, Value, parse};
+
+/// One call of the receiver, with everything that it was told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Entry {
+    Metric(Vec<u8>),
+    Event(Vec<u8>),
+    ServiceCheck(Vec<u8>),
+    RejectedLine(Reason, Vec<u8>),
+    Sample(Reading),
+    Rejected(Reason, Vec<u8>),
+}
+
+/// A sample that outlives its packet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    pub(crate) name: Vec<u8>,
+    pub(crate) kind: Kind,
+    pub(crate) amount: Amount,
+    /// The bits of a double, as those of an amount are: 0 and -0 are two.
+    pub(crate) rate: u64,
+    pub(crate) tags: Vec<u8>,
+    pub(crate) timestamp: Option<u64>,
+}
+
+/// A value that outlives its packet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Amount {
+    Delta(u64),
+    Member(Vec<u8>),
+    Number(u64),
+}
+
+impl Reading {
+    pub(crate) fn of(sample: &Sample<'_>) -> Self {
+        Self {
+            name: sample.name.to_vec(),
+            kind: sample.kind,
+            amount: match sample.value {
+                Value::Delta(change) => Amount::Delta(change.to_bits()),
+                Value::Member(member) => Amount::Member(member.to_vec()),
+                Value::Number(number) => Amount::Number(number.to_bits()),
+            },
+            rate: sample.rate.to_bits(),
+            tags: sample.tags.to_vec(),
+            timestamp: sample.timestamp,
+        }
+    }
+
+    pub(crate) fn sample(&self) -> Sample<'_> {
+        Sample {
+            name: &self.name,
+            kind: self.kind,
+            value: match &self.amount {
+                Amount::Delta(change) => Value::Delta(f64::from_bits(*change)),
+                Amount::Member(member) => Value::Member(member),
+                Amount::Number(number) => Value::Number(f64::from_bits(*number)),
+            },
+            rate: f64::from_bits(self.rate),
+            tags: &self.tags,
+            timestamp: self.timestamp,
+        }
+    }
+}
+
+/// A receiver that keeps everything.
+#[derive(Default)]
+pub(crate) struct Log(pub(crate) Vec<Entry>);
+
+impl<'a> Receiver<'a> for Log {
+    fn line(&mut self, line: Line<'a>) {
+        self.0.push(match line {
+            Line::Event(text) => Entry::Event(text.to_vec()),
+            Line::Metric(text) => Entry::Metric(text.to_vec()),
+            Line::Rejected(rejection) => {
+                Entry::RejectedLine(rejection.reason, rejection.text.to_vec())
+            }
+            Line::ServiceCheck(text) => Entry::ServiceCheck(text.to_vec()),
+        });
+    }
+
+    fn sample(&mut self, sample: Sample<'a>) {
+        self.0.push(Entry::Sample(Reading::of(&sample)));
+    }
+
+    fn reject(&mut self, rejection: Rejection<'a>) {
+        self.0.push(Entry::Rejected(rejection.reason, rejection.text.to_vec()));
+    }
+}
+
+/// Everything that the parser says of a packet.
+pub(crate) fn entries(packet: &[u8], grammar: &Grammar) -> Vec<Entry> {
+    let mut log = Log::default();
+    parse(packet, grammar, &mut log);
+    log.0
+}
+
+/// Entries as a short text: lines apart by ` / `, samples by `, `.
+///
+/// A metric line is its name, a colon and its samples, `a: 1 c, 2 ms @0.5 #tag T9`. A change of
+/// a gauge is `by 3 g`, a member of a set `"x" s`, a rejected sample `!bad_value x`. Other lines
+/// are `event`, `service check` or `!no_value`.
+pub(crate) fn show(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let sample = matches!(entry, Entry::Sample(_) | Entry::Rejected(..));
+        text.push_str(match (text.is_empty(), sample, text.ends_with(':')) {
+            (true, ..) => "",
+            (_, true, true) => " ",
+            (_, true, false) => ", ",
+            (_, false, _) => " / ",
+        });
+        match entry {
+            Entry::Metric(line) => {
+                let name = line.split(|byte| *byte == b':').next().unwrap();
+                text.push_str(&format!("{}:", name.escape_ascii()));
+            }
+            Entry::Event(_) => text.push_str("event"),
+            Entry::ServiceCheck(_) => text.push_str("service check"),
+            Entry::RejectedLine(reason, _) => text.push_str(&format!("!{reason}")),
+            Entry::Sample(reading) => text.push_str(&show_reading(reading)),
+            Entry::Rejected(reason, value) => {
+                text.push_str(format!("!{reason} {}", value.escape_ascii()).trim_end());
+            }
+        }
+    }
+    text
+}
+
+fn show_reading(reading: &Reading) -> String {
+    let mut text = match &reading.amount {
+        Amount::Delta(change) => format!("by {}", f64::from_bits(*change)),
+        Amount::Member(member) => format!("\"{}\"", member.escape_ascii()),
+        Amount::Number(number) => f64::from_bits(*number).to_string(),
+    };
+    text.push_str(&format!(" {}", reading.kind.symbol()));
+    if f64::from_bits(reading.rate) != 1.0 {
+        text.push_str(&format!(" @{}", f64::from_bits(reading.rate)));
+    }
+    if !reading.tags.is_empty() {
+        text.push_str(&format!(" #{}", reading.tags.escape_ascii()));
+    }
+    if let Some(seconds) = reading.timestamp {
+        text.push_str(&format!(" T{seconds}"));
+    }
+    text
+}
+
+/// Fails where a packet does not read as expected, in the form of [`show`].
+#[track_caller]
+pub(crate) fn check(packet: impl AsRef<[u8]>, grammar: &Grammar, expected: &str) {
+    let packet = packet.as_ref();
+    let shown = show(&entries(packet, grammar));
+    assert_eq!(shown, expected, "of {}", packet.escape_ascii());
+}
+
+/// Like [`check`], under each dialect.
+#[track_caller]
+pub(crate) fn check_all(packet: impl AsRef<[u8]>, expected: &str) {
+    for grammar in [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGSTATSD] {
+        check(packet.as_ref(), &grammar, expected);
+    }
+}

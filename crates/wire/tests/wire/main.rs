@@ -1,0 +1,9 @@
+//! The parser and the writer, held against tables, against a twin, and against recorded traffic.
+
+mod captures;
+mod faults;
+mod grammar;
+mod log;
+mod property;
+mod twin;
+mod write;
