@@ -1,0 +1,129 @@
+//! Real sockets: what arrives is what the manifest says.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+use gstatsd_load::{Clock, Manifest, Plan, replay, send};
+
+fn listen(host: &str) -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((host, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// Receives so many packets, with the port each came from.
+fn receive(socket: &UdpSocket, packets: usize) -> Vec<(u16, Vec<u8>)> {
+    let mut buffer = vec![0; 65_536];
+    let mut received = Vec::new();
+    for _ in 0..packets {
+        let (bytes, from) = socket.recv_from(&mut buffer).unwrap();
+        received.push((from.port(), buffer[..bytes].to_vec()));
+    }
+    received
+}
+
+fn plan() -> Plan {
+    Plan { seed: 3, samples: 400, keys: 40, ports: 4, ..Plan::default() }
+}
+
+#[test]
+fn everything_arrives_over_both_families_and_equals_the_manifest() {
+    for host in ["127.0.0.1", "::1"] {
+        let (socket, to) = listen(host);
+        let plan = Plan { rate_per_second: Some(4_000.0), ..plan() };
+        let expected: Vec<_> = plan.packets().unwrap().collect();
+        let receiver = thread::spawn(move || receive(&socket, 400));
+        let manifest = send(&plan, to).unwrap();
+        let received = receiver.join().unwrap();
+        assert_eq!(manifest, plan.manifest().unwrap());
+
+        // One source port for each port of the plan, and its packets in order.
+        let mut by_source: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
+        for (source, bytes) in received {
+            by_source.entry(source).or_default().push(bytes);
+        }
+        let mut by_port: BTreeMap<usize, Vec<Vec<u8>>> = BTreeMap::new();
+        for packet in expected {
+            by_port.entry(packet.port).or_default().push(packet.bytes);
+        }
+        let received: BTreeSet<_> = by_source.into_values().collect();
+        let expected: BTreeSet<_> = by_port.into_values().collect();
+        assert_eq!(received.len(), 4);
+        assert_eq!(received, expected);
+    }
+}
+
+#[test]
+fn a_paced_plan_takes_its_time() {
+    let (_socket, to) = listen("127.0.0.1");
+    let clock = Clock::start();
+    send(&Plan { samples: 101, rate_per_second: Some(1_000.0), ..plan() }, to).unwrap();
+    assert!(clock.elapsed() >= Duration::from_millis(99), "{:?}", clock.elapsed());
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_an_error_that_says_so() {
+    let (socket, to) = listen("127.0.0.1");
+    drop(socket);
+    let error = send(&Plan { rate_per_second: Some(4_000.0), ..plan() }, to).unwrap_err();
+    assert!(format!("{error:#}").starts_with(&format!("nobody listens at {to}: ")), "{error:#}");
+    // The kernel says so after the last packet too, but on a busy machine not always in time.
+    let one = Plan { samples: 1, ..plan() };
+    assert!((0..100).any(|_| send(&one, to).is_err()));
+    assert!((0..100).any(|_| replay(&[b"a:1|c".to_vec()], to, None).is_err()));
+}
+
+#[test]
+fn a_replay_sends_the_datagrams_as_they_are_and_in_order() {
+    let (socket, to) = listen("127.0.0.1");
+    let datagrams = [b"a:1|c\n".to_vec(), Vec::new(), b"\xff\x00".to_vec()];
+    let sent = replay(&datagrams, to, Some(1_000.0)).unwrap();
+    assert_eq!((sent.packets, sent.bytes), (3, 8));
+    let received: Vec<_> = receive(&socket, 3).into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(received, datagrams);
+    let error = replay(&datagrams, to, Some(0.0)).unwrap_err();
+    assert_eq!(error.to_string(), "rate: must be above zero");
+}
+
+#[test]
+fn the_program_sends_writes_its_manifest_and_replays() {
+    let program = env!("CARGO_BIN_EXE_gstatsd-load");
+    let file = env::temp_dir().join(format!("gstatsd-load-{}.json", process::id()));
+    let (socket, to) = listen("127.0.0.1");
+    let receiver = thread::spawn(move || receive(&socket, 10).len());
+    let mut command = Command::new(program);
+    command.args(["--to", &to.to_string(), "--samples", "10", "--rate", "1000", "--seed", "5"]);
+    command.args(["--kinds", "c=1,g=1", "--ports", "2", "--manifest"]).arg(&file);
+    let output = command.output().unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
+    assert!(report.starts_with("sent 10 samples in 10 packets, "), "{report}");
+    assert_eq!(receiver.join().unwrap(), 10);
+
+    let manifest: Manifest = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let kinds = "c=1,g=1".parse().unwrap();
+    let plan = Plan { seed: 5, samples: 10, kinds, ports: 2, ..Plan::default() };
+    assert_eq!(manifest, plan.manifest().unwrap());
+
+    let (socket, to) = listen("127.0.0.1");
+    fs::write(&file, "b'a:1|c\\n'\n").unwrap();
+    let mut command = Command::new(program);
+    command.args(["--to", &to.to_string(), "--python", "--replay"]).arg(&file);
+    assert_eq!(command.output().unwrap().stdout, b"sent 1 packets, 6 bytes\n");
+    assert_eq!(receive(&socket, 1)[0].1, b"a:1|c\n");
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn the_program_fails_with_one_line_that_names_the_cause() {
+    let output = Command::new(env!("CARGO_BIN_EXE_gstatsd-load"))
+        .args(["--to", "127.0.0.1:9", "--ports", "0"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stderr, b"gstatsd-load: ports: must lie in 1 to 1000\n");
+}
