@@ -25,33 +25,43 @@ enum Uses {
 /// The modules: the foundations, the path of a metric from its end to its beginning, and what
 /// puts them together. A stage of the path knows the inbox of the next one, and nothing that
 /// comes before it.
-const MODULES: [Module; 13] = [
+const MODULES: [Module; 16] = [
     // What was typed: read by clap, understood by `config`.
     Module { name: "cli", may_use: Uses::Only(&[]) },
     // The one place that reads clocks.
     Module { name: "clock", may_use: Uses::Only(&[]) },
-    // What is meant: made from what was typed and from the file.
-    Module { name: "config", may_use: Uses::Only(&["cli"]) },
-    // Where the log goes is configured.
-    Module { name: "logging", may_use: Uses::Only(&["config"]) },
     // Turns signals into a word; who waits for it is the daemon's business.
     Module { name: "signals", may_use: Uses::Only(&[]) },
     // System calls and nothing else, so that `unsafe` has no reason to be elsewhere.
     Module { name: "sys", may_use: Uses::Only(&[]) },
+    // What is meant: made from what was typed and from the file.
+    Module { name: "config", may_use: Uses::Only(&["cli"]) },
+    // What is configured, in the words of the aggregate crate.
+    Module { name: "aggregation", may_use: Uses::Only(&["config"]) },
+    // Where the log goes is configured, and a line of it has a time.
+    Module { name: "logging", may_use: Uses::Only(&["clock", "config"]) },
+    // A file that says which process runs.
+    Module { name: "pid_file", may_use: Uses::Only(&[]) },
+    // Speaks of losses in the log, not too often.
+    Module { name: "losses", may_use: Uses::Only(&["clock"]) },
     // The end of the path: queues and sinks.
     Module { name: "deliver", may_use: Uses::Only(&["clock"]) },
     // Merges what the workers push and hands it on.
-    Module { name: "flush", may_use: Uses::Only(&["clock", "deliver"]) },
+    Module { name: "flush", may_use: Uses::Only(&["clock", "deliver", "losses"]) },
     // Sockets, without an idea of what arrives.
     Module { name: "listen", may_use: Uses::Only(&["config", "sys"]) },
-    // The loop of a worker: receives, counts, pushes at the deadline.
-    Module { name: "work", may_use: Uses::Only(&["clock", "flush::Inbox", "listen", "sys"]) },
+    // The loop of a worker: receives, counts, pushes at the deadline. Of the next stage it knows
+    // where to push, and what.
+    Module {
+        name: "work",
+        may_use: Uses::Only(&["clock", "flush::Inbox", "flush::Push", "listen", "sys"]),
+    },
     // Puts the stages together and takes them apart in order.
-    Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands"]) },
-    // The subcommands: they have no sockets of the daemon's and no threads.
+    Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "main"]) },
+    // The subcommands: they have none of the daemon's sockets and threads.
     Module {
         name: "commands",
-        may_use: Uses::Only(&["cli", "clock", "config", "daemon", "logging"]),
+        may_use: Uses::Only(&["aggregation", "cli", "clock", "config", "daemon", "logging"]),
     },
     // Chooses between them.
     Module { name: "main", may_use: Uses::All },
