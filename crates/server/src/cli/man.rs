@@ -16,7 +16,8 @@ use super::{Cli, EXAMPLES};
 /// The writer does not take it.
 pub(crate) fn render(page: &mut impl Write) -> io::Result<()> {
     let command = Cli::command().after_help("");
-    let man = Man::new(command.clone()).date("").manual("gstatsd");
+    // A date would make another page every day, and without one the version would stand there.
+    let man = Man::new(command.clone()).date(" ").manual("gstatsd");
     man.render_title(page)?;
     man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
@@ -56,7 +57,9 @@ fn commands(roff: &mut Roff, mut command: Command) {
         let about = subcommand.get_long_about().or(subcommand.get_about());
         let about = about.map(ToString::to_string).unwrap_or_default();
         for paragraph in about.split("\n\n") {
-            roff.text([roman(paragraph.replace('\n', " "))]);
+            let sentences = paragraph.replace('\n', " ");
+            // clap takes the full stop off the first paragraph.
+            roff.text([roman(format!("{}.", sentences.trim_end_matches('.')))]);
         }
     }
 }

@@ -12,7 +12,8 @@ use log::LevelFilter;
 use super::{
     Config, Dialect, Environment, Errors, File, Log, LogTarget,
     expand::expand,
-    keys::{self, About, Number, Text, Whole},
+    key::{About, Number, Text, Whole},
+    keys,
 };
 use crate::cli::Flags;
 
@@ -106,7 +107,7 @@ impl Draft<'_> {
         match expand(&text, self.environment.variable) {
             Ok(name) if is_metric_name(&name) => return name,
             Ok(name) => {
-                let allowed = keys::OWN_METRICS.allowed;
+                let allowed = keys::OWN_METRICS.bounds();
                 self.wrong(&place, &format!("{name:?} is not made of {allowed}"));
             }
             Err(why) => self.wrong(&place, &why),
@@ -124,10 +125,13 @@ impl Draft<'_> {
             "stderr" => LogTarget::Stderr,
             "syslog" => LogTarget::Syslog,
             "" => {
-                self.wrong(&place, &format!("'' is not {}", keys::LOG_TARGET.allowed));
+                self.wrong(&place, &format!("'' is not {}", keys::LOG_TARGET.bounds()));
                 LogTarget::Stderr
             }
-            path => LogTarget::File(self.environment.directory.join(path)),
+            path => match self.path(&place, Path::new(path)) {
+                Some(path) => LogTarget::File(path),
+                None => LogTarget::Stderr,
+            },
         }
     }
 
@@ -139,16 +143,30 @@ impl Draft<'_> {
         }
         let (place, text) = self.text(&keys::LOG_LEVEL, None, self.file.log.level.as_deref());
         LevelFilter::from_str(&text).unwrap_or_else(|_| {
-            self.wrong(&place, &format!("'{text}' is not {}", keys::LOG_LEVEL.allowed));
+            self.wrong(&place, &format!("'{text}' is not {}", keys::LOG_LEVEL.bounds()));
             LevelFilter::Info
         })
     }
 
-    fn pid_file(&self) -> Option<PathBuf> {
-        let typed = self.flags.pid_file.as_deref();
-        let typed = typed.or(self.file.pid_file.as_deref().map(Path::new));
-        let typed = typed.filter(|path| !path.as_os_str().is_empty());
-        typed.map(|path| self.environment.directory.join(path))
+    fn pid_file(&mut self) -> Option<PathBuf> {
+        let key = &keys::PID_FILE.about;
+        let (place, path) = match (&self.flags.pid_file, &self.file.pid_file) {
+            (Some(path), _) => (key.flag.unwrap_or_default().to_owned(), path.clone()),
+            (None, Some(path)) => (self.file.origin.place(key.path), PathBuf::from(path)),
+            (None, None) => return None,
+        };
+        if path.as_os_str().is_empty() { None } else { self.path(&place, &path) }
+    }
+
+    /// The absolute path: a daemon leaves the directory it was started in. A configuration can
+    /// be written down only if its paths are text.
+    fn path(&mut self, place: &str, path: &Path) -> Option<PathBuf> {
+        let path = self.environment.directory.join(path);
+        if path.to_str().is_none() {
+            self.wrong(place, &format!("{} is not UTF-8", path.display()));
+            return None;
+        }
+        Some(path)
     }
 
     /// The time of a key: from its flag, from the file, or the default.

@@ -63,7 +63,7 @@ pub(crate) struct File {
 
 /// The table `[log]` as typed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileLog {
     /// `log.target`
     pub(crate) target: Option<String>,
@@ -73,7 +73,7 @@ pub(crate) struct FileLog {
 
 /// One table `[[listen]]` as typed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileListener {
     /// `listen.address`
     pub(crate) address: Option<String>,
@@ -81,7 +81,7 @@ pub(crate) struct FileListener {
 
 /// One table `[[sink]]` as typed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(crate) struct FileSink {
     /// `sink.url`
     pub(crate) url: Option<String>,
@@ -213,6 +213,8 @@ fn in_our_words(message: &str) -> String {
         .replace("expected f64", "expected a number")
         .replace("expected i64", "expected a whole number")
         .replace("expected a boolean", "expected true or false")
+        .replace("expected a sequence", "expected an array of tables")
+        .replace(" as i128", "")
 }
 
 /// The line, from 1, of the byte at `offset`.
@@ -235,3 +237,6 @@ fn short_number<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S:
         None => serializer.serialize_none(),
     }
 }
+
+#[cfg(test)]
+mod tests;

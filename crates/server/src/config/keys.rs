@@ -3,79 +3,7 @@
 //! The checks of `Config` take bounds and defaults from here, and the reference page is made
 //! from here, so that neither can say something else than the other.
 
-/// What is said about every key, whatever its type.
-#[derive(Debug)]
-pub(crate) struct About {
-    /// The key in the file; `sink.url` stands in a table `[[sink]]`.
-    pub(crate) path: &'static str,
-    /// The flag that sets it too.
-    pub(crate) flag: Option<&'static str>,
-    /// What it does, in one or two sentences.
-    pub(crate) effect: &'static str,
-    /// What its extreme value does: 0, or an empty text. Empty when that is no matter.
-    pub(crate) edge: &'static str,
-}
-
-/// A key whose value is a whole number.
-#[derive(Debug)]
-pub(crate) struct Whole {
-    pub(crate) about: About,
-    /// What is counted, in the plural.
-    pub(crate) unit: &'static str,
-    /// The least value.
-    pub(crate) min: i64,
-    /// The greatest value.
-    pub(crate) max: i64,
-    /// The value when none is typed.
-    pub(crate) default: i64,
-}
-
-/// A key whose value is a number.
-#[derive(Debug)]
-pub(crate) struct Number {
-    pub(crate) about: About,
-    /// What is measured, in the plural.
-    pub(crate) unit: &'static str,
-    /// The least value.
-    pub(crate) min: f64,
-    /// Whether `min` itself is refused.
-    pub(crate) above_min: bool,
-    /// The greatest value.
-    pub(crate) max: f64,
-    /// The value when none is typed.
-    pub(crate) default: f64,
-}
-
-/// A key whose value is a text.
-#[derive(Debug)]
-pub(crate) struct Text {
-    pub(crate) about: About,
-    /// What the text may be.
-    pub(crate) allowed: &'static str,
-    /// The value when none is typed, if there is one.
-    pub(crate) default: Option<&'static str>,
-}
-
-/// A key whose value is true or false.
-#[derive(Debug)]
-pub(crate) struct Switch {
-    pub(crate) about: About,
-    /// The value when none is typed.
-    pub(crate) default: bool,
-}
-
-/// A key of any type.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Key {
-    /// Its value is a whole number.
-    Whole(&'static Whole),
-    /// Its value is a number.
-    Number(&'static Number),
-    /// Its value is a text.
-    Text(&'static Text),
-    /// Its value is true or false.
-    Switch(&'static Switch),
-}
+use super::key::{About, Key, Number, Switch, Text, Whole};
 
 /// Every key, in the order of the reference page.
 pub(crate) const ALL: &[Key] = &[
@@ -112,7 +40,7 @@ pub(crate) const DIALECT: Text = Text {
         effect: "How lines are read and what the metrics are called.",
         edge: "",
     },
-    allowed: "\"gstatsd\"",
+    allowed: "`\"gstatsd\"`",
     default: Some("gstatsd"),
 };
 
@@ -168,7 +96,7 @@ pub(crate) const PERCENT: Number = Number {
                  `upper_PERCENT` the greatest of them. The name has the whole part of the number.",
         edge: "100 takes all samples.",
     },
-    unit: "percent",
+    unit: "",
     min: 0.0,
     above_min: true,
     max: 100.0,
@@ -310,7 +238,7 @@ pub(crate) const DAEMONIZE: Switch = Switch {
         path: "daemonize",
         flag: Some("-D"),
         effect: "Go to the background once everything is checked. Standard output and standard \
-                 error are closed then: give a sink, and a log target.",
+                 error lead nowhere then: give a sink, and a log target.",
         edge: "",
     },
     default: false,
@@ -424,53 +352,3 @@ pub(crate) const SINK_QUEUE_BYTES: Whole = Whole {
     max: 1 << 40,
     default: 64 << 20,
 };
-
-impl Whole {
-    /// Whether the value is within the bounds.
-    pub(crate) fn allows(&self, value: i64) -> bool {
-        (self.min..=self.max).contains(&value)
-    }
-
-    /// What the value is, for one that is not: `a whole number of threads`.
-    pub(crate) fn kind(&self) -> String {
-        format!("a whole number of {}", self.unit)
-    }
-
-    /// The bounds in words: `between 0 and 1024`.
-    pub(crate) fn bounds(&self) -> String {
-        format!("between {} and {}", self.min, self.max)
-    }
-}
-
-impl Number {
-    /// What the value is, for one that is not: `a number of seconds`.
-    pub(crate) fn kind(&self) -> String {
-        format!("a number of {}", self.unit)
-    }
-
-    /// Whether the value is within the bounds; NaN is not.
-    pub(crate) fn allows(&self, value: f64) -> bool {
-        value <= self.max && (value > self.min || value == self.min && !self.above_min)
-    }
-
-    /// The bounds in words: `between 0.01 and 86400`, `in (0, 100]`.
-    pub(crate) fn bounds(&self) -> String {
-        if self.above_min {
-            format!("in ({}, {}]", self.min, self.max)
-        } else {
-            format!("between {} and {}", self.min, self.max)
-        }
-    }
-}
-
-impl Key {
-    /// What is said about every key.
-    pub(crate) fn about(self) -> &'static About {
-        match self {
-            Self::Whole(key) => &key.about,
-            Self::Number(key) => &key.about,
-            Self::Text(key) => &key.about,
-            Self::Switch(key) => &key.about,
-        }
-    }
-}

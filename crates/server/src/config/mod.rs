@@ -2,7 +2,7 @@
 //!
 //! [`File`] and [`Flags`] hold what was typed. [`Config`] holds what is meant: every value is
 //! checked and nothing is left to default. The table of keys with their bounds and defaults is
-//! in [`keys`].
+//! in `keys`.
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -17,7 +17,8 @@ mod effective;
 mod environment;
 mod expand;
 mod file;
-pub(crate) mod keys;
+mod key;
+mod keys;
 pub(crate) mod reference;
 mod spec;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::keys::{ALL, Key};
+use super::{key::Key, keys::ALL};
 
 const HEAD: &str = "\
 <!-- Made by `gstatsd docs config`. Do not edit. -->
@@ -39,10 +39,10 @@ Changes take effect at the next start. SIGHUP opens the log file again and chang
 /// The reference page, made from the table of keys.
 pub(crate) fn markdown() -> String {
     let mut page = HEAD.to_owned();
-    let mut table = None;
+    let mut table = "";
+    page.push_str(&heading(table));
     for key in ALL {
-        let path = key.about().path;
-        let within = path.split_once('.').map(|(table, _)| table);
+        let within = key.about().path.split_once('.').map_or("", |(table, _)| table);
         if within != table {
             page.push_str(&heading(within));
             table = within;
@@ -55,12 +55,12 @@ pub(crate) fn markdown() -> String {
     page
 }
 
-/// The heading of a table of the file.
-fn heading(table: Option<&str>) -> String {
+/// The heading of a table of the file; that of the keys above all tables for an empty one.
+fn heading(table: &str) -> String {
     match table {
-        Some("log") => "## `[log]`\n\n".to_owned(),
-        Some(repeated) => format!("## `[[{repeated}]]`, can be repeated\n\n"),
-        None => String::new(),
+        "" => "## Above all tables\n\n".to_owned(),
+        "log" => "## `[log]`\n\n".to_owned(),
+        repeated => format!("## `[[{repeated}]]`, can be repeated\n\n"),
     }
 }
 
@@ -90,8 +90,8 @@ fn section(key: Key) -> String {
 /// What the value may be, with its unit.
 fn allowed(key: Key) -> String {
     match key {
-        Key::Whole(key) => format!("{}, {}", key.kind(), key.bounds()),
-        Key::Number(key) => format!("{}, {}", key.kind(), key.bounds()),
+        Key::Whole(key) => format!("a whole number {}", key.bounds()),
+        Key::Number(key) => format!("a number {}", key.bounds()),
         Key::Text(key) => key.allowed.to_owned(),
         Key::Switch(_) => "`true` or `false`".to_owned(),
     }

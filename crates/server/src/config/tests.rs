@@ -1,1 +1,444 @@
 //! Tests of the whole way from a file and flags to a configuration.
+
+use std::{collections::BTreeSet, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use log::LevelFilter;
+use proptest::prelude::*;
+
+use super::{
+    Address, Config, Dialect, Environment, File, Listener, Log, LogTarget, Sink, SinkKind,
+    file::{FileListener, FileLog, FileSink, Origin},
+    key::Key,
+    keys, reference,
+};
+use crate::cli::Flags;
+
+fn environment() -> Environment {
+    Environment {
+        variable: |name| (name == "HOSTNAME").then(|| "web1".to_owned()),
+        parallelism: NonZeroUsize::new(3).unwrap(),
+        directory: PathBuf::from("/srv"),
+    }
+}
+
+fn config(text: &str, flags: &Flags) -> Result<Config, Vec<String>> {
+    let file = File::parse(text, "a.toml").unwrap();
+    Config::new(&file, flags, &environment()).map_err(|errors| errors.lines().to_vec())
+}
+
+fn of_file(text: &str) -> Config {
+    config(text, &Flags::default()).unwrap()
+}
+
+fn errors_of_file(text: &str) -> Vec<String> {
+    config(text, &Flags::default()).unwrap_err()
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn graphite(name: &str, address: &str, connect: u64, write: u64, queue_bytes: usize) -> Sink {
+    let kind = SinkKind::Graphite {
+        address: Address::parse(address, 1).unwrap(),
+        connect_timeout: Duration::from_secs(connect),
+        write_timeout: Duration::from_secs(write),
+    };
+    Sink { name: name.to_owned(), kind, queue_bytes }
+}
+
+#[test]
+fn nothing_typed_is_the_default() {
+    let expected = Config {
+        dialect: Dialect::Gstatsd,
+        workers: NonZeroUsize::new(3).unwrap(),
+        flush_interval: Duration::from_secs(10),
+        align: false,
+        percent: 90.0,
+        prefix: String::new(),
+        own_metrics: "gstatsd".to_owned(),
+        shutdown_timeout: Duration::from_secs(5),
+        receive_buffer_bytes: 8 << 20,
+        series_max: 1_000_000,
+        samples_max: 10_000_000,
+        name_bytes_max: 1024,
+        member_bytes_max: 256,
+        listeners: vec![Listener { address: Address { host: String::new(), port: 8125 } }],
+        sinks: vec![Sink {
+            name: "console".to_owned(),
+            kind: SinkKind::Console,
+            queue_bytes: 64 << 20,
+        }],
+        log: Log { target: LogTarget::Stderr, level: LevelFilter::Info },
+        pid_file: None,
+        daemonize: false,
+    };
+    assert_eq!(of_file(""), expected);
+    let graphite_alone = of_file("[[sink]]\nurl = \"foo:1\"").sinks;
+    assert_eq!(graphite_alone, [graphite("graphite_foo_1", "foo:1", 5, 10, 64 << 20)]);
+}
+
+/// A file with a value for every key, none of them the default.
+fn full_file() -> File {
+    File {
+        dialect: text("gstatsd"),
+        workers: Some(7),
+        flush_interval: Some(0.25),
+        align: Some(true),
+        percent: Some(99.9),
+        prefix: text("a ${HOSTNAME}.$${b}"),
+        own_metrics: text("own.${HOSTNAME}"),
+        shutdown_timeout: Some(1.5),
+        receive_buffer_bytes: Some(65_536),
+        series_max: Some(11),
+        samples_max: Some(12),
+        name_bytes_max: Some(13),
+        member_bytes_max: Some(14),
+        pid_file: text("run/pid"),
+        daemonize: Some(true),
+        log: FileLog { target: text("log/file"), level: text("warn") },
+        listen: vec![
+            FileListener { address: text("udp://[::1]:1") },
+            FileListener { address: text("0") },
+            FileListener { address: text("udp://:0") },
+        ],
+        sink: vec![FileSink {
+            url: text("graphite://foo:1"),
+            name: text("first"),
+            connect_timeout: Some(1.0),
+            write_timeout: Some(2.0),
+            queue_bytes: Some(4096),
+        }],
+        origin: Origin::default(),
+    }
+}
+
+#[test]
+fn every_key_of_a_file_takes_effect() {
+    let config = Config::new(&full_file(), &Flags::default(), &environment()).unwrap();
+    let expected = Config {
+        dialect: Dialect::Gstatsd,
+        workers: NonZeroUsize::new(7).unwrap(),
+        flush_interval: Duration::from_millis(250),
+        align: true,
+        percent: 99.9,
+        prefix: "a web1.${b}".to_owned(),
+        own_metrics: "own.web1".to_owned(),
+        shutdown_timeout: Duration::from_millis(1500),
+        receive_buffer_bytes: 65_536,
+        series_max: 11,
+        samples_max: 12,
+        name_bytes_max: 13,
+        member_bytes_max: 14,
+        listeners: ["[::1]:1", "0", ":0"]
+            .map(|text| Listener { address: Address::parse(text, 0).unwrap() })
+            .to_vec(),
+        sinks: vec![graphite("first", "foo:1", 1, 2, 4096)],
+        log: Log { target: LogTarget::File("/srv/log/file".into()), level: LevelFilter::Warn },
+        pid_file: Some("/srv/run/pid".into()),
+        daemonize: true,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn flags_override_the_file() {
+    let flags = Flags {
+        bind: vec!["1".to_owned()],
+        sink: vec!["2".to_owned(), "console:".to_owned()],
+        flush: text(" 3 "),
+        percent: text("4e1"),
+        prefix: text("${HOSTNAME}"),
+        workers: text("6"),
+        pid_file: Some("/pid".into()),
+        log: text("syslog"),
+        verbose: 1,
+        ..Flags::default()
+    };
+    let config = Config::new(&full_file(), &flags, &environment()).unwrap();
+    assert_eq!(config.listeners, [Listener { address: Address::parse(":1", 0).unwrap() }]);
+    let console =
+        Sink { name: "console".to_owned(), kind: SinkKind::Console, queue_bytes: 64 << 20 };
+    let graphite = graphite("graphite_localhost_2", "localhost:2", 5, 10, 64 << 20);
+    assert_eq!(config.sinks, [graphite, console]);
+    assert_eq!(config.flush_interval, Duration::from_secs(3));
+    assert_eq!(config.percent, 40.0);
+    assert_eq!(config.prefix, "web1");
+    assert_eq!(config.workers.get(), 6);
+    assert_eq!(config.pid_file, Some("/pid".into()));
+    assert_eq!(config.log, Log { target: LogTarget::Syslog, level: LevelFilter::Debug });
+
+    let flags = Flags { verbose: 3, daemonize: true, ..Flags::default() };
+    let config = Config::new(&File::default(), &flags, &environment()).unwrap();
+    assert_eq!(config.log.level, LevelFilter::Trace);
+    assert!(config.daemonize);
+}
+
+#[test]
+fn an_extreme_value_does_what_its_key_says() {
+    assert_eq!(of_file("workers = 0").workers.get(), 3);
+    assert_eq!(of_file("own_metrics = \"\"").own_metrics, "");
+    assert_eq!(of_file("pid_file = \"\"").pid_file, None);
+    assert_eq!(of_file("percent = 100").percent, 100.0);
+    assert_eq!(of_file("log.level = \"off\"").log.level, LevelFilter::Off);
+    let no_pid_file = Flags { pid_file: Some("".into()), ..Flags::default() };
+    assert_eq!(config("pid_file = \"x\"", &no_pid_file).unwrap().pid_file, None);
+}
+
+#[test]
+fn every_error_of_a_file_is_told_with_its_line_and_its_key() {
+    let errors = errors_of_file(
+        "dialect = \"statsd\"\nworkers = -1\nflush_interval = nan\npercent = 0\n\
+         prefix = \"a\\nb\"\nown_metrics = \"a.\"\nshutdown_timeout = 0\n\
+         receive_buffer_bytes = 1\nseries_max = 0\nsamples_max = 0\nname_bytes_max = 65508\n\
+         member_bytes_max = 0\nlog.target = \"\"\nlog.level = \"loud\"\n",
+    );
+    let level = "not \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
+    let expected = [
+        "line 1: dialect: 'statsd' is not yet supported; 'gstatsd' is",
+        "line 2: workers: -1 is not between 0 and 1024 threads",
+        "line 3: flush_interval: NaN is not between 0.01 and 86400 seconds",
+        "line 4: percent: 0 is not in (0, 100]",
+        "line 5: prefix: \"a\\nb\" has a control character",
+        "line 6: own_metrics: \"a.\" is not made of letters, digits, _, - and dots between them",
+        "line 7: shutdown_timeout: 0 is not between 0.01 and 3600 seconds",
+        "line 8: receive_buffer_bytes: 1 is not between 4096 and 1073741824 bytes",
+        "line 9: series_max: 0 is not between 1 and 1000000000 keys",
+        "line 10: samples_max: 0 is not between 1 and 1000000000 samples",
+        "line 11: name_bytes_max: 65508 is not between 1 and 65507 bytes",
+        "line 12: member_bytes_max: 0 is not between 1 and 65507 bytes",
+        "line 13: log.target: '' is not \"stderr\", \"syslog\" or a path",
+        &format!("line 14: log.level: 'loud' is {level}"),
+    ];
+    assert_eq!(errors, expected.map(|line| format!("a.toml: {line}")));
+    let unknown = "a.toml: line 1: dialect: 'x' is no dialect; 'gstatsd' is";
+    assert_eq!(errors_of_file("dialect = \"x\""), [unknown]);
+}
+
+#[test]
+fn every_error_of_the_listeners_and_sinks_is_told() {
+    let errors = errors_of_file(
+        "[[listen]]\n[[listen]]\naddress = \":1\"\n[[listen]]\naddress = \"1\"\n\
+         [[listen]]\naddress = \"x\"\n\
+         [[sink]]\nname = \"a b\"\nqueue_bytes = 1\n\
+         [[sink]]\nurl = \"foo\"\nname = \"x\"\nconnect_timeout = 0\n\
+         [[sink]]\nurl = \"console:\"\nname = \"x\"\nwrite_timeout = 1\n",
+    );
+    let expected = [
+        "line 1: listen.address: is missing",
+        "line 5: listen.address: '1' is listed twice",
+        "line 7: listen.address: 'x' is no address: 'x' is not a port from 0 to 65535; \
+         give [HOST]:PORT or udp://[HOST]:PORT",
+        "line 9: sink.name: 'a b' is not 1 to 64 letters, digits, _ and -",
+        "line 17: sink.name: 'x' is the name of another sink",
+        "line 10: sink.queue_bytes: 1 is not between 1024 and 1099511627776 bytes",
+        "line 8: sink.url: is missing",
+        "line 14: sink.connect_timeout: 0 is not between 0.01 and 3600 seconds",
+        "line 12: sink.url: 'foo' is no sink: 'foo' is not a port from 1 to 65535; \
+         give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT or console:",
+        "line 18: sink.write_timeout: a console has no connection",
+    ];
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+    for line in expected {
+        assert!(errors.contains(&format!("a.toml: {line}")), "{line} is not in {errors:#?}");
+    }
+}
+
+#[test]
+fn every_error_of_the_flags_is_told_with_the_flag() {
+    let flags = Flags {
+        bind: vec![String::new()],
+        sink: vec!["a:b:c".to_owned(), "1:x".to_owned()],
+        flush: text("abc"),
+        percent: text("x"),
+        prefix: text("${NONE}"),
+        workers: text("2.5"),
+        log: text(""),
+        ..Flags::default()
+    };
+    let errors = config("", &flags).unwrap_err();
+    for start in [
+        "-b: '' is no address",
+        "-s: 'a:b:c' is no sink",
+        "-s: '1:x' is no sink",
+        "-f: 'abc' is not a number of seconds",
+        "-p: 'x' is not a number",
+        "-x: variable NONE is not set",
+        "--workers: '2.5' is not a whole number of threads",
+        "--log: '' is not",
+    ] {
+        assert!(errors.iter().any(|line| line.starts_with(start)), "{start}: {errors:#?}");
+    }
+    assert_eq!(errors.len(), 8);
+    for (flush, wrong) in [("-1", "-1"), ("nan", "nan"), ("inf", "inf"), (" 1e9", "1e9")] {
+        let errors = config("", &Flags { flush: text(flush), ..Flags::default() }).unwrap_err();
+        assert_eq!(errors, [format!("-f: {wrong} is not between 0.01 and 86400 seconds")]);
+    }
+    let errors = config("", &Flags { percent: text("101"), ..Flags::default() }).unwrap_err();
+    assert_eq!(errors, ["-p: 101 is not in (0, 100]"]);
+    let errors = config("", &Flags { workers: text("1025"), ..Flags::default() }).unwrap_err();
+    assert_eq!(errors, ["--workers: 1025 is not between 0 and 1024 threads"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_not_text_is_refused() {
+    use std::os::unix::ffi::OsStringExt;
+    let path = std::ffi::OsString::from_vec(vec![0xff]);
+    let flags = Flags { pid_file: Some(path.into()), ..Flags::default() };
+    let errors = config("", &flags).unwrap_err();
+    assert_eq!(errors, ["--pid-file: /srv/\u{fffd} is not UTF-8"]);
+}
+
+#[test]
+fn a_sink_without_a_name_gets_one_that_is_free() {
+    let sinks = of_file(
+        "[[sink]]\nurl = \"foo:1\"\n[[sink]]\nurl = \"foo:1\"\n[[sink]]\nurl = \"console:\"\n\
+         [[sink]]\nurl = \"foo:2\"\nname = \"graphite_foo_1_2\"\n[[sink]]\nurl = \"console:\"\n",
+    )
+    .sinks;
+    let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
+    let expected =
+        ["graphite_foo_1", "graphite_foo_1_3", "console", "graphite_foo_1_2", "console_2"];
+    assert_eq!(names, expected);
+}
+
+/// What `gstatsd check` prints of a configuration.
+fn shown(config: &Config) -> String {
+    toml::to_string(&config.to_file()).unwrap()
+}
+
+#[test]
+fn what_is_shown_of_a_configuration_is_that_configuration() {
+    for file in [File::default(), full_file()] {
+        let config = Config::new(&file, &Flags::default(), &environment()).unwrap();
+        assert_eq!(of_file(&shown(&config)), config);
+    }
+}
+
+proptest! {
+    #[test]
+    fn property_test_what_is_shown_of_a_configuration_is_that_configuration(
+        flush_interval in 0.01..86_400.0_f64,
+        percent in 0.000_001..=100.0_f64,
+        prefix in "([a${} \"\\\\']|\\$\\$\\{)*",
+        target in "[a-z \"\\\\/]{1,9}",
+    ) {
+        let prefix = super::expand::escape(&prefix);
+        let file = File {
+            flush_interval: Some(flush_interval),
+            percent: Some(percent),
+            prefix: Some(prefix),
+            log: FileLog { target: Some(target), level: None },
+            ..File::default()
+        };
+        let config = Config::new(&file, &Flags::default(), &environment()).unwrap();
+        prop_assert_eq!(of_file(&shown(&config)), config);
+    }
+}
+
+/// The paths of all keys in a table, those of repeated tables once.
+fn paths(table: &toml::Table, above: &str, found: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match value {
+            toml::Value::Table(inner) => paths(inner, &path, found),
+            toml::Value::Array(items) => {
+                items.iter().for_each(|item| paths(item.as_table().unwrap(), &path, found));
+            }
+            _ => {
+                found.insert(path);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_of_keys_has_each_key_of_a_file_once_and_no_other() {
+    let mut in_file = BTreeSet::new();
+    paths(&toml::Table::try_from(full_file()).unwrap(), "", &mut in_file);
+    let in_table: Vec<&str> = keys::ALL.iter().map(|key| key.about().path).collect();
+    assert_eq!(in_table.len(), in_file.len());
+    assert_eq!(in_table.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), in_file);
+}
+
+/// The value at a path, in the first of repeated tables.
+fn value_at<'a>(table: &'a toml::Table, path: &str) -> Option<&'a toml::Value> {
+    match path.split_once('.') {
+        None => table.get(path),
+        Some((first, rest)) => match table.get(first)? {
+            toml::Value::Table(inner) => value_at(inner, rest),
+            toml::Value::Array(items) => value_at(items.first()?.as_table()?, rest),
+            _ => None,
+        },
+    }
+}
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let console: toml::Table = shown(&of_file("")).parse().unwrap();
+    let graphite: toml::Table = shown(&of_file("[[sink]]\nurl = \"foo:1\"")).parse().unwrap();
+    for key in keys::ALL {
+        let path = key.about().path;
+        let documented = reference::default(*key);
+        let shown = match path {
+            // A console has no connection to wait for.
+            "sink.connect_timeout" | "sink.write_timeout" => value_at(&graphite, path),
+            _ => value_at(&console, path),
+        };
+        match path {
+            // What it comes to depends on the machine.
+            "workers" => assert_eq!(documented.as_deref(), Some("0")),
+            // What it comes to depends on the url.
+            "sink.name" => assert_eq!(documented, None),
+            _ => assert_eq!(documented, shown.map(ToString::to_string), "{path}"),
+        }
+    }
+}
+
+#[test]
+fn the_reference_tells_everything_about_every_key() {
+    let page = reference::markdown();
+    for key in keys::ALL {
+        let about = key.about();
+        let (_, section) = page.split_once(&format!("### `{}`\n", about.path)).unwrap();
+        let section = section.split("\n#").next().unwrap();
+        assert!(section.contains(about.effect) && section.contains(about.edge), "{section}");
+        for item in ["* Value: ", "* Default: ", "* Applied by a reload: "] {
+            assert!(section.contains(item), "{section}");
+        }
+        let flag = about.flag.map(|flag| format!("* Flag: `{flag}`"));
+        assert!(flag.is_none_or(|flag| section.contains(&flag)), "{section}");
+    }
+    assert!(page.contains("* Value: a whole number between 4096 and 1073741824 bytes\n"));
+    assert!(page.contains("* Value: a number in (0, 100]\n"));
+    assert!(page.contains("\n## `[[sink]]`, can be repeated\n"));
+    assert!(page.contains("\n## `[log]`\n"));
+    assert!(page.contains("\n## Above all tables\n"));
+}
+
+#[test]
+fn the_example_of_the_reference_is_valid() {
+    let page = reference::markdown();
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(of_file(example).prefix, "web1");
+}
+
+#[test]
+fn the_bounds_of_a_key_belong_to_it_as_they_say() {
+    for key in keys::ALL {
+        match key {
+            Key::Whole(key) => {
+                assert!(key.allows(key.min) && key.allows(key.max) && key.allows(key.default));
+                assert!(!key.allows(key.min - 1) && !key.allows(key.max + 1));
+            }
+            Key::Number(key) => {
+                assert_eq!(key.allows(key.min), !key.above_min);
+                assert!(key.allows(key.max) && key.allows(key.default));
+                assert!(!key.allows(key.min - 0.001) && !key.allows(key.max + 0.001));
+                assert!(!key.allows(f64::NAN) && !key.allows(f64::INFINITY));
+            }
+            Key::Text(_) | Key::Switch(_) => {}
+        }
+    }
+}

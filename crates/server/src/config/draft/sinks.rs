@@ -19,9 +19,7 @@ struct Typed {
     place: String,
     /// The path of its table in the file, for errors.
     table: String,
-    /// Its url.
-    url: String,
-    /// The other keys of its table.
+    /// The keys of its table.
     keys: FileSink,
 }
 
@@ -36,32 +34,25 @@ impl Draft<'_> {
         typed.iter().filter_map(|typed| self.sink(typed, &mut names)).collect()
     }
 
-    /// The sinks as typed. A table without a url leaves an error.
-    fn typed_sinks(&mut self) -> Vec<Typed> {
+    /// The sinks as typed.
+    fn typed_sinks(&self) -> Vec<Typed> {
         let alone = |place: &str, url: &str| Typed {
             place: place.to_owned(),
             table: "sink".to_owned(),
-            url: url.to_owned(),
-            keys: FileSink::default(),
+            keys: FileSink { url: Some(url.to_owned()), ..FileSink::default() },
         };
         if !self.flags.sink.is_empty() {
             return self.flags.sink.iter().map(|url| alone("-s", url)).collect();
         }
-        let file = self.file;
-        if file.sink.is_empty() {
+        if self.file.sink.is_empty() {
             return keys::SINK_URL.default.iter().map(|url| alone("", url)).collect();
         }
-        let mut typed = Vec::new();
-        for (index, keys) in file.sink.iter().enumerate() {
+        let in_file = |(index, keys): (usize, &FileSink)| {
             let table = format!("sink.{index}");
-            let path = format!("{table}.url");
-            let place = file.origin.place(&path);
-            match keys.url.clone() {
-                Some(url) => typed.push(Typed { place, table, url, keys: keys.clone() }),
-                None => self.wrong_in_file(&path, "is missing"),
-            }
-        }
-        typed
+            let place = self.file.origin.place(&format!("{table}.url"));
+            Typed { place, table, keys: keys.clone() }
+        };
+        self.file.sink.iter().enumerate().map(in_file).collect()
     }
 
     /// Checks the name that was given to a sink, if any, and adds it to those that are taken.
@@ -71,44 +62,47 @@ impl Draft<'_> {
         };
         let path = format!("{}.name", sink.table);
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(spec::is_name_char) {
-            let allowed = keys::SINK_NAME.allowed;
-            self.wrong_in_file(&path, &format!("'{name}' is not made of {allowed}"));
+            let wrong = format!("'{name}' is not {}", keys::SINK_NAME.bounds());
+            self.wrong_in_file(&path, &wrong);
         } else if !names.insert(name.clone()) {
             self.wrong_in_file(&path, &format!("'{name}' is the name of another sink"));
         }
     }
 
+    /// One sink. All its keys are checked, whatever is wrong with its url.
     fn sink(&mut self, typed: &Typed, names: &mut BTreeSet<String>) -> Option<Sink> {
-        let Typed { place, table, url, keys: given } = typed;
-        let queue_bytes = self.whole_in_file(
-            &keys::SINK_QUEUE_BYTES,
-            &format!("{table}.queue_bytes"),
-            given.queue_bytes,
-        );
-        let spec = match spec::sink(url) {
-            Ok(spec) => spec,
-            Err(why) => {
+        let Typed { place, table, keys: given } = typed;
+        let path = |key: &str| format!("{table}.{key}");
+        let bytes = given.queue_bytes;
+        let queue_bytes = self.whole_in_file(&keys::SINK_QUEUE_BYTES, &path("queue_bytes"), bytes);
+        let timeouts = [
+            (&keys::SINK_CONNECT_TIMEOUT, path("connect_timeout"), given.connect_timeout),
+            (&keys::SINK_WRITE_TIMEOUT, path("write_timeout"), given.write_timeout),
+        ];
+        let [connect_timeout, write_timeout] = timeouts
+            .each_ref()
+            .map(|(key, path, given)| self.number_in_file(key, path, *given))
+            .map(Duration::from_secs_f64);
+        let spec = match given.url.as_deref().map(spec::sink) {
+            Some(Ok(spec)) => spec,
+            Some(Err(why)) => {
                 self.wrong(place, &why);
+                return None;
+            }
+            None => {
+                self.wrong(place, "is missing");
                 return None;
             }
         };
         let name = given.name.clone().unwrap_or_else(|| free_name(&spec.default_name(), names));
-        let timeouts = [
-            (&keys::SINK_CONNECT_TIMEOUT, "connect_timeout", given.connect_timeout),
-            (&keys::SINK_WRITE_TIMEOUT, "write_timeout", given.write_timeout),
-        ];
         let kind = match spec {
             SinkSpec::Console => {
-                for (_, key, _) in timeouts.iter().filter(|(_, _, given)| given.is_some()) {
-                    self.wrong_in_file(&format!("{table}.{key}"), "a console has no connection");
+                for (_, path, _) in timeouts.iter().filter(|(_, _, given)| given.is_some()) {
+                    self.wrong_in_file(path, "a console has no connection");
                 }
                 SinkKind::Console
             }
             SinkSpec::Graphite(address) => {
-                let [connect_timeout, write_timeout] = timeouts.map(|(key, name, given)| {
-                    let path = format!("{table}.{name}");
-                    Duration::from_secs_f64(self.number_in_file(key, &path, given))
-                });
                 SinkKind::Graphite { address, connect_timeout, write_timeout }
             }
         };
