@@ -136,3 +136,25 @@ impl Outlet {
 fn is_full_buffer(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_buffer_is_worth_another_attempt_and_a_refusal_is_not() {
+        assert!(is_full_buffer(&io::Error::from_raw_os_error(libc::ENOBUFS)));
+        assert!(is_full_buffer(&io::Error::from_raw_os_error(libc::EAGAIN)));
+        assert!(!is_full_buffer(&io::Error::from_raw_os_error(libc::ECONNREFUSED)));
+    }
+
+    #[test]
+    fn a_packet_that_no_datagram_can_hold_is_an_error_that_says_where_it_should_go() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = socket.local_addr().unwrap();
+        let outlet = Outlet::connect(to).unwrap();
+        let error = outlet.send(&[0; Plan::PACKET_BYTES_MAX + 1]).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot send to {to}"));
+        outlet.send(&[0; Plan::PACKET_BYTES_MAX]).unwrap();
+    }
+}
