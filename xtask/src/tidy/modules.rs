@@ -25,7 +25,7 @@ enum Uses {
 /// The modules: the foundations, the path of a metric from its end to its beginning, and what
 /// puts them together. A stage of the path knows the inbox of the next one, and nothing that
 /// comes before it.
-const MODULES: [Module; 16] = [
+const MODULES: [Module; 17] = [
     // What was typed: read by clap, understood by `config`.
     Module { name: "cli", may_use: Uses::Only(&[]) },
     // The one place that reads clocks.
@@ -42,6 +42,8 @@ const MODULES: [Module; 16] = [
     Module { name: "logging", may_use: Uses::Only(&["clock", "config"]) },
     // A file that says which process runs.
     Module { name: "pid_file", may_use: Uses::Only(&[]) },
+    // Recorded datagrams in a file: bytes in, datagrams out.
+    Module { name: "recording", may_use: Uses::Only(&[]) },
     // Speaks of losses in the log, not too often.
     Module { name: "losses", may_use: Uses::Only(&["clock"]) },
     // The end of the path: queues and sinks.
@@ -61,7 +63,15 @@ const MODULES: [Module; 16] = [
     // The subcommands: they have none of the daemon's sockets and threads.
     Module {
         name: "commands",
-        may_use: Uses::Only(&["aggregation", "cli", "clock", "config", "daemon", "logging"]),
+        may_use: Uses::Only(&[
+            "aggregation",
+            "cli",
+            "clock",
+            "config",
+            "daemon",
+            "logging",
+            "recording",
+        ]),
     },
     // Chooses between them.
     Module { name: "main", may_use: Uses::All },
