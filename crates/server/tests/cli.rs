@@ -180,6 +180,11 @@ fn variables_come_from_the_environment() {
         .output()
         .unwrap();
     assert!(stdout(&output).contains("prefix = \"a.web1.front\"\n"), "{output:?}");
+    // Shells seldom hand HOSTNAME on; the system knows it all the same.
+    let output =
+        gstatsd().args(["check", "-x", "${HOSTNAME}"]).env_remove("HOSTNAME").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(!stdout(&output).contains("prefix = \"\"\n"), "{output:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::{Cli, EXAMPLES};
 /// # Errors
 /// The writer does not take it.
 pub(crate) fn render(page: &mut impl Write) -> io::Result<()> {
-    let command = Cli::command().after_help("");
+    let command = Cli::command();
     // A date would make another page every day, and without one the version would stand there.
     let man = Man::new(command.clone()).date(" ").manual("gstatsd");
     man.render_title(page)?;

@@ -159,6 +159,8 @@ fn the_manual_page_tells_every_flag_and_every_subcommand() {
     for subcommand in command.get_subcommands() {
         assert!(page.contains(&format!("gstatsd {}", subcommand.get_name())), "{subcommand}");
     }
+    let title = concat!(".TH gstatsd 1 \" \" \"gstatsd ", env!("CARGO_PKG_VERSION"), "\" gstatsd");
+    assert!(page.contains(title), "no date, and the version after it: {page}");
     for section in ["NAME", "SYNOPSIS", "OPTIONS", "COMMANDS", "EXAMPLES", "SIGNALS"] {
         assert!(page.contains(&format!(".SH {section}")), "{section}");
     }

@@ -97,6 +97,8 @@ mod tests {
     fn an_address_shows_as_it_is_typed() {
         for text in [":8125", "foo:1", "127.0.0.1:65535", "[::1]:8125", "[fe80::1%eth0]:0"] {
             assert_eq!(Address::parse(text, 0).unwrap().to_string(), text);
+            let blanks = format!(" {text}\t");
+            assert_eq!(Address::parse(&blanks, 0).unwrap().to_string(), text);
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn file(config: &Config) -> File {
         align: Some(config.align),
         percent: Some(config.percent),
         prefix: Some(escape(&config.prefix)),
-        own_metrics: Some(escape(&config.own_metrics)),
+        own_metrics: Some(config.own_metrics.clone()),
         shutdown_timeout: Some(config.shutdown_timeout.as_secs_f64()),
         receive_buffer_bytes: whole(config.receive_buffer_bytes),
         series_max: whole(config.series_max),

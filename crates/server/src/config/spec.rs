@@ -21,9 +21,6 @@ const LATER_TRANSPORTS: [&str; 3] = ["tcp", "unix", "unixgram"];
 pub(crate) fn listener(text: &str) -> Result<Address, String> {
     const ALLOWED: &str = "give [HOST]:PORT or udp://[HOST]:PORT";
     let trimmed = text.trim();
-    if trimmed.is_empty() {
-        return Err(format!("'{text}' is no address; {ALLOWED}"));
-    }
     let (transport, address) = split_transport(trimmed);
     if LATER_TRANSPORTS.contains(&transport) {
         return Err(format!("'{text}': listening on {transport} is not supported yet; {ALLOWED}"));
@@ -43,9 +40,6 @@ pub(crate) fn sink(text: &str) -> Result<SinkSpec, String> {
     let trimmed = text.trim();
     if trimmed == "console:" {
         return Ok(SinkSpec::Console);
-    }
-    if trimmed.is_empty() {
-        return Err(format!("'{text}' is no sink; {ALLOWED}"));
     }
     let address = match trimmed.split_once("://") {
         Some(("graphite", address)) => address,

@@ -149,7 +149,7 @@ fn flags_override_the_file() {
         flush: text(" 3 "),
         percent: text("4e1"),
         prefix: text("${HOSTNAME}"),
-        workers: text("6"),
+        workers: text(" 6 "),
         pid_file: Some("/pid".into()),
         log: text("syslog"),
         verbose: 1,
@@ -213,6 +213,22 @@ fn every_error_of_a_file_is_told_with_its_line_and_its_key() {
     assert_eq!(errors, expected.map(|line| format!("a.toml: {line}")));
     let unknown = "a.toml: line 1: dialect: 'x' is no dialect; 'gstatsd' is";
     assert_eq!(errors_of_file("dialect = \"x\""), [unknown]);
+}
+
+#[test]
+fn names_are_held_to_what_is_allowed() {
+    for name in [".a", "a.", "a b", "a/b", "ü"] {
+        let errors = errors_of_file(&format!("own_metrics = \"{name}\""));
+        assert!(errors[0].starts_with("a.toml: line 1: own_metrics: "), "{errors:?}");
+    }
+    let long = "x".repeat(65);
+    for name in ["", "a.b", "a b", &long] {
+        let errors = errors_of_file(&format!("[[sink]]\nurl = \"console:\"\nname = \"{name}\""));
+        assert!(errors[0].starts_with("a.toml: line 3: sink.name: "), "{errors:?}");
+    }
+    let longest = &long[..64];
+    let sinks = of_file(&format!("[[sink]]\nurl = \"console:\"\nname = \"{longest}\"")).sinks;
+    assert_eq!(sinks[0].name, longest);
 }
 
 #[test]

@@ -25,6 +25,11 @@ fn a_text_that_is_no_file_is_refused_in_one_line_with_its_place() {
         ("listen = [3]", "line 1: listen: invalid type: integer `3`, expected a table"),
         ("[[sink]]\n[[sink]]\nulr = \"x\"", "line 3: unknown key `ulr`, expected one of `url`, "),
         ("[log]\nlvl = \"x\"", "line 2: unknown key `lvl`, expected `target` or `level`"),
+        ("\"a\\nb\" = 1", "line 1: unknown key `a, b`, expected one of `dialect`, `workers`, "),
+        (
+            "workers = 99999999999999999999",
+            "line 1: workers: invalid type: integer `99999999999999999999`, expected a whole",
+        ),
         ("a = 1", "line 1: unknown key `a`, expected one of `dialect`, `workers`, "),
         ("percent = 1\npercent = 2", "line 2: duplicate key"),
         ("x = = 2", "line 1: extra `=`"),
