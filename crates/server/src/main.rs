@@ -13,7 +13,9 @@ use crate::{
     config::{Config, Errors},
 };
 
+mod aggregation;
 mod cli;
+mod clock;
 mod commands {
     //! The subcommands, one file each.
 
@@ -25,6 +27,16 @@ mod commands {
 }
 mod config;
 mod daemon;
+mod deliver;
+mod flush;
+mod listen;
+mod logging;
+mod losses;
+mod pid_file;
+mod recording;
+mod signals;
+mod sys;
+mod work;
 
 fn main() -> ExitCode {
     end_on_any_panic();
@@ -44,7 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             for word in &cli.stray {
                 complain(&format!("ignoring '{word}'"));
             }
-            daemon::run(Config::load(&cli.flags)?)
+            daemon::run(&Config::load(&cli.flags)?)
         }
         Some(Command::Check(args)) => commands::check::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),

@@ -88,6 +88,30 @@ impl Reason {
             Self::Unsupported => "unsupported",
         }
     }
+
+    /// What is wrong, in a few words for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::BadSampleRate => "the rate is not a decimal number above 0 and up to 1",
+            Self::BadTag => "a tag is not UTF-8 or has a control character",
+            Self::BadTimestamp => "the timestamp is not a whole, positive number of seconds",
+            Self::BadType => "the type is not one of c g ms s h d m",
+            Self::BadUtf8 => "the name is not UTF-8",
+            Self::BadValue => "the value is not a decimal number",
+            Self::ControlChar => "a control character stands in the name",
+            Self::EmptyName => "the name is empty",
+            Self::NameTooLong => "the name is longer than the limit",
+            Self::NoType => "there is no type, as the c in name:1|c",
+            Self::NoValue => "there is no value, as the 1 in name:1|c",
+            Self::NonFinite => "the value is infinite, not a number, or too large",
+            Self::OutOfRange => "the dialect does not take this value, or it is too long",
+            Self::ReservedName => "it would come out among our own metrics",
+            Self::TooManyTags => "there are more tags, or more bytes of them, than the limits",
+            Self::Truncated => "the datagram was cut here on its way",
+            Self::Unsupported => "an event or a service check without its form",
+        }
+    }
 }
 
 impl fmt::Display for Reason {

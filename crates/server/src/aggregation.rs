@@ -1,0 +1,26 @@
+//! From the configuration to the aggregation: the same for the daemon, `explain` and `replay`.
+
+use gstatsd_aggregate::{Dialect, Limits, Naming, Table};
+
+use crate::config::{self, Config};
+
+/// The dialect that a configuration asks for, with its limits.
+pub(crate) fn dialect(config: &Config) -> Dialect {
+    let mut dialect = match config.dialect {
+        config::Dialect::Gstatsd => Dialect::GSTATSD,
+    };
+    dialect.grammar.name_bytes_max = config.name_bytes_max;
+    dialect.grammar.member_bytes_max = config.member_bytes_max;
+    dialect
+}
+
+/// How series are named.
+pub(crate) fn naming(config: &Config) -> Naming {
+    Naming::new(&dialect(config), &config.prefix, config.percent, &config.own_metrics)
+}
+
+/// An empty table for one worker.
+pub(crate) fn table(config: &Config, naming: &Naming) -> Table {
+    let limits = Limits { series_max: config.series_max, samples_max: config.samples_max };
+    Table::new(dialect(config), naming.clone(), limits)
+}

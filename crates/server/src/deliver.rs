@@ -1,0 +1,333 @@
+//! Delivery: each sink has its own queue, bounded in bytes, and its own thread. A slow or dead
+//! sink delays nobody else; what does not fit is dropped, oldest first, and counted.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gstatsd_aggregate::Snapshot;
+use gstatsd_sinks::Sink;
+
+use crate::clock;
+
+/// The shortest and the longest wait before a snapshot is sent again.
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// How often a failing sink is mentioned in the log.
+const MENTION: Duration = Duration::from_secs(60);
+
+/// What became of the points of one sink, in points, since the start.
+///
+/// `emitted = delivered + in_flight + queued + dropped`, at any time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Books {
+    /// Handed to the sink's queue.
+    pub(crate) emitted: u64,
+    /// Taken by the peer.
+    pub(crate) delivered: u64,
+    /// Being sent, perhaps not for the first time.
+    pub(crate) in_flight: u64,
+    /// Waiting.
+    pub(crate) queued: u64,
+    /// Dropped because the queue was full.
+    pub(crate) dropped_queue_full: u64,
+    /// Dropped because the sink will never take them.
+    pub(crate) dropped_refused: u64,
+    /// Dropped because the time to shut down was over.
+    pub(crate) dropped_shutdown: u64,
+}
+
+impl Books {
+    /// How far the identity is from closing: 0 when every point is accounted for.
+    pub(crate) fn residual(&self) -> i128 {
+        let accounted = self.delivered
+            + self.in_flight
+            + self.queued
+            + self.dropped_queue_full
+            + self.dropped_refused
+            + self.dropped_shutdown;
+        i128::from(self.emitted) - i128::from(accounted)
+    }
+
+    /// Every count with its name; reasons that never happened are left out.
+    pub(crate) fn named(&self, mut emit: impl FnMut(&str, &str, u64)) {
+        emit("points.emitted", "", self.emitted);
+        emit("points.delivered", "", self.delivered);
+        emit("points.in_flight", "", self.in_flight);
+        emit("points.queued", "", self.queued);
+        for (reason, count) in [
+            ("queue_full", self.dropped_queue_full),
+            ("refused", self.dropped_refused),
+            ("shutdown", self.dropped_shutdown),
+        ] {
+            if count > 0 {
+                emit("points.dropped.", reason, count);
+            }
+        }
+    }
+}
+
+/// Every sink's queue.
+pub(crate) struct Outlets(Vec<Outlet>);
+
+struct Outlet {
+    name: String,
+    /// Counts the points that a snapshot will make.
+    point_count: Box<dyn Fn(&Snapshot) -> u64 + Send>,
+    queue: Arc<Queue>,
+}
+
+impl Outlets {
+    /// No sink yet.
+    pub(crate) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Starts the thread of one more sink. Snapshots beyond `queue_bytes` are dropped, oldest
+    /// first; one alone always fits.
+    ///
+    /// # Errors
+    /// The system can start no thread.
+    pub(crate) fn add<S: Sink + 'static>(
+        &mut self,
+        name: &str,
+        sink: S,
+        queue_bytes: usize,
+    ) -> std::io::Result<()> {
+        let point_count = sink.point_counter();
+        let queue = Arc::new(Queue::new(queue_bytes));
+        let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
+        thread::Builder::new()
+            .name(format!("sink {name}"))
+            .spawn(move || Courier { name: courier_name, sink, queue: courier_queue }.run())?;
+        self.0.push(Outlet { name: name.to_owned(), point_count, queue });
+        Ok(())
+    }
+
+    /// Hands a snapshot to every sink, and waits for none.
+    pub(crate) fn push(&self, snapshot: &Arc<Snapshot>) {
+        let bytes = snapshot.bytes();
+        for outlet in &self.0 {
+            let points = (outlet.point_count)(snapshot);
+            let item = Item { snapshot: Arc::clone(snapshot), points, bytes };
+            let dropped = outlet.queue.push(item);
+            if dropped > 0 {
+                log::warn!("sink {}: the queue is full: dropped {dropped} points", outlet.name);
+            }
+        }
+    }
+
+    /// The books of each sink, with its name.
+    pub(crate) fn books(&self) -> impl Iterator<Item = (&str, Books)> {
+        self.0.iter().map(|outlet| (outlet.name.as_str(), outlet.queue.lock().books))
+    }
+
+    /// Lets the sinks send what they have until the deadline, and counts the rest as dropped.
+    /// Gives the final books.
+    pub(crate) fn close(self, deadline: Instant) -> Vec<(String, Books)> {
+        for outlet in &self.0 {
+            outlet.queue.begin_closing();
+        }
+        let close = |outlet: Outlet| (outlet.name, outlet.queue.close(deadline));
+        self.0.into_iter().map(close).collect()
+    }
+}
+
+/// What waits for one sink.
+struct Queue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+    bytes_max: usize,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: VecDeque<Item>,
+    /// Of what waits.
+    bytes: usize,
+    books: Books,
+    phase: Phase,
+}
+
+struct Item {
+    snapshot: Arc<Snapshot>,
+    points: u64,
+    bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Open,
+    /// Nothing more will come; what waits is to be sent without backing off.
+    Closing,
+    /// The books are closed.
+    Closed,
+}
+
+impl Queue {
+    fn new(bytes_max: usize) -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new(), bytes_max }
+    }
+
+    /// Appends an item. Gives the number of points that were dropped for it.
+    fn push(&self, item: Item) -> u64 {
+        let mut state = self.lock();
+        let mut dropped = 0;
+        while state.bytes + item.bytes > self.bytes_max {
+            let Some(oldest) = state.waiting.pop_front() else { break };
+            state.bytes -= oldest.bytes;
+            dropped += oldest.points;
+        }
+        state.books.queued -= dropped;
+        state.books.dropped_queue_full += dropped;
+        state.books.emitted += item.points;
+        state.books.queued += item.points;
+        state.bytes += item.bytes;
+        state.waiting.push_back(item);
+        self.changed.notify_all();
+        dropped
+    }
+
+    /// Takes the oldest item; waits for one. `None` when nothing more will come.
+    fn take(&self) -> Option<Item> {
+        let mut state = self.lock();
+        loop {
+            if state.phase == Phase::Closed {
+                return None;
+            }
+            if let Some(item) = state.waiting.pop_front() {
+                state.bytes -= item.bytes;
+                state.books.queued -= item.points;
+                state.books.in_flight += item.points;
+                return Some(item);
+            }
+            if state.phase == Phase::Closing {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The item in flight has arrived, or never will.
+    fn settle(&self, item: &Item, delivered: bool) {
+        let mut state = self.lock();
+        // After the end it was counted as dropped already.
+        if state.phase != Phase::Closed {
+            state.books.in_flight -= item.points;
+            match delivered {
+                true => state.books.delivered += item.points,
+                false => state.books.dropped_refused += item.points,
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits before a further attempt: for that long, or until the end is near.
+    fn back_off(&self, wait: Duration) {
+        let until = clock::now() + wait;
+        let mut state = self.lock();
+        while state.phase == Phase::Open {
+            let left = until.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.wait_timeout(state, left);
+        }
+        drop(state);
+        thread::sleep(BACKOFF_MIN.min(wait));
+    }
+
+    fn begin_closing(&self) {
+        self.lock().phase = Phase::Closing;
+        self.changed.notify_all();
+    }
+
+    /// Waits until all is sent or the deadline is over, and closes the books.
+    fn close(&self, deadline: Instant) -> Books {
+        let mut state = self.lock();
+        while state.books.queued + state.books.in_flight > 0 {
+            let left = deadline.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.wait_timeout(state, left);
+        }
+        state.phase = Phase::Closed;
+        state.waiting.clear();
+        let books = &mut state.books;
+        books.dropped_shutdown += books.queued + books.in_flight;
+        (books.queued, books.in_flight) = (0, 0);
+        let books = *books;
+        drop(state);
+        self.changed.notify_all();
+        books
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().phase == Phase::Closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_timeout<'a>(
+        &self,
+        state: MutexGuard<'a, QueueState>,
+        timeout: Duration,
+    ) -> MutexGuard<'a, QueueState> {
+        let waited = self.changed.wait_timeout(state, timeout);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// The thread of one sink: takes snapshots to it, one after the other, until each has arrived.
+struct Courier<S> {
+    name: String,
+    sink: S,
+    queue: Arc<Queue>,
+}
+
+impl<S: Sink> Courier<S> {
+    fn run(mut self) {
+        while let Some(item) = self.queue.take() {
+            let delivered = self.send(&item);
+            self.queue.settle(&item, delivered);
+        }
+    }
+
+    /// Sends until the snapshot has arrived. Says whether it has: a sink may refuse for good,
+    /// and so does the end.
+    fn send(&mut self, item: &Item) -> bool {
+        let mut failures = 0;
+        let mut mentioned: Option<Instant> = None;
+        loop {
+            let Err(error) = self.sink.send(&item.snapshot) else {
+                if failures > 0 {
+                    log::info!("sink {}: delivers again", self.name);
+                }
+                return true;
+            };
+            let now = clock::now();
+            let is_final = error.is_final();
+            if mentioned.is_none_or(|mentioned| now >= mentioned + MENTION) {
+                mentioned = Some(now);
+                log::warn!("sink {}: {:#}", self.name, anyhow::Error::new(error));
+            }
+            if is_final || self.queue.is_closed() {
+                return false;
+            }
+            self.queue.back_off(backoff(failures));
+            failures += 1;
+        }
+    }
+}
+
+/// How long to wait after so many failures: twice as long each time, up to a limit, and by
+/// chance anything up to that, so that many daemons do not come back at the same moment.
+fn backoff(failures: u32) -> Duration {
+    let longest = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures + 1)).min(BACKOFF_MAX);
+    BACKOFF_MIN.max(longest.mul_f64(fastrand::f64()))
+}

@@ -1,0 +1,300 @@
+//! The flush: merges what the workers push, makes one snapshot of each interval, and hands it to
+//! `deliver`.
+//!
+//! An interval is closed when every worker has pushed a part of it or of a later one. Nobody asks
+//! a worker for anything.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use gstatsd_aggregate::{Counts, Merger, OwnPoint, Part, Window};
+
+use crate::clock::{self, Cadence, Timestamps};
+use crate::deliver::Outlets;
+use crate::losses::Losses;
+
+/// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
+/// counts what it drops meanwhile.
+const PARTS_MAX: usize = 8;
+/// The shortest time by which rates are divided: the last interval may have just begun.
+const WINDOW_MIN: Duration = Duration::from_millis(1);
+
+/// What a worker pushes at its deadline.
+pub(crate) struct Push {
+    /// Which worker.
+    pub(crate) worker: usize,
+    /// The last interval of which the part holds anything.
+    pub(crate) interval: u64,
+    /// Whether the worker has ended.
+    pub(crate) last: bool,
+    /// What it gathered.
+    pub(crate) part: Box<Part>,
+}
+
+/// Where workers push to.
+#[derive(Clone)]
+pub(crate) struct Inbox(SyncSender<Push>);
+
+impl Inbox {
+    /// Hands a part over. When `flush` has ended, so will the process.
+    pub(crate) fn push(&self, push: Push) {
+        self.0.send(push).ok();
+    }
+}
+
+/// An inbox for so many workers, and its other end.
+pub(crate) fn inbox(workers: usize) -> (Inbox, Receiver<Push>) {
+    let (sender, receiver) = sync_channel(workers * PARTS_MAX);
+    (Inbox(sender), receiver)
+}
+
+/// What the flush works with.
+pub(crate) struct Flush {
+    inbox: Receiver<Push>,
+    /// For each worker, where its emptied parts go back to.
+    spares: Vec<Sender<Box<Part>>>,
+    gathering: Gathering,
+    cadence: Cadence,
+    timestamps: Timestamps,
+    merger: Merger,
+    outlets: Outlets,
+    /// What begins the names of our own metrics, with its dot; `None` for none.
+    own_prefix: Option<String>,
+    totals: Counts,
+    flushes: u64,
+    losses: Losses,
+}
+
+impl Flush {
+    /// A flush for the workers whose emptied parts go back to `spares`.
+    pub(crate) fn new(
+        inbox: Receiver<Push>,
+        spares: Vec<Sender<Box<Part>>>,
+        cadence: Cadence,
+        interval: Duration,
+        outlets: Outlets,
+        own_prefix: Option<String>,
+    ) -> Self {
+        Self {
+            inbox,
+            gathering: Gathering::new(spares.len()),
+            spares,
+            cadence,
+            timestamps: Timestamps::new(interval),
+            merger: Merger::new(),
+            outlets,
+            own_prefix,
+            totals: Counts::default(),
+            flushes: 0,
+            losses: Losses::default(),
+        }
+    }
+
+    /// Flushes until every worker has ended. Gives the outlets back, with the last snapshot on
+    /// its way, and what was counted since the start.
+    pub(crate) fn run(mut self) -> (Outlets, Counts) {
+        while let Ok(push) = self.inbox.recv() {
+            self.gathering.take_in(push);
+            while let Some(closed) = self.gathering.close(self.cadence) {
+                self.flush(closed);
+            }
+            if self.gathering.all_ended() {
+                let closed = self.gathering.close_last(self.cadence, clock::now());
+                self.flush(closed);
+                break;
+            }
+        }
+        (self.outlets, self.totals)
+    }
+
+    fn flush(&mut self, closed: Closed) {
+        let mut counts = Counts::default();
+        for mut push in closed.pushes {
+            self.merger.add(push.worker, &mut push.part);
+            counts.add(&push.part.counts);
+            self.losses.add_examples(&push.part.examples);
+            push.part.clear();
+            // A worker that has ended takes nothing back.
+            self.spares[push.worker].send(push.part).ok();
+        }
+        self.totals.add(&counts);
+        self.flushes += 1;
+        debug_assert_eq!(self.totals.lines_residual(), 0, "{:?}", self.totals);
+        debug_assert_eq!(self.totals.samples_residual(), 0, "{:?}", self.totals);
+        let timestamp = self.timestamps.next(clock::wall());
+        let window = Window { timestamp, seconds: closed.length.as_secs_f64() };
+        let own = self.own_points();
+        let snapshot = self.merger.finish(window, own);
+        log::debug!(
+            "flush at {timestamp}: {} series, {} datagrams, {} samples",
+            snapshot.series.len(),
+            counts.datagrams_received,
+            counts.samples_received,
+        );
+        self.outlets.push(&Arc::new(snapshot));
+        if let Some(line) = self.losses.report(&counts, clock::now()) {
+            log::warn!("{line}");
+        }
+    }
+
+    /// What we count about ourselves: everything since the start, as it stands at this flush.
+    fn own_points(&self) -> Vec<OwnPoint> {
+        let Some(prefix) = &self.own_prefix else { return Vec::new() };
+        let mut own = Vec::new();
+        let mut point = |name: &[&str], value| {
+            let name = [&[prefix.as_str()], name].concat().concat().into_boxed_str();
+            own.push(OwnPoint { name, value });
+        };
+        self.totals.named(|stem, reason, count| point(&[stem, reason], count));
+        point(&["flushes"], self.flushes);
+        point(&["series"], self.merger.series_count() as u64);
+        for (sink, books) in self.outlets.books() {
+            books.named(|stem, reason, count| point(&["sinks.", sink, ".", stem, reason], count));
+        }
+        own
+    }
+}
+
+/// The parts that wait for their interval to be closed.
+#[derive(Default)]
+struct Gathering {
+    /// In the order in which they came; those of one worker are in order of their intervals.
+    waiting: VecDeque<Push>,
+    /// For each worker, the interval after the last one that it has pushed.
+    pushed: Vec<u64>,
+    ended: usize,
+    /// The first interval that is not closed.
+    open: u64,
+}
+
+/// An interval that is complete. It may be several, when all workers were late.
+struct Closed {
+    pushes: Vec<Push>,
+    length: Duration,
+}
+
+impl Gathering {
+    fn new(workers: usize) -> Self {
+        Self { pushed: vec![0; workers], ..Self::default() }
+    }
+
+    fn take_in(&mut self, push: Push) {
+        // The last part is of an interval that is not over: `close_last` takes it.
+        match push.last {
+            true => self.ended += 1,
+            false => self.pushed[push.worker] = push.interval + 1,
+        }
+        self.waiting.push_back(push);
+    }
+
+    fn all_ended(&self) -> bool {
+        self.ended == self.pushed.len()
+    }
+
+    /// The intervals that every worker has pushed.
+    fn close(&mut self, cadence: Cadence) -> Option<Closed> {
+        let complete = self.pushed.iter().copied().min().unwrap_or(0);
+        if complete <= self.open {
+            return None;
+        }
+        let length = cadence.begin(complete) - cadence.begin(self.open);
+        self.open = complete;
+        let (pushes, waiting) = self
+            .waiting
+            .drain(..)
+            .partition(|push| !push.last && push.interval < complete);
+        self.waiting = waiting;
+        Some(Closed { pushes: Vec::from_iter::<VecDeque<Push>>(pushes), length })
+    }
+
+    /// All that is left, as one interval that ends now.
+    fn close_last(&mut self, cadence: Cadence, now: Instant) -> Closed {
+        let length = now.saturating_duration_since(cadence.begin(self.open)).max(WINDOW_MIN);
+        Closed { pushes: self.waiting.drain(..).collect(), length }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN: Duration = Duration::from_secs(10);
+
+    fn cadence(start: Instant) -> Cadence {
+        Cadence::new(start, clock::wall(), TEN, false)
+    }
+
+    fn push(worker: usize, interval: u64, last: bool) -> Push {
+        Push { worker, interval, last, part: Box::default() }
+    }
+
+    fn told(closed: &Closed) -> Vec<(usize, u64)> {
+        closed.pushes.iter().map(|push| (push.worker, push.interval)).collect()
+    }
+
+    #[test]
+    fn an_interval_is_closed_when_every_worker_has_pushed_it() {
+        let cadence = cadence(clock::now());
+        let mut gathering = Gathering::new(2);
+        gathering.take_in(push(0, 0, false));
+        gathering.take_in(push(0, 1, false));
+        assert!(gathering.close(cadence).is_none());
+        gathering.take_in(push(1, 0, false));
+        let closed = gathering.close(cadence).unwrap();
+        assert_eq!(told(&closed), [(0, 0), (1, 0)]);
+        assert_eq!(closed.length, TEN);
+        assert!(gathering.close(cadence).is_none());
+        gathering.take_in(push(1, 1, false));
+        assert_eq!(told(&gathering.close(cadence).unwrap()), [(0, 1), (1, 1)]);
+    }
+
+    #[test]
+    fn a_part_that_is_late_by_intervals_closes_all_of_them_as_one() {
+        let cadence = cadence(clock::now());
+        let mut gathering = Gathering::new(2);
+        gathering.take_in(push(0, 4, false));
+        gathering.take_in(push(1, 0, false));
+        assert_eq!(told(&gathering.close(cadence).unwrap()), [(1, 0)]);
+        gathering.take_in(push(1, 4, false));
+        let closed = gathering.close(cadence).unwrap();
+        assert_eq!(told(&closed), [(0, 4), (1, 4)]);
+        assert_eq!(closed.length, 4 * TEN);
+    }
+
+    #[test]
+    fn the_last_interval_is_as_long_as_it_was() {
+        let start = clock::now();
+        let cadence = cadence(start);
+        let mut gathering = Gathering::new(2);
+        for worker in [0, 1] {
+            gathering.take_in(push(worker, 0, false));
+        }
+        gathering.close(cadence).unwrap();
+        gathering.take_in(push(0, 1, true));
+        assert!(gathering.close(cadence).is_none());
+        assert!(!gathering.all_ended());
+        gathering.take_in(push(1, 1, true));
+        assert!(gathering.close(cadence).is_none());
+        assert!(gathering.all_ended());
+        let closed = gathering.close_last(cadence, start + TEN + Duration::from_secs(4));
+        assert_eq!(told(&closed), [(0, 1), (1, 1)]);
+        assert_eq!(closed.length, Duration::from_secs(4));
+        assert_eq!(gathering.close_last(cadence, start).length, WINDOW_MIN);
+    }
+
+    #[test]
+    fn a_worker_that_ended_early_holds_nobody_up_at_the_end() {
+        let start = clock::now();
+        let cadence = cadence(start);
+        let mut gathering = Gathering::new(2);
+        gathering.take_in(push(0, 0, true));
+        gathering.take_in(push(1, 0, false));
+        assert!(gathering.close(cadence).is_none());
+        gathering.take_in(push(1, 1, true));
+        let closed = gathering.close_last(cadence, start + TEN + TEN);
+        assert_eq!(told(&closed), [(0, 0), (1, 0), (1, 1)]);
+        assert_eq!(closed.length, TEN + TEN);
+    }
+}

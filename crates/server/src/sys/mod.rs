@@ -1,0 +1,9 @@
+//! What the operating system offers and no library wraps: the only `unsafe` of the server.
+
+mod detach;
+mod drops;
+mod receive;
+
+pub(crate) use detach::{Detached, detach};
+pub(crate) use drops::dropped_datagrams;
+pub(crate) use receive::Batch;

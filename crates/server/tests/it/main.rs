@@ -1,0 +1,11 @@
+//! The daemon as its users meet it: a real process, real sockets on ports that the kernel
+//! chooses, real peers on the other end.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where something is not as expected")]
+
+mod accounting;
+mod bad_input;
+mod exactness;
+mod lifetime;
+mod sinks;
+mod support;

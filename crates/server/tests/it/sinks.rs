@@ -1,0 +1,211 @@
+//! Sinks that are down, slow, torn or silent disturb nobody else.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{
+    Daemon, SpyGraphite, accounting, assert_books_close, sum, without_own,
+};
+
+/// Starts a daemon with a healthy sink and one at `port`, lets it flush 10 times a second, sends
+/// 20 rounds of counts, and checks that the healthy sink got all of them on time. Gives the log.
+fn beside(port: u16, config: &str) -> String {
+    let spy = SpyGraphite::start();
+    let path = std::env::temp_dir().join(format!("gstatsd-{port}-{}.toml", std::process::id()));
+    std::fs::write(
+        &path,
+        format!(
+            "shutdown_timeout = 0.5\n\
+             [[sink]]\nname = \"bad\"\nurl = \"127.0.0.1:{port}\"\n{config}\n\
+             [[sink]]\nname = \"good\"\nurl = \"{}\"\n",
+            spy.sink()
+        ),
+    )
+    .unwrap();
+    let file = path.to_str().unwrap();
+    let daemon = Daemon::start(&["-c", file, "-b", "127.0.0.1:0", "-f", "0.1"]);
+    // Long names, so that what waits is more than any buffer of the kernel takes.
+    let names: Vec<_> = (0..200).map(|index| format!("{}{index}", "n".repeat(900))).collect();
+    let packets: Vec<_> = names.iter().map(|name| format!("{name}:1|c\na:1|c")).collect();
+    for round in 1..=20 {
+        daemon.send(&packets);
+        let expected = f64::from(round) * 200.0;
+        // Waits for the flush of this round: a sink that holds up another would fail here.
+        spy.wait_until("the flush", |lines| {
+            (sum(lines, "stats_counts.a") >= expected).then_some(())
+        });
+    }
+    let (status, log) = daemon.stop();
+    std::fs::remove_file(&path).unwrap();
+    assert!(status.success());
+    let books = accounting(&log);
+    assert_books_close(&books);
+    let lines = spy.lines();
+    assert_eq!(sum(&lines, "stats_counts.a"), 4_000.0);
+    let (emitted, delivered) = (books["good:points.emitted"], books["good:points.delivered"]);
+    assert_eq!(emitted, delivered);
+    assert_eq!(lines.len() as i128, delivered);
+    assert_eq!(books["bad:points.emitted"], emitted);
+    // Everything that the other did not take was counted.
+    let dropped: i128 = books
+        .iter()
+        .filter(|(name, _)| name.starts_with("bad:points.dropped."))
+        .map(|(_, count)| *count)
+        .sum();
+    assert_eq!(books["bad:points.delivered"] + dropped, emitted);
+    log
+}
+
+#[test]
+fn a_sink_that_is_down() {
+    // Bound but not listening: refuses, and nobody else gets the port.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let log = beside(port, "queue_bytes = 100000\n");
+    let books = accounting(&log);
+    assert_eq!(books["bad:points.delivered"], 0);
+    assert!(books["bad:points.dropped.queue_full"] > 0, "{log}");
+    assert!(log.contains("sink bad: cannot connect to 127.0.0.1"), "{log}");
+    assert!(log.contains("sink bad: the queue is full"), "{log}");
+}
+
+#[test]
+fn a_sink_that_never_reads() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming().map_while(Result::ok) {
+            kept.push(stream);
+        }
+    });
+    let log = beside(port, "write_timeout = 0.2\nqueue_bytes = 200000\n");
+    assert!(accounting(&log)["bad:points.dropped.shutdown"] > 0, "{log}");
+}
+
+#[test]
+fn a_sink_that_is_slow() {
+    let (port, _) = slow_graphite();
+    beside(port, "queue_bytes = 200000\n");
+}
+
+#[test]
+fn a_sink_that_resets_in_mid_line() {
+    let (port, received) = resetting_graphite();
+    let log = beside(port, "");
+    let books = accounting(&log);
+    // Whole lines only, and every one that counts as delivered is among them.
+    let mut lines = BTreeSet::new();
+    for text in received.try_iter() {
+        let end = text.rfind('\n').map_or(0, |end| end + 1);
+        for line in text[..end].lines() {
+            assert_eq!(line.split(' ').count(), 3, "torn: {line}");
+            assert!(line.starts_with("stats") || line.starts_with("gstatsd."), "torn: {line}");
+            lines.insert(line.to_owned());
+        }
+    }
+    assert!(books["bad:points.delivered"] > 0, "{log}");
+    assert!(lines.len() as i128 >= books["bad:points.delivered"], "{log}");
+}
+
+#[test]
+fn a_sink_that_comes_back_gets_what_waited_with_its_own_timestamps() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url = format!("127.0.0.1:{port}");
+    let good = SpyGraphite::start();
+    let mut daemon =
+        Daemon::start(&["-b", "127.0.0.1:0", "-s", &url, "-s", &good.sink(), "-f", "1"]);
+    daemon.send(&["a:1|c"]);
+    daemon.wait_for_log("cannot connect");
+    daemon.send(&["b:2|c"]);
+    good.wait_for("stats.b");
+    let (sender, received) = channel();
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    thread::spawn(move || collect(&listener, &sender, usize::MAX));
+    daemon.wait_for_log("delivers again");
+    let (_, log) = daemon.stop();
+    let books = accounting(&log);
+    assert_books_close(&books);
+    let name = format!("graphite_127_0_0_1_{port}:points.");
+    assert_eq!(books[&format!("{name}emitted")], books[&format!("{name}delivered")], "{log}");
+    let text: String = received.try_iter().collect();
+    let all: Vec<_> = good.lines();
+    assert_eq!(text.lines().count(), all.len());
+    for line in all.iter().filter(|line| !line.name.contains(".sinks.")) {
+        let line = format!("{} {} {}", line.name, line.value, line.timestamp);
+        assert!(text.lines().any(|other| other == line), "{line} is missing");
+    }
+}
+
+#[test]
+fn every_sink_gets_everything() {
+    let spies = [SpyGraphite::start(), SpyGraphite::start(), SpyGraphite::start()];
+    let sinks: Vec<_> = spies.iter().map(SpyGraphite::sink).collect();
+    let daemon = Daemon::start(&[
+        "-b", "127.0.0.1:0", "-s", &sinks[0], "-s", &sinks[1], "-s", &sinks[2], "-f", "600",
+    ]);
+    daemon.send(&["a:1|c\nb:2|g\nc:3|ms\nd:x|s"]);
+    daemon.stop();
+    let first = without_own(&spies[0].lines());
+    assert_eq!(first.len(), 2 + 2 + 5 + 1 + 1);
+    assert_eq!(without_own(&spies[1].lines()), first);
+    assert_eq!(without_own(&spies[2].lines()), first);
+}
+
+/// Reads a few bytes at a time, with pauses.
+fn slow_graphite() -> (u16, thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let reading = thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut buffer = [0; 1_024];
+            while stream.read(&mut buffer).is_ok_and(|bytes| bytes > 0) {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+    (port, reading)
+}
+
+/// Resets the first connections after some bytes, each later than the one before, and reads the
+/// others to their end. Gives what each connection sent.
+fn resetting_graphite() -> (u16, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, received) = channel();
+    thread::spawn(move || {
+        for bytes_max in [10, 77, 1_000, 12_345, 123_456] {
+            let (stream, _) = listener.accept().unwrap();
+            read_then_reset(stream, bytes_max);
+        }
+        collect(&listener, &sender, usize::MAX);
+    });
+    (port, received)
+}
+
+fn collect(listener: &TcpListener, sender: &std::sync::mpsc::Sender<String>, connections: usize) {
+    for mut stream in listener.incoming().take(connections).map_while(Result::ok) {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 65_536];
+            while let Ok(bytes @ 1..) = stream.read(&mut buffer) {
+                let text = String::from_utf8(buffer[..bytes].to_vec()).unwrap();
+                sender.send(text).ok();
+            }
+        });
+    }
+}
+
+fn read_then_reset(mut stream: TcpStream, bytes_max: usize) {
+    let mut buffer = vec![0; bytes_max];
+    stream.read_exact(&mut buffer).ok();
+    // With unread bytes in its buffer a socket that is closed resets the connection.
+    stream.write_all(b"").ok();
+    drop(stream);
+}
