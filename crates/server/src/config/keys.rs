@@ -237,8 +237,8 @@ pub(crate) const DAEMONIZE: Switch = Switch {
     about: About {
         path: "daemonize",
         flag: Some("-D"),
-        effect: "Go to the background once everything is checked. Standard output and standard \
-                 error lead nowhere then: give a sink, and a log target.",
+        effect: "Go to the background once everything is checked. Standard output leads \
+                 nowhere then: give a sink.",
         edge: "",
     },
     default: false,
@@ -250,7 +250,7 @@ pub(crate) const LOG_TARGET: Text = Text {
         path: "log.target",
         flag: Some("--log"),
         effect: "Where the log goes. A file is opened again on SIGHUP, so that it can be rotated.",
-        edge: "",
+        edge: "In the background there is no standard error: `\"stderr\"` is the system's log then.",
     },
     allowed: "`\"stderr\"`, `\"syslog\"` or a path",
     default: Some("stderr"),
