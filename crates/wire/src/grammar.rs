@@ -89,7 +89,6 @@ impl Grammar {
 
     /// DogStatsD: names are UTF-8 as sent, tags and timestamps are kept.
     pub const DOGSTATSD: Self = Self {
-        empty_value: EmptyValue::Reject,
         names: Names::Utf8,
         negative_timer: true,
         signed_gauge: SignedGauge::Absolute,

@@ -13,6 +13,34 @@
 //! A colon begins the next values only directly after a type or a rate; in any other field it
 //! belongs to that field. Bytes in, borrowed samples out: parsing never fails and never
 //! allocates. What cannot be read is a rejection with a [`Reason`], and costs only itself.
+//!
+//! ```
+//! use gstatsd_wire::{Grammar, Line, Receiver, Rejection, Sample, parse};
+//!
+//! #[derive(Default)]
+//! struct Tally {
+//!     lines: u64,
+//!     samples: u64,
+//!     rejections: u64,
+//! }
+//!
+//! impl<'a> Receiver<'a> for Tally {
+//!     fn line(&mut self, line: Line<'a>) {
+//!         self.lines += 1;
+//!         self.rejections += u64::from(matches!(line, Line::Rejected(_)));
+//!     }
+//!     fn sample(&mut self, _: Sample<'a>) {
+//!         self.samples += 1;
+//!     }
+//!     fn reject(&mut self, _: Rejection<'a>) {
+//!         self.rejections += 1;
+//!     }
+//! }
+//!
+//! let mut tally = Tally::default();
+//! parse(b"hits:1|c|@0.1:2:x|c\nnothing\n", &Grammar::GSTATSD, &mut tally);
+//! assert_eq!((tally.lines, tally.samples, tally.rejections), (2, 2, 2));
+//! ```
 
 #![deny(clippy::indexing_slicing)]
 

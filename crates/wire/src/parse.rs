@@ -82,7 +82,7 @@ fn refusal(name: &[u8], grammar: &Grammar) -> Option<Reason> {
     }
     match str::from_utf8(name) {
         Err(_) => Some(Reason::BadUtf8),
-        Ok(name) => name.contains(char::is_control).then_some(Reason::ControlChar),
+        Ok(name) => has_control(name).then_some(Reason::ControlChar),
     }
 }
 
@@ -185,7 +185,7 @@ fn parse_tags<'a>(text: &'a [u8], grammar: &Grammar) -> Result<&'a [u8], Reason>
         return Err(Reason::TooManyTags);
     }
     match str::from_utf8(text) {
-        Ok(tags) if !tags.contains(char::is_control) => Ok(text),
+        Ok(tags) if !has_control(tags) => Ok(text),
         _ => Err(Reason::BadTag),
     }
 }
@@ -221,6 +221,13 @@ fn parse_value<'a>(
         return Ok(Value::Delta(number));
     }
     Ok(Value::Number(number))
+}
+
+/// Whether a control character stands in a text, one of C1 (U+0080 to U+009F) too.
+fn has_control(text: &str) -> bool {
+    // ASCII is nearly all there is. No early end, so that many bytes are looked at in one step.
+    text.bytes().fold(false, |found, byte| found | byte.is_ascii_control())
+        || !text.is_ascii() && text.contains(char::is_control)
 }
 
 /// A text without the ASCII blanks around it. A newline cannot stand in a line.

@@ -97,7 +97,7 @@ pub enum Value<'a> {
 pub enum Line<'a> {
     /// A DogStatsD event: recognised and well formed.
     Event(&'a [u8]),
-    /// A line with a name and a colon, whatever its values are worth.
+    /// A line with a name and a colon, whatever its values are worth: the whole of it.
     Metric(&'a [u8]),
     /// A line that has no colon, whose name is refused, or whose form is.
     Rejected(Rejection<'a>),
@@ -114,7 +114,7 @@ pub struct Rejection<'a> {
     pub text: &'a [u8],
 }
 
-/// Who takes what [`parse`](crate::parse) reads, in the order in which it stands.
+/// Who takes what [`parse`](crate::parse()) reads, in the order in which it stands.
 pub trait Receiver<'a> {
     /// A line that is not empty; the samples of a metric line follow it.
     fn line(&mut self, line: Line<'a>);

@@ -41,7 +41,7 @@ impl std::error::Error for Unwritable {}
 /// that reads back as the same double, the type, the rate where it is not 1, the tags and the
 /// timestamp where there are any.
 ///
-/// Every sample that [`parse`](crate::parse) hands out can be written, and reads back as itself
+/// Every sample that [`parse`](crate::parse()) hands out can be written, and reads back as itself
 /// under the same grammar. A grammar with other limits or switches may read it differently: a
 /// gauge below zero is a delta where a sign makes one.
 ///

@@ -9,17 +9,18 @@ use crate::log::{Entry, entries};
 /// The datagrams of a file: Python bytes literals, one a line.
 fn datagrams(file: &str) -> Vec<Vec<u8>> {
     let path = format!("{}/../../testdata/captures/{file}", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(path).expect("a file of captures");
     text.lines().filter(|line| !line.is_empty()).map(bytes_of_literal).collect()
 }
 
 fn bytes_of_literal(literal: &str) -> Vec<u8> {
-    let body = literal.strip_prefix("b'").and_then(|body| body.strip_suffix('\'')).unwrap();
+    let body = literal.strip_prefix("b'").and_then(|body| body.strip_suffix('\''));
+    let body = body.expect("a bytes literal");
     let mut bytes = Vec::new();
     let mut rest = body.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'\\' => match rest.next().unwrap() {
+            b'\\' => match rest.next().expect("an escape has a letter") {
                 b'n' => b'\n',
                 b'\\' => b'\\',
                 other => panic!("an escape that no capture had so far: {}", char::from(other)),

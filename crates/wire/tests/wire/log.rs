@@ -114,7 +114,7 @@ pub(crate) fn show(entries: &[Entry]) -> String {
         });
         match entry {
             Entry::Metric(line) => {
-                let name = line.split(|byte| *byte == b':').next().unwrap();
+                let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
                 text.push_str(&format!("{}:", name.escape_ascii()));
             }
             Entry::Event(_) => text.push_str("event"),

@@ -6,4 +6,5 @@ mod grammar;
 mod log;
 mod property;
 mod twin;
+mod words;
 mod write;

@@ -20,7 +20,7 @@ pub(crate) fn entries(packet: &[u8], grammar: &Grammar) -> Vec<Entry> {
 /// Everything that must come out of a packet whose end was cut off.
 pub(crate) fn entries_of_truncated(packet: &[u8], grammar: &Grammar) -> Vec<Entry> {
     let mut lines = pieces(packet, b'\n');
-    let last = cut_return(lines.pop().unwrap());
+    let last = cut_return(lines.pop().expect("a split has a piece"));
     let mut found = entries(&lines.join(&b'\n'), grammar);
     if !last.is_empty() {
         found.push(Entry::RejectedLine(Reason::Truncated, last));
@@ -140,7 +140,7 @@ fn groups(text: &[u8]) -> Vec<Group> {
             groups.push(Group { values: piece, ..Group::default() });
             continue;
         }
-        let group = groups.last_mut().unwrap();
+        let group = groups.last_mut().expect("the first piece makes a group");
         let is_kind = group.kind.is_none();
         let may_end = is_kind || piece.first() == Some(&b'@');
         let parts: Vec<&[u8]> = piece.splitn(2, |byte| may_end && *byte == b':').collect();

@@ -1,0 +1,55 @@
+//! The words of the closed sets, which others count and show under.
+
+use gstatsd_wire::{Kind, Reason, Unwritable};
+
+#[test]
+fn the_sets_are_listed_in_the_order_of_their_discriminants() {
+    assert!(Reason::ALL.iter().enumerate().all(|(index, reason)| *reason as usize == index));
+    assert!(Kind::ALL.iter().enumerate().all(|(index, kind)| *kind as usize == index));
+}
+
+#[test]
+fn every_reason_has_its_label() {
+    let labels = [
+        "bad_sample_rate",
+        "bad_tag",
+        "bad_timestamp",
+        "bad_type",
+        "bad_utf8",
+        "bad_value",
+        "control_char",
+        "empty_name",
+        "name_too_long",
+        "no_type",
+        "no_value",
+        "non_finite",
+        "out_of_range",
+        "reserved_name",
+        "too_many_tags",
+        "truncated",
+        "unsupported",
+    ];
+    assert_eq!(Reason::ALL.map(Reason::label), labels);
+    assert_eq!(Reason::ALL.map(|reason| reason.to_string()), labels);
+}
+
+#[test]
+fn every_type_has_its_symbol_and_word() {
+    assert_eq!(Kind::ALL.map(Kind::symbol), ["c", "d", "g", "h", "m", "s", "ms"]);
+    let words = ["counter", "distribution", "gauge", "histogram", "meter", "set", "timer"];
+    assert_eq!(Kind::ALL.map(Kind::word), words);
+}
+
+#[test]
+fn every_refusal_of_the_writer_says_what_is_wrong() {
+    let texts = [
+        (Unwritable::Name, "no line can have this name"),
+        (Unwritable::Rate, "the rate is not in (0, 1]"),
+        (Unwritable::Tags, "no line can have these tags"),
+        (Unwritable::Timestamp, "the timestamp is 0 or does not fit into 63 bits"),
+        (Unwritable::Value, "no line can have this value"),
+    ];
+    for (refusal, text) in texts {
+        assert_eq!(refusal.to_string(), text);
+    }
+}
