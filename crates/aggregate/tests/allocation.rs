@@ -1,0 +1,57 @@
+//! Steady traffic costs a table no allocation: known series, new intervals, parts that come back.
+
+#![expect(unsafe_code, reason = "an allocator that counts has to be one")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gstatsd_aggregate::{Dialect, Limits, Naming, Part, Table};
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call goes on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// The only test of this file: others would allocate meanwhile.
+#[test]
+fn steady_traffic_allocates_nothing() {
+    let dialect = Dialect::GSTATSD;
+    let limits = Limits { series_max: 1_000, samples_max: 10_000 };
+    let mut table = Table::new(dialect, Naming::new(&dialect, "", 90.0, ""), limits);
+    let packet = b"a:1|c|@0.1|#k:v\nb c:2|g\nd:3:4|ms\ne:x|s\ne:y|s\nf:1|h\ng/h:1|m\n_sc|n|0";
+    let mut spare = Some(Box::<Part>::default());
+    let mut interval = |table: &mut Table| {
+        for _ in 0..100 {
+            table.packet(packet);
+            table.end_batch();
+        }
+        let mut part = table.rotate(spare.take().expect("the one of the last interval"));
+        part.clear();
+        spare = Some(part);
+    };
+    // Both parts grow to their usual size.
+    for _ in 0..4 {
+        interval(&mut table);
+    }
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..100 {
+        interval(&mut table);
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+}

@@ -1,0 +1,183 @@
+//! Tables and the merger against a naive twin: the same random samples give equal snapshots.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gstatsd_aggregate::{
+    Dialect, Limits, Merger, Naming, Order, Part, SeriesKind, Snapshot, State, Table, Window,
+};
+use proptest::prelude::*;
+
+const WORKERS: usize = 3;
+const WINDOW: Window = Window { timestamp: 0, seconds: 10.0 };
+const LIMITS: Limits = Limits { series_max: 1_000, samples_max: 1_000 };
+const SPELLINGS: &[&str] = &["ab", "a b", "a!b", "b", "b?", "a/b", "a_b", "", "!"];
+const KINDS: &[&str] = &["c", "m", "g", "s", "ms", "h", "d"];
+
+/// One step of a run.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A worker gets a packet, in a batch of its own.
+    Packet { worker: usize, spelling: &'static str, kind: &'static str, value: u8 },
+    /// So many intervals end. The parts of each are merged in the order of the workers, or the
+    /// other way round.
+    Intervals { count: usize, reversed: bool },
+}
+
+/// What an interval made of each series, by kind and name.
+type Expected = BTreeMap<(SeriesKind, Vec<u8>), State>;
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (0..WORKERS, prop::sample::select(SPELLINGS), prop::sample::select(KINDS), 0..9_u8)
+            .prop_map(|(worker, spelling, kind, value)| {
+                Step::Packet { worker, spelling, kind, value }
+            }),
+        2 => any::<bool>().prop_map(|reversed| Step::Intervals { count: 1, reversed }),
+        // Long enough for every spelling to expire, or nearly so.
+        1 => (58..64_usize).prop_map(|count| Step::Intervals { count, reversed: false }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn property_test_tables_and_merger_equal_a_plain_map(
+        steps in prop::collection::vec(step(), 0..200)
+    ) {
+        let mut ours = Ours::new(LIMITS);
+        let mut twin = Twin::default();
+        for step in steps {
+            match step {
+                Step::Packet { worker, spelling, kind, value } => {
+                    ours.packet(worker, &format!("{spelling}:{value}|{kind}"));
+                    twin.sample(spelling, kind, value);
+                }
+                Step::Intervals { count, reversed } => {
+                    for _ in 0..count {
+                        prop_assert_eq!(ours.interval(reversed), twin.interval());
+                    }
+                }
+            }
+        }
+        prop_assert_eq!(ours.interval(false), twin.interval());
+    }
+}
+
+#[test]
+fn series_that_come_and_go_leave_no_trace() {
+    let mut ours = Ours::new(LIMITS);
+    for round in 0..2_000 {
+        ours.packet(round % WORKERS, &format!("series{round}:1|c"));
+        assert_eq!(ours.interval(false).len(), 1);
+    }
+    // Each is forgotten 60 intervals after its last write, by its worker and by the merger.
+    assert!(ours.merger.series_count() < 70, "{}", ours.merger.series_count());
+}
+
+#[test]
+fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
+    let mut ours = Ours::new(Limits { series_max: 1, samples_max: 1 });
+    ours.packet(0, "a:1|c");
+    ours.packet(0, "b:1|c");
+    assert_eq!(ours.interval(false).len(), 1);
+    for _ in 0..62 {
+        ours.interval(false);
+    }
+    ours.packet(0, "b:1|c");
+    assert!(ours.interval(false).contains_key(&(SeriesKind::Counter, b"b".to_vec())));
+}
+
+/// The code under test.
+struct Ours {
+    tables: Vec<Table>,
+    merger: Merger,
+    nanoseconds: u64,
+}
+
+impl Ours {
+    fn new(limits: Limits) -> Self {
+        let dialect = Dialect::GSTATSD;
+        let naming = Naming::new(&dialect, "", 90.0, "");
+        let table = |_| Table::new(dialect, naming.clone(), limits);
+        Self { tables: (0..WORKERS).map(table).collect(), merger: Merger::new(), nanoseconds: 0 }
+    }
+
+    fn packet(&mut self, worker: usize, packet: &str) {
+        self.nanoseconds += 1;
+        let table = &mut self.tables[worker];
+        table.begin_batch(Order { nanoseconds: self.nanoseconds, worker });
+        table.packet(packet.as_bytes());
+        table.end_batch();
+    }
+
+    fn interval(&mut self, reversed: bool) -> Expected {
+        let parts = self.tables.iter_mut().map(|table| table.rotate(Box::<Part>::default()));
+        let mut parts: Vec<_> = parts.enumerate().collect();
+        if reversed {
+            parts.reverse();
+        }
+        for (worker, part) in &mut parts {
+            self.merger.add(*worker, part);
+            assert_eq!(part.counts.samples_residual(), 0);
+        }
+        by_key(self.merger.finish(WINDOW, Vec::new()))
+    }
+}
+
+fn by_key(snapshot: Snapshot) -> Expected {
+    let count = snapshot.series.len();
+    let series = snapshot.series.into_iter();
+    let by_key: Expected =
+        series.map(|series| ((series.key.kind, series.key.name.to_vec()), series.state)).collect();
+    assert_eq!(by_key.len(), count, "each key stands once");
+    by_key
+}
+
+/// The slow, obvious way: one map, no workers, no spellings, nothing kept.
+#[derive(Default)]
+struct Twin {
+    counters: BTreeMap<Vec<u8>, f64>,
+    gauges: BTreeMap<Vec<u8>, f64>,
+    sets: BTreeMap<Vec<u8>, BTreeSet<String>>,
+    timers: BTreeMap<Vec<u8>, Vec<f64>>,
+}
+
+impl Twin {
+    fn sample(&mut self, spelling: &str, kind: &str, value: u8) {
+        let name: String = spelling
+            .replace('/', "_")
+            .chars()
+            .filter(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        let (name, number) = (name.into_bytes(), f64::from(value));
+        match kind {
+            "c" | "m" => *self.counters.entry(name).or_default() += number,
+            "g" => {
+                self.gauges.insert(name, number);
+            }
+            "s" => {
+                self.sets.entry(name).or_default().insert(value.to_string());
+            }
+            _ => self.timers.entry(name).or_default().push(number),
+        }
+    }
+
+    fn interval(&mut self) -> Expected {
+        let Self { counters, gauges, sets, timers } = std::mem::take(self);
+        let mut expected = Expected::new();
+        for (name, sum) in counters {
+            expected.insert((SeriesKind::Counter, name), State::Counter(sum));
+        }
+        for (name, value) in gauges {
+            expected.insert((SeriesKind::Gauge, name), State::Gauge(value));
+        }
+        for (name, members) in sets {
+            let members = members.into_iter().map(|member| member.into_bytes().into()).collect();
+            expected.insert((SeriesKind::Set, name), State::Set(members));
+        }
+        for (name, mut values) in timers {
+            values.sort_by(f64::total_cmp);
+            expected.insert((SeriesKind::Timer, name), State::Timer(values));
+        }
+        expected
+    }
+}
