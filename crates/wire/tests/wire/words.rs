@@ -1,5 +1,7 @@
 //! The words of the closed sets, which others count and show under.
 
+use std::collections::BTreeSet;
+
 use gstatsd_wire::{Kind, Reason, Unwritable};
 
 #[test]
@@ -31,6 +33,13 @@ fn every_reason_has_its_label() {
     ];
     assert_eq!(Reason::ALL.map(Reason::label), labels);
     assert_eq!(Reason::ALL.map(|reason| reason.to_string()), labels);
+}
+
+#[test]
+fn every_reason_has_a_meaning_of_its_own() {
+    let meanings: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.meaning()).collect();
+    assert_eq!(meanings.len(), Reason::ALL.len());
+    assert_eq!(Reason::NameTooLong.meaning(), "the name is longer than the limit");
 }
 
 #[test]
