@@ -1,0 +1,167 @@
+//! Graphite's plain text over TCP: `name value timestamp`, one line per point.
+
+use std::net::ToSocketAddrs as _;
+use std::time::Duration;
+
+use gstatsd_aggregate::{Naming, Point, Snapshot};
+
+use crate::tcp::{Connection, Fault};
+use crate::{SendError, Sink};
+
+/// Lines are gathered to about this many bytes before they are written.
+const CHUNK: usize = 64 * 1024;
+/// Room for the line that makes a chunk full.
+const LINE: usize = 4 * 1024;
+
+/// Where a Graphite sink sends, and how patient it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphiteSettings {
+    /// A name or an address, the latter without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// How long each address of the host may take to accept; greater than 0.
+    pub connect_timeout: Duration,
+    /// How long the peer may take nothing before it counts as stalled; greater than 0.
+    pub write_timeout: Duration,
+}
+
+/// Sends snapshots to Graphite (carbon, go-carbon and the like) over one persistent connection.
+///
+/// The protocol has no answers, so a snapshot counts as sent when the peer's kernel has
+/// acknowledged its last byte. What a peer has acknowledged but not read when it dies is lost.
+///
+/// After any error the connection is reset, and the next [`Sink::send`] makes a new one, where it
+/// begins with the first line of its snapshot. Graphite may then see a line twice, which is
+/// harmless: the same name and time have the same value. A reset rather than an orderly end
+/// keeps it from taking the first half of a line for a whole one.
+#[derive(Debug)]
+pub struct Graphite {
+    settings: GraphiteSettings,
+    naming: Naming,
+    /// `host:port`, as errors name it.
+    peer: String,
+    connection: Option<Connection>,
+    /// Whole lines; kept for its capacity.
+    buffer: Vec<u8>,
+}
+
+impl Graphite {
+    /// Makes a sink; it connects when there is something to send.
+    #[must_use]
+    pub fn new(settings: GraphiteSettings, naming: Naming) -> Self {
+        let GraphiteSettings { host, port, .. } = &settings;
+        let peer =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let buffer = Vec::with_capacity(CHUNK + LINE);
+        Self { settings, naming, peer, connection: None, buffer }
+    }
+
+    /// Connects. The name is resolved each time, as the host may have moved.
+    fn connect(&self) -> Result<Connection, SendError> {
+        let GraphiteSettings { host, port, connect_timeout, write_timeout } = &self.settings;
+        let addresses = (host.as_str(), *port)
+            .to_socket_addrs()
+            .map_err(|source| SendError::Resolve { peer: self.peer.clone(), source })?;
+        Connection::open(addresses, *connect_timeout, *write_timeout)
+            .map_err(|source| SendError::Connect { peer: self.peer.clone(), source })
+    }
+
+    fn transmit(&mut self, snapshot: &Snapshot, connection: &mut Connection) -> Result<(), Fault> {
+        let end = format!(" {}\n", snapshot.window.timestamp);
+        let Self { naming, buffer, .. } = self;
+        buffer.clear();
+        connection.begin()?;
+        let mut written = Ok(());
+        naming.points(snapshot, |point| {
+            // Points cannot be cut short, but the rest of them costs little.
+            if written.is_err() {
+                return;
+            }
+            write_line(point, &end, buffer);
+            if buffer.len() >= CHUNK {
+                written = connection.write(buffer);
+                buffer.clear();
+            }
+        });
+        written?;
+        connection.write(buffer)?;
+        connection.finish()
+    }
+}
+
+impl Sink for Graphite {
+    fn point_count(&self, snapshot: &Snapshot) -> u64 {
+        self.naming.point_count(snapshot)
+    }
+
+    fn send(&mut self, snapshot: &Snapshot) -> Result<(), SendError> {
+        // Taken out, so that whatever fails leaves none behind.
+        let mut connection = match self.connection.take().filter(Connection::is_open) {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        self.transmit(snapshot, &mut connection).map_err(|fault| {
+            let peer = self.peer.clone();
+            match fault {
+                Fault::Io(source) => SendError::Write { peer, source },
+                Fault::Stalled(timeout) => SendError::Stalled { peer, timeout },
+            }
+        })?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+/// Appends a line. A byte that would end the name or the line becomes `_`.
+fn write_line(point: Point<'_>, end: &str, out: &mut Vec<u8>) {
+    let safe = |&byte: &u8| if byte <= b' ' || byte == 0x7f { b'_' } else { byte };
+    out.extend(point.name.iter().map(safe));
+    out.push(b' ');
+    point.value.write(out);
+    out.extend_from_slice(end.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::thread;
+
+    use gstatsd_aggregate::{Dialect, Key, Number, Series, SeriesKind, State, Window};
+
+    use super::*;
+
+    #[test]
+    fn a_name_breaks_neither_its_line_nor_the_next() {
+        let mut out = Vec::new();
+        let value = Number::Fixed(1.5);
+        write_line(Point { name: b"a b\nc\td\0e\x7ff\xc3\xa9", value }, " -1\n", &mut out);
+        assert_eq!(out, b"a_b_c_d_e_f\xc3\xa9 1.500000 -1\n");
+    }
+
+    #[test]
+    fn a_large_snapshot_needs_no_more_memory_than_a_small_one() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let reading = thread::spawn(move || {
+            io::copy(&mut listener.accept().unwrap().0, &mut io::sink()).unwrap()
+        });
+        let name = b"a".repeat(1_024).into_boxed_slice();
+        let key = Arc::new(Key { kind: SeriesKind::Counter, name });
+        let series = vec![Series { key, state: State::Counter(1.0) }; 10_000];
+        let window = Window { timestamp: 1_700_000_000, seconds: 10.0 };
+        let snapshot = Snapshot { window, series, own: Vec::new() };
+
+        let patience = Duration::from_mins(1);
+        let host = "127.0.0.1".to_owned();
+        let (connect_timeout, write_timeout) = (patience, patience);
+        let settings = GraphiteSettings { host, port, connect_timeout, write_timeout };
+        let mut graphite = Graphite::new(settings, Naming::new(&Dialect::GSTATSD, "", 90.0, ""));
+        graphite.send(&snapshot).unwrap();
+        assert_eq!(graphite.buffer.capacity(), CHUNK + LINE);
+        drop(graphite);
+        assert!(reading.join().unwrap() > 20_000_000);
+    }
+}

@@ -1,0 +1,132 @@
+//! The Graphite sink over real sockets: what arrives, byte for byte.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod faults;
+mod peer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gstatsd_aggregate::{
+    Dialect, Key, Naming, OwnPoint, Series, SeriesKind, Snapshot, State, Window,
+};
+use gstatsd_sinks::{Graphite, GraphiteSettings, Sink as _};
+
+use peer::Peer;
+
+const TIMESTAMP: i64 = 1_700_000_000;
+
+fn naming() -> Naming {
+    Naming::new(&Dialect::GSTATSD, "app", 90.0, "gstatsd")
+}
+
+fn graphite(host: &str, port: u16, write_timeout: Duration) -> Graphite {
+    let connect_timeout = Duration::from_secs(10);
+    let host = host.to_owned();
+    Graphite::new(GraphiteSettings { host, port, connect_timeout, write_timeout }, naming())
+}
+
+/// A sink for a peer; nothing but a test that hangs takes as long as its time-out.
+fn graphite_to(peer: &Peer) -> Graphite {
+    graphite("127.0.0.1", peer.port(), Duration::from_mins(1))
+}
+
+fn series(kind: SeriesKind, name: &str, state: State) -> Series {
+    Series { key: Arc::new(Key { kind, name: name.as_bytes().into() }), state }
+}
+
+fn snapshot(timestamp: i64, series: Vec<Series>) -> Snapshot {
+    Snapshot { window: Window { timestamp, seconds: 10.0 }, series, own: Vec::new() }
+}
+
+/// Two points for each counter and one for their number.
+fn counters(timestamp: i64, count: u32) -> Snapshot {
+    let counter = |index: u32| {
+        let name = format!("requests.{index:06}");
+        series(SeriesKind::Counter, &name, State::Counter(f64::from(index) * 1_001.0))
+    };
+    snapshot(timestamp, (0..count).map(counter).collect())
+}
+
+/// The lines of a snapshot, written in the slow and obvious way.
+fn lines(snapshot: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    naming().points(snapshot, |point| {
+        let mut value = Vec::new();
+        point.value.write(&mut value);
+        let (name, value) =
+            (String::from_utf8_lossy(point.name), String::from_utf8(value).unwrap());
+        lines.push(format!("{name} {value} {}\n", snapshot.window.timestamp));
+    });
+    lines
+}
+
+#[test]
+fn a_snapshot_arrives_as_these_bytes() {
+    let mut snapshot = snapshot(
+        TIMESTAMP,
+        vec![
+            series(SeriesKind::Set, "users", State::Set(vec![(*b"ann").into(), (*b"bob").into()])),
+            series(SeriesKind::Gauge, "workers", State::Gauge(-4.5)),
+            series(SeriesKind::Counter, "requests", State::Counter(12.0)),
+            series(SeriesKind::Timer, "time", State::Timer(vec![1.0, 2.0, 6.0])),
+        ],
+    );
+    snapshot.own.push(OwnPoint { name: "gstatsd.lines.metric".into(), value: u64::MAX });
+    let peer = Peer::on("127.0.0.1");
+    let mut graphite = graphite_to(&peer);
+    assert_eq!(graphite.point_count(&snapshot), 12);
+    let text = "stats.timers.app.time.mean 3.000000 1700000000\n\
+                stats.timers.app.time.upper 6.000000 1700000000\n\
+                stats.timers.app.time.upper_90 6.000000 1700000000\n\
+                stats.timers.app.time.lower 1.000000 1700000000\n\
+                stats.timers.app.time.count 3 1700000000\n\
+                stats.app.requests 1.200000 1700000000\n\
+                stats_counts.app.requests 12.000000 1700000000\n\
+                stats.app.workers -4.500000 1700000000\n\
+                stats_counts.app.workers -4.500000 1700000000\n\
+                stats.sets.app.users.count 2 1700000000\n\
+                statsd.numStats 4 1700000000\n\
+                gstatsd.lines.metric 18446744073709551615 1700000000\n";
+    let reading = peer.read_connection();
+    graphite.send(&snapshot).unwrap();
+    drop(graphite);
+    assert_eq!(reading.join().unwrap(), text);
+}
+
+#[test]
+fn snapshots_share_one_connection() {
+    let peer = Peer::on("127.0.0.1");
+    let mut graphite = graphite_to(&peer);
+    let reading = peer.read_connection();
+    graphite.send(&counters(TIMESTAMP, 0)).unwrap();
+    graphite.send(&counters(TIMESTAMP + 10, 0)).unwrap();
+    drop(graphite);
+    let text = "statsd.numStats 0 1700000000\nstatsd.numStats 0 1700000010\n";
+    assert_eq!(reading.join().unwrap(), text);
+    assert!(peer.nobody_else_connected());
+}
+
+#[test]
+fn both_families_of_addresses_and_names_are_reached() {
+    for (bound, host) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("127.0.0.1", "localhost")] {
+        let peer = Peer::on(bound);
+        let reading = peer.read_connection();
+        let mut graphite = graphite(host, peer.port(), Duration::from_mins(1));
+        graphite.send(&counters(TIMESTAMP, 0)).unwrap();
+        drop(graphite);
+        assert_eq!(reading.join().unwrap(), "statsd.numStats 0 1700000000\n", "{host}");
+    }
+}
+
+#[test]
+fn a_million_points_arrive() {
+    let snapshot = counters(TIMESTAMP, 500_000);
+    let peer = Peer::on("127.0.0.1");
+    let mut graphite = graphite_to(&peer);
+    assert_eq!(graphite.point_count(&snapshot), 1_000_001);
+    let reading = peer.read_connection();
+    graphite.send(&snapshot).unwrap();
+    drop(graphite);
+    assert!(reading.join().unwrap() == lines(&snapshot).concat());
+}
