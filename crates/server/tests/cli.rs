@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Write},
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
@@ -80,26 +80,39 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// The recorded cases that start the daemon: they are held by the tests of the daemon.
-const RUNNING: &[&[&str]] = &[
-    &[],
-    &["-b", "[::1]:8125", "-s", "2003"],
-    &["-s", "127.0.0.1:1", "-b", "127.0.0.1:18125", "-f", "0.5", "extra", "args"],
+/// The recorded cases that start the daemon, and the same on ports that are free.
+const RUNNING: &[(&[&str], &[&str])] = &[
+    (&[], &["-b", "127.0.0.1:0"]),
+    (&["-b", "[::1]:8125", "-s", "2003"], &["-b", "[::1]:0", "-s", "2003"]),
+    (
+        &["-s", "127.0.0.1:1", "-b", "127.0.0.1:18125", "-f", "0.5", "extra", "args"],
+        &["-s", "127.0.0.1:1", "-b", "127.0.0.1:0", "-f", "0.5", "extra", "args"],
+    ),
 ];
+
+/// The recorded command lines with what is recorded of them.
+fn recorded() -> Vec<(Vec<String>, Value)> {
+    let text = include_str!("../../../testdata/gstatsd.json");
+    let all: Value = serde_json::from_str(text).expect("the recorded answers are JSON");
+    let vectors = all["cli"].as_array().cloned().unwrap_or_default();
+    let args = |vector: &Value| {
+        let args = vector["args"].as_array().cloned().unwrap_or_default();
+        args.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    vectors.into_iter().map(|vector| (args(&vector), vector)).collect()
+}
 
 #[test]
 fn the_recorded_command_lines_end_as_recorded() {
-    let text = include_str!("../../../testdata/gstatsd.json");
-    let all: Value = serde_json::from_str(text).unwrap();
-    for vector in all["cli"].as_array().unwrap() {
-        let args: Vec<&str> =
-            vector["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
-        if RUNNING.contains(&args.as_slice()) {
+    let recorded = recorded();
+    assert_eq!(recorded.len(), CASES.len() + RUNNING.len());
+    for (args, vector) in recorded {
+        if RUNNING.iter().any(|(running, _)| args == *running) {
             continue;
         }
-        let case = CASES.iter().find(|case| case.args == args).unwrap();
+        let case = CASES.iter().find(|case| args == case.args).unwrap();
         assert_eq!(vector["rc"].as_i64(), Some(case.code.into()), "{args:?}");
-        let output = run(&args);
+        let output = run(case.args);
         let lines = lines(&output);
         assert_eq!(output.status.code(), Some(case.code), "{args:?}: {lines:?}");
         for start in case.starts {
@@ -108,6 +121,33 @@ fn the_recorded_command_lines_end_as_recorded() {
         if case.code != 2 {
             assert_eq!(lines.len(), case.starts.len(), "one line for each error: {lines:?}");
         }
+    }
+}
+
+#[test]
+fn the_recorded_command_lines_that_run_do_run_until_they_are_told_to_end() {
+    // Their sinks do not exist; there is no point in waiting for them at the end.
+    let brief = file("brief", "shutdown_timeout = 0.1\n").unwrap();
+    for (recorded_args, args) in RUNNING {
+        assert!(recorded().iter().any(|(args, _)| args == recorded_args), "{recorded_args:?}");
+        let mut command = gstatsd();
+        command.args(*args).arg("-c").arg(&brief);
+        let mut daemon = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(daemon.stderr.take().unwrap()).lines();
+        // The last line that it says on start.
+        let said: Vec<String> = stderr
+            .by_ref()
+            .map_while(Result::ok)
+            .take_while(|line| !line.contains("try: gstatsd send"))
+            .collect();
+        assert_eq!(daemon.try_wait().unwrap(), None, "{args:?} ended: {said:?}");
+        let stray = said.iter().filter(|line| line.starts_with("gstatsd: ignoring '")).count();
+        assert_eq!(stray, if args.contains(&"extra") { 2 } else { 0 }, "{said:?}");
+        let pid = daemon.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+        // It has more to say, and must not wait for us.
+        stderr.for_each(drop);
+        assert_eq!(daemon.wait().unwrap().code(), Some(0), "{args:?}");
     }
 }
 
