@@ -6,7 +6,7 @@ use std::time::Duration;
 use gstatsd_aggregate::{Naming, Point, Snapshot};
 
 use crate::tcp::{Connection, Fault};
-use crate::{SendError, Sink};
+use crate::{PointCounter, SendError, Sink};
 
 /// Lines are gathered to about this many bytes before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -91,8 +91,9 @@ impl Graphite {
 }
 
 impl Sink for Graphite {
-    fn point_count(&self, snapshot: &Snapshot) -> u64 {
-        self.naming.point_count(snapshot)
+    fn point_counter(&self) -> PointCounter {
+        let naming = self.naming.clone();
+        Box::new(move |snapshot| naming.point_count(snapshot))
     }
 
     fn send(&mut self, snapshot: &Snapshot) -> Result<(), SendError> {

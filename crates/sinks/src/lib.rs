@@ -8,20 +8,26 @@
 //! A sink turns a snapshot into what its protocol carries and says whether the peer has it. It
 //! never retries, keeps no queue and knows no thread: whoever calls it does.
 
+mod console;
 mod error;
 mod graphite;
 mod sys;
 mod tcp;
 
+pub use console::Console;
 pub use error::SendError;
 pub use graphite::{Graphite, GraphiteSettings};
 
 use gstatsd_aggregate::Snapshot;
 
+/// How many points a sink makes of a snapshot.
+pub type PointCounter = Box<dyn Fn(&Snapshot) -> u64 + Send>;
+
 /// Where snapshots go.
 pub trait Sink: Send {
-    /// How many points [`Sink::send`] makes of a snapshot.
-    fn point_count(&self, snapshot: &Snapshot) -> u64;
+    /// Counts the points that [`Sink::send`] makes of a snapshot. Apart from the sink, because
+    /// snapshots are counted on one thread while the sink sends on another.
+    fn point_counter(&self) -> PointCounter;
 
     /// Sends one whole snapshot; returns when the peer has it.
     ///

@@ -75,7 +75,7 @@ fn a_snapshot_arrives_as_these_bytes() {
     snapshot.own.push(OwnPoint { name: "gstatsd.lines.metric".into(), value: u64::MAX });
     let peer = Peer::on("127.0.0.1");
     let mut graphite = graphite_to(&peer);
-    assert_eq!(graphite.point_count(&snapshot), 12);
+    assert_eq!(graphite.point_counter()(&snapshot), 12);
     let text = "stats.timers.app.time.mean 3.000000 1700000000\n\
                 stats.timers.app.time.upper 6.000000 1700000000\n\
                 stats.timers.app.time.upper_90 6.000000 1700000000\n\
@@ -124,7 +124,7 @@ fn a_million_points_arrive() {
     let snapshot = counters(TIMESTAMP, 500_000);
     let peer = Peer::on("127.0.0.1");
     let mut graphite = graphite_to(&peer);
-    assert_eq!(graphite.point_count(&snapshot), 1_000_001);
+    assert_eq!(graphite.point_counter()(&snapshot), 1_000_001);
     let reading = peer.read_connection();
     graphite.send(&snapshot).unwrap();
     drop(graphite);

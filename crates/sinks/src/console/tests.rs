@@ -1,0 +1,222 @@
+//! The tables as they stand, and what must not reach a terminal.
+
+use std::sync::{Arc, Mutex};
+
+use gstatsd_aggregate::{Dialect, Key, OwnPoint, SeriesKind};
+
+use super::*;
+
+/// A console that can be looked at, takes a number of bytes and then fails in this way.
+#[derive(Clone)]
+struct Screen {
+    text: Arc<Mutex<Vec<u8>>>,
+    room: Arc<Mutex<usize>>,
+    fails: ErrorKind,
+}
+
+impl Screen {
+    fn with_room(room: usize, fails: ErrorKind) -> Self {
+        Self { text: Arc::default(), room: Arc::new(Mutex::new(room)), fails }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.text.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut room = self.room.lock().unwrap();
+        let taken = bytes.len().min(*room);
+        if taken == 0 {
+            return Err(self.fails.into());
+        }
+        *room -= taken;
+        self.text.lock().unwrap().extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn naming() -> Naming {
+    Naming::new(&Dialect::GSTATSD, "app", 90.0, "gstatsd")
+}
+
+fn series(kind: SeriesKind, name: &[u8], state: State) -> Series {
+    Series { key: Arc::new(Key { kind, name: name.into() }), state }
+}
+
+fn counter(name: &[u8]) -> Series {
+    series(SeriesKind::Counter, name, State::Counter(1.0))
+}
+
+fn snapshot(series: Vec<Series>, own: &[(&str, u64)]) -> Snapshot {
+    let point = |&(name, value): &(&str, u64)| OwnPoint { name: name.into(), value };
+    let window = Window { timestamp: 1_700_000_000, seconds: 10.0 };
+    Snapshot { window, series, own: own.iter().map(point).collect() }
+}
+
+/// What the console shows of snapshots, one after the other.
+fn shown(snapshots: &[Snapshot]) -> String {
+    let screen = Screen::with_room(usize::MAX, ErrorKind::Other);
+    let mut console = Console::new(naming(), io::BufWriter::new(screen.clone()));
+    for snapshot in snapshots {
+        console.send(snapshot).unwrap();
+    }
+    screen.text()
+}
+
+#[test]
+fn every_kind_has_its_row_sorted_by_kind_and_name() {
+    let members = (0..17_u8).map(|member| Box::from([member])).collect();
+    let series = vec![
+        series(SeriesKind::Timer, b"request.time", State::Timer(vec![1.0, 2.0, 3.0, 4.0, 5.0])),
+        series(SeriesKind::Set, b"users", State::Set(members)),
+        series(SeriesKind::Gauge, b"workers", State::Gauge(4.0)),
+        series(SeriesKind::Counter, b"requests", State::Counter(12.0)),
+        series(SeriesKind::Counter, b"bytes", State::Counter(1_234_567.5)),
+    ];
+    let text = "22:13:20 UTC  10 s  5 series\n\
+                \x20 counter  bytes         1234567.5  123456.75/s\n\
+                \x20 counter  requests      12         1.2/s\n\
+                \x20 gauge    workers       4\n\
+                \x20 set      users         17 distinct\n\
+                \x20 timer    request.time  n 5  lower 1  mean 3  upper_90 5  upper 5\n";
+    assert_eq!(shown(&[snapshot(series, &[])]), text);
+}
+
+#[test]
+fn an_idle_interval_is_one_short_line() {
+    let mut idle = snapshot(Vec::new(), &[]);
+    assert_eq!(shown(&[idle]), "22:13:20 UTC  10 s  nothing\n");
+    idle = snapshot(Vec::new(), &[]);
+    idle.window = Window { timestamp: -1, seconds: 0.25 };
+    assert_eq!(shown(&[idle]), "23:59:59 UTC  0.25 s  nothing\n");
+}
+
+#[test]
+fn losses_are_one_line_which_idle_intervals_do_not_repeat() {
+    let own = [
+        ("gstatsd.lines.received", 9),
+        ("gstatsd.lines.rejected.no_value", 3),
+        ("gstatsd.samples.shed.memory", 0),
+        ("gstatsd.datagrams.dropped.kernel", 2),
+    ];
+    let busy = || snapshot(vec![counter(b"a")], &own);
+    let idle = || snapshot(Vec::new(), &own);
+    let head = "22:13:20 UTC  10 s";
+    let row = "  counter  a  1  0.1/s\n";
+    let lost = "  lost since start: lines.rejected.no_value 3, datagrams.dropped.kernel 2\n";
+    let text = format!(
+        "{head}  nothing\n{lost}{head}  nothing\n{head}  1 series\n{row}{lost}{head}  nothing\n"
+    );
+    assert_eq!(shown(&[idle(), idle(), busy(), idle()]), text);
+}
+
+#[test]
+fn only_the_first_rows_are_shown_and_the_rest_is_counted() {
+    let names = (0..ROWS_MAX + 3).rev().map(|index| format!("n{index:03}"));
+    let series: Vec<_> = names.map(|name| counter(name.as_bytes())).collect();
+    let text = shown(&[snapshot(series, &[])]);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), ROWS_MAX + 2);
+    assert_eq!(lines[1], "  counter  n000  1  0.1/s");
+    assert_eq!(lines[ROWS_MAX], format!("  counter  n{:03}  1  0.1/s", ROWS_MAX - 1));
+    assert_eq!(lines[ROWS_MAX + 1], "  ... and 3 more");
+
+    let series = (0..ROWS_MAX).map(|index| counter(index.to_string().as_bytes())).collect();
+    let text = shown(&[snapshot(series, &[])]);
+    assert_eq!(text.lines().count(), ROWS_MAX + 1);
+}
+
+#[test]
+fn a_long_name_pushes_only_its_own_row_aside() {
+    let long = "x".repeat(1_000);
+    let text = shown(&[snapshot(vec![counter(b"a"), counter(long.as_bytes())], &[])]);
+    let gap = " ".repeat(WIDTH_MAX - 1);
+    let rows = format!("  counter  a{gap}  1  0.1/s\n  counter  {long}  1  0.1/s\n");
+    assert!(text.ends_with(&rows), "{text}");
+}
+
+#[test]
+fn a_terminal_is_not_attacked() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"plain.name-1_2", "plain.name-1_2"),
+        (b"it's \"so\"", "it's \"so\""),
+        (b"\x1b[2J\x07\r\n\0", r"\u{1b}[2J\u{7}\r\n\0"),
+        (b"a\\n", r"a\\n"),
+        (b"caf\xc3\xa9 \xff\xfe", r"café \xff\xfe"),
+        ("\u{9b}2J\u{202e}\u{200b}".as_bytes(), r"\u{9b}2J\u{202e}\u{200b}"),
+        (b"\x7f", r"\u{7f}"),
+    ];
+    for (name, text) in cases {
+        assert_eq!(printable(name), text);
+    }
+    let text = shown(&[snapshot(vec![counter(b"\x1b[2J")], &[("gstatsd.\x1b.shed.a", 1)])]);
+    assert!(!text.contains('\x1b'), "{text:?}");
+}
+
+#[test]
+fn numbers_are_short() {
+    let cases = [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (100.0, "100"),
+        (-1.5, "-1.5"),
+        (1.0 / 3.0, "0.333333"),
+        (0.000_000_1, "0"),
+        (-0.000_000_1, "0"),
+        (999_999_999_999_999.0, "999999999999999"),
+        (1e15, "1e15"),
+        (-f64::MAX, "-1.7976931348623157e308"),
+    ];
+    for (value, text) in cases {
+        assert_eq!(short(value), text);
+    }
+}
+
+#[test]
+fn a_rate_beyond_all_numbers_is_the_largest_number() {
+    let mut snapshot =
+        snapshot(vec![series(SeriesKind::Counter, b"a", State::Counter(f64::MAX))], &[]);
+    snapshot.window.seconds = 0.1;
+    assert!(shown(&[snapshot]).ends_with("  1.7976931348623157e308/s\n"));
+}
+
+#[test]
+fn a_closed_console_is_final_and_a_full_one_is_not() {
+    let snapshot = snapshot(Vec::new(), &[]);
+    let mut closed = Console::new(naming(), Screen::with_room(0, ErrorKind::BrokenPipe));
+    let error = closed.send(&snapshot).unwrap_err();
+    assert!(error.is_final());
+    assert_eq!(error.to_string(), "the console is closed");
+
+    let mut full = Console::new(naming(), Screen::with_room(0, ErrorKind::StorageFull));
+    let error = full.send(&snapshot).unwrap_err();
+    assert!(!error.is_final());
+    assert_eq!(error.to_string(), "cannot write to the console");
+}
+
+#[test]
+fn what_is_shown_again_after_an_error_begins_on_a_line_start_and_is_complete() {
+    let own = [("gstatsd.lines.rejected.no_value", 3)];
+    let screen = Screen::with_room(5, ErrorKind::StorageFull);
+    let mut console = Console::new(naming(), screen.clone());
+    console.send(&snapshot(Vec::new(), &own)).unwrap_err();
+    *screen.room.lock().unwrap() = usize::MAX;
+    console.send(&snapshot(Vec::new(), &own)).unwrap();
+    console.send(&snapshot(Vec::new(), &own)).unwrap();
+    let idle = "22:13:20 UTC  10 s  nothing\n";
+    let lost = "  lost since start: lines.rejected.no_value 3\n";
+    assert_eq!(screen.text(), format!("22:13\n{idle}{lost}{idle}"));
+}
+
+#[test]
+fn points_are_counted_as_another_sink_would_make_them() {
+    let snapshot = snapshot(vec![counter(b"a")], &[("gstatsd.lines.received", 1)]);
+    let console = Console::new(naming(), io::sink());
+    assert_eq!(console.point_counter()(&snapshot), 4);
+}
