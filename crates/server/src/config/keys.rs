@@ -250,7 +250,8 @@ pub(crate) const LOG_TARGET: Text = Text {
         path: "log.target",
         flag: Some("--log"),
         effect: "Where the log goes. A file is opened again on SIGHUP, so that it can be rotated.",
-        edge: "In the background there is no standard error: `\"stderr\"` is the system's log then.",
+        edge: "In the background there is no standard error: `\"stderr\"` is the system's log \
+               then.",
     },
     allowed: "`\"stderr\"`, `\"syslog\"` or a path",
     default: Some("stderr"),
