@@ -98,8 +98,7 @@ impl Service {
             spares.push(spare);
         }
         let own_prefix = naming.own_prefix().map(str::to_owned);
-        let flush =
-            Flush::new(pushes, spares, cadence, config.flush_interval, outlets, own_prefix);
+        let flush = Flush::new(pushes, spares, cadence, config.flush_interval, outlets, own_prefix);
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
             Ok((spawn(&format!("worker {index}"), move || worker.run())?, control))

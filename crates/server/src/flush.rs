@@ -201,10 +201,8 @@ impl Gathering {
         }
         let length = cadence.begin(complete) - cadence.begin(self.open);
         self.open = complete;
-        let (pushes, waiting) = self
-            .waiting
-            .drain(..)
-            .partition(|push| !push.last && push.interval < complete);
+        let (pushes, waiting) =
+            self.waiting.drain(..).partition(|push| !push.last && push.interval < complete);
         self.waiting = waiting;
         Some(Closed { pushes: Vec::from_iter::<VecDeque<Push>>(pushes), length })
     }

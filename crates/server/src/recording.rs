@@ -44,8 +44,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Vec<Vec<Vec<u8>>>, BadEscape> {
 
 /// The lines of a file; what follows the last newline is one only if it has a byte.
 fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
-    file.split_inclusive(|&byte| byte == b'\n')
-        .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+    file.split_inclusive(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 fn unescape(line: &[u8]) -> Option<Vec<u8>> {

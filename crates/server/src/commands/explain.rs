@@ -79,7 +79,8 @@ impl<'a> Receiver<'a> for Reading {
             Line::Event(_) => self.say("an event: counted, not aggregated"),
             Line::ServiceCheck(_) => self.say("a service check: counted, not aggregated"),
             Line::Rejected(rejection) => self.say_rejected("line", rejection),
-            Line::Metric(name) => {
+            Line::Metric(line) => {
+                let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
                 let mut safe = Vec::new();
                 self.dialect.sanitise(name, &mut safe);
                 let shown = name.escape_ascii();

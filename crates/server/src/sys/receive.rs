@@ -37,7 +37,10 @@ impl Batch {
         let mut buffers = vec![0_u8; packets * stride].into_boxed_slice();
         let mut vectors: Box<[libc::iovec]> = buffers
             .chunks_exact_mut(stride)
-            .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: packet_bytes })
+            .map(|buffer| libc::iovec {
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: packet_bytes,
+            })
             .collect();
         let headers = vectors
             .iter_mut()

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
+use std::process::Command;
 
-use crate::support::{Daemon, GraphiteLine, SpyGraphite, accounting, assert_books_close};
+use crate::support::{
+    Daemon, Folder, GraphiteLine, SpyGraphite, accounting, assert_books_close, binary,
+};
 
 #[test]
 fn what_the_kernel_drops_is_counted_to_the_unit() {
     let spy = SpyGraphite::start();
-    let config = std::env::temp_dir().join(format!("gstatsd-drops-{}.toml", std::process::id()));
-    std::fs::write(&config, "receive_buffer_bytes = 4096\nworkers = 2\n").unwrap();
-    let path = config.to_str().unwrap();
-    let daemon =
-        Daemon::start(&["-c", path, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
+    let daemon = Daemon::configured(
+        "receive_buffer_bytes = 4096\nworkers = 2",
+        &["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"],
+    );
     // Stopped, it reads nothing, so that most of this must be dropped.
     daemon.signal("STOP");
     for _ in 0..4 {
@@ -23,7 +25,6 @@ fn what_the_kernel_drops_is_counted_to_the_unit() {
     }
     daemon.signal("CONT");
     let (_, log) = daemon.stop();
-    std::fs::remove_file(&config).unwrap();
     let books = accounting(&log);
     assert_books_close(&books);
     assert!(books["datagrams.dropped.kernel"] > 0);
@@ -71,27 +72,27 @@ fn our_own_metrics_close_the_books_at_every_flush() {
 }
 
 #[test]
-fn own_metrics_can_be_named_otherwise_or_turned_off() {
+fn own_metrics_can_be_named_otherwise() {
+    let (spy, folder) = (SpyGraphite::start(), Folder::new());
+    let config = folder.file("gstatsd.toml");
+    std::fs::write(&config, "own_metrics = \"ops.${HOSTNAME_FOR_TEST}.gstatsd\"").unwrap();
+    let mut command = Command::new(binary());
+    command.env("HOSTNAME_FOR_TEST", "h1");
+    command.args(["-c", &config, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
+    Daemon::start_command(&mut command).stop();
+    let names: Vec<_> = spy.lines().into_iter().map(|line| line.name).collect();
+    assert_eq!(names[0], "statsd.numStats");
+    assert!(names.len() > 5);
+    assert!(names[1..].iter().all(|name| name.starts_with("ops.h1.gstatsd.")), "{names:?}");
+}
+
+#[test]
+fn own_metrics_can_be_turned_off() {
     let spy = SpyGraphite::start();
-    let folder = std::env::temp_dir();
-    let config = folder.join(format!("gstatsd-own-{}.toml", std::process::id()));
-    for (own_metrics, first) in [("ops.${HOSTNAME_FOR_TEST}.gstatsd", Some("ops.h1.gstatsd."))] {
-        std::fs::write(&config, format!("own_metrics = \"{own_metrics}\"\n")).unwrap();
-        let path = config.to_str().unwrap();
-        let mut command = std::process::Command::new(crate::support::binary());
-        command.env("HOSTNAME_FOR_TEST", "h1");
-        command.args(["-c", path, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
-        Daemon::start_command(&mut command).stop();
-        let lines = spy.lines();
-        assert!(lines.iter().any(|line| line.name.starts_with(first.unwrap())), "{lines:?}");
-        assert!(!lines.iter().any(|line| line.name.starts_with("gstatsd.")), "{lines:?}");
-    }
-    let silent = SpyGraphite::start();
-    std::fs::write(&config, "own_metrics = \"\"\n").unwrap();
-    let path = config.to_str().unwrap();
-    Daemon::start(&["-c", path, "-b", "127.0.0.1:0", "-s", &silent.sink(), "-f", "600"]).stop();
-    std::fs::remove_file(&config).unwrap();
-    let names: Vec<_> = silent.lines().into_iter().map(|line| line.name).collect();
+    let sink = spy.sink();
+    let arguments = ["-b", "127.0.0.1:0", "-s", &sink, "-f", "600"];
+    Daemon::configured("own_metrics = ''", &arguments).stop();
+    let names: Vec<_> = spy.lines().into_iter().map(|line| line.name).collect();
     assert_eq!(names, ["statsd.numStats"]);
 }
 

@@ -236,14 +236,12 @@ fn f16_control_characters_harm_nobody() {
 #[test]
 fn f20_names_among_our_own_metrics_are_reserved_and_look_alikes_are_not() {
     let spy = SpyGraphite::start();
-    let config = std::env::temp_dir().join(format!("gstatsd-f20-{}.toml", std::process::id()));
-    std::fs::write(&config, "own_metrics = \"stats.self\"\n").unwrap();
-    let path = config.to_str().unwrap();
-    let daemon =
-        Daemon::start(&["-c", path, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
+    let daemon = Daemon::configured(
+        "own_metrics = \"stats.self\"",
+        &["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"],
+    );
     daemon.send(&["self.series:9|g\nselfish:1|g\nstats.self.series:1|g", "timers.self:1|g"]);
     let (_, log) = daemon.stop();
-    std::fs::remove_file(&config).unwrap();
     let books = accounting(&log);
     assert_eq!(books["samples.rejected.reserved_name"], 1);
     assert_eq!(books["samples.aggregated"], 3);
@@ -269,16 +267,14 @@ fn f23_several_values_count_each_and_a_bad_one_costs_only_itself() {
 #[test]
 fn series_beyond_the_limit_are_shed_and_known_ones_stay_exact() {
     let spy = SpyGraphite::start();
-    let config = std::env::temp_dir().join(format!("gstatsd-limits-{}.toml", std::process::id()));
-    std::fs::write(&config, "series_max = 10\nsamples_max = 3\nworkers = 1\n").unwrap();
-    let path = config.to_str().unwrap();
-    let daemon =
-        Daemon::start(&["-c", path, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
+    let daemon = Daemon::configured(
+        "series_max = 10\nsamples_max = 3\nworkers = 1",
+        &["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"],
+    );
     let packets: Vec<_> = (0..20).map(|name| format!("c{name}:1|c\nc0:1|c")).collect();
     daemon.send(&packets);
     daemon.send(&["c1:1|c", "c0:1|ms:2|ms", "c2:7|c"]);
     let (_, log) = daemon.stop();
-    std::fs::remove_file(&config).unwrap();
     let books = accounting(&log);
     assert_eq!(books["samples.shed.series_limit"], 10 + 2);
     assert_books_close(&books);
@@ -292,14 +288,12 @@ fn series_beyond_the_limit_are_shed_and_known_ones_stay_exact() {
 #[test]
 fn timings_and_members_beyond_the_limit_are_shed_and_counted() {
     let spy = SpyGraphite::start();
-    let config = std::env::temp_dir().join(format!("gstatsd-samples-{}.toml", std::process::id()));
-    std::fs::write(&config, "samples_max = 3\nworkers = 1\n").unwrap();
-    let path = config.to_str().unwrap();
-    let daemon =
-        Daemon::start(&["-c", path, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
+    let daemon = Daemon::configured(
+        "samples_max = 3\nworkers = 1",
+        &["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"],
+    );
     daemon.send(&["t:1|ms:2|ms\ns:a|s\nt:3|ms\ns:b|s\ns:a|s\nc:1|c"]);
     let (_, log) = daemon.stop();
-    std::fs::remove_file(&config).unwrap();
     let books = accounting(&log);
     assert_eq!(books["samples.shed.memory"], 2);
     assert_eq!(books["samples.aggregated"], 5);

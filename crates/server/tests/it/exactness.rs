@@ -21,7 +21,16 @@ fn million_samples(workers: usize) {
     let workers = workers.to_string();
     // One interval, closed by the end: every series comes out once.
     let daemon = Daemon::start(&[
-        "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600", "-p", "100", "--workers", &workers,
+        "-b",
+        "127.0.0.1:0",
+        "-s",
+        &spy.sink(),
+        "-f",
+        "600",
+        "-p",
+        "100",
+        "--workers",
+        &workers,
     ]);
     let plan = Plan {
         seed: 7,

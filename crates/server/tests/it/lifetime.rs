@@ -8,29 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Daemon, PATIENCE, SpyGraphite, accounting, assert_books_close, binary, sum, without_own,
+    Daemon, Folder, PATIENCE, SpyGraphite, accounting, assert_books_close, binary, sum, without_own,
 };
-
-/// A folder of its own for a test, which is removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("gstatsd-{test}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
-}
 
 /// Waits until something holds.
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
@@ -74,12 +53,11 @@ fn the_last_rate_is_over_the_time_that_the_interval_had() {
 
 #[test]
 fn what_no_sink_took_in_time_is_counted_as_dropped_at_shutdown() {
-    let folder = Folder::new("shutdown");
-    let config = folder.file("gstatsd.toml");
-    fs::write(&config, "shutdown_timeout = 0.3\n").unwrap();
     // Port 1 refuses.
-    let daemon =
-        Daemon::start(&["-c", &config, "-b", "127.0.0.1:0", "-s", "127.0.0.1:1", "-f", "600"]);
+    let daemon = Daemon::configured(
+        "shutdown_timeout = 0.3",
+        &["-b", "127.0.0.1:0", "-s", "127.0.0.1:1", "-f", "600"],
+    );
     daemon.send(&["a:1|c"]);
     let start = Instant::now();
     let (status, log) = daemon.stop();
@@ -96,7 +74,14 @@ fn a_second_daemon_on_the_same_port_fails_with_one_line() {
     for workers in ["1", "2"] {
         let spy = SpyGraphite::start();
         let first = Daemon::start(&[
-            "-b", "127.0.0.1:0", "-s", &spy.sink(), "--workers", workers, "-f", "600",
+            "-b",
+            "127.0.0.1:0",
+            "-s",
+            &spy.sink(),
+            "--workers",
+            workers,
+            "-f",
+            "600",
         ]);
         let address = first.address().to_string();
         for other in ["1", "2"] {
@@ -119,7 +104,16 @@ fn a_second_daemon_on_the_same_port_fails_with_one_line() {
 fn several_addresses_of_both_families_are_listened_to_at_once() {
     let spy = SpyGraphite::start();
     let daemon = Daemon::start(&[
-        "-b", "127.0.0.1:0", "-b", "udp://[::1]:0", "-b", "0", "-s", &spy.sink(), "-f", "600",
+        "-b",
+        "127.0.0.1:0",
+        "-b",
+        "udp://[::1]:0",
+        "-b",
+        "0",
+        "-s",
+        &spy.sink(),
+        "-f",
+        "600",
     ]);
     assert_eq!(daemon.addresses.len(), 3);
     let everywhere = daemon.addresses[2].port();
@@ -184,7 +178,7 @@ fn without_a_sink_the_console_shows_what_is_aggregated() {
 
 #[test]
 fn the_daemon_goes_to_the_background_with_its_pid_file_and_its_log() {
-    let folder = Folder::new("background");
+    let folder = Folder::new();
     let (pid_file, log) = (folder.file("pid"), folder.file("log"));
     let spy = SpyGraphite::start();
     let start = || {
@@ -235,7 +229,7 @@ fn errors_are_told_before_the_daemon_detaches() {
 
 #[test]
 fn the_log_file_is_opened_again_on_sighup() {
-    let folder = Folder::new("reopen");
+    let folder = Folder::new();
     let (log, moved) = (folder.file("log"), folder.file("log.1"));
     let mut child = Command::new(binary())
         .args(["-b", "127.0.0.1:0", "-s", "127.0.0.1:1", "-f", "600", "--log", &log])
@@ -256,8 +250,7 @@ fn the_log_file_is_opened_again_on_sighup() {
 fn packets_are_logged_at_vv_alone() {
     for (flag, logged) in [("-v", false), ("-vv", true)] {
         let spy = SpyGraphite::start();
-        let daemon =
-            Daemon::start(&[flag, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
+        let daemon = Daemon::start(&[flag, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
         daemon.send(&["a'b:1|c\n\x01"]);
         let (_, log) = daemon.stop();
         assert_eq!(log.contains(r"packet: 'a\'b:1|c\n\x01'"), logged, "{log}");
@@ -281,9 +274,8 @@ fn bad_packets_cost_one_line_of_log_however_many_they_are() {
 #[test]
 fn stray_words_are_warned_of_and_the_daemon_runs() {
     let spy = SpyGraphite::start();
-    let mut daemon = Daemon::start(&[
-        "-s", &spy.sink(), "-b", "127.0.0.1:0", "-f", "0.5", "extra", "args",
-    ]);
+    let mut daemon =
+        Daemon::start(&["-s", &spy.sink(), "-b", "127.0.0.1:0", "-f", "0.5", "extra", "args"]);
     daemon.wait_for_log("ignoring 'extra'");
     daemon.wait_for_log("ignoring 'args'");
     daemon.send(&["a:1|c"]);

@@ -2,6 +2,7 @@
 //! chooses, real peers on the other end.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something is not as expected")]
+#![expect(clippy::disallowed_methods, reason = "tests bound how long they wait")]
 
 mod accounting;
 mod bad_input;

@@ -1,9 +1,12 @@
 //! A daemon to test and a Graphite that remembers.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,9 +20,35 @@ pub(crate) fn binary() -> String {
     std::env::var("GSTATSD_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_gstatsd").to_owned())
 }
 
+/// A folder of its own for a test, which is removed at its end.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("gstatsd-test-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
 /// A running daemon. It is killed when the test is over, whatever came of it.
 pub(crate) struct Daemon {
     child: Child,
+    /// Its configuration, where it has one.
+    _folder: Option<Folder>,
     log: Receiver<String>,
     pub(crate) seen: Vec<String>,
     /// What it listens on, in the order of its flags.
@@ -30,6 +59,16 @@ impl Daemon {
     /// Starts a daemon, and waits until it listens.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_command(Command::new(binary()).args(arguments))
+    }
+
+    /// Starts a daemon with a configuration file of this text.
+    pub(crate) fn configured(config: &str, arguments: &[&str]) -> Self {
+        let folder = Folder::new();
+        let path = folder.file("gstatsd.toml");
+        fs::write(&path, config).unwrap();
+        let mut daemon = Self::start(&[&["-c", &path], arguments].concat());
+        daemon._folder = Some(folder);
+        daemon
     }
 
     pub(crate) fn start_command(command: &mut Command) -> Self {
@@ -43,7 +82,8 @@ impl Daemon {
                 }
             }
         });
-        let mut daemon = Self { child, log, seen: Vec::new(), addresses: Vec::new() };
+        let (seen, addresses) = (Vec::new(), Vec::new());
+        let mut daemon = Self { child, _folder: None, log, seen, addresses };
         // The last line that it says on start.
         daemon.wait_for_log("try: gstatsd send");
         let addresses = daemon.seen.iter().filter_map(|line| line.split_once("on udp://"));
@@ -193,7 +233,8 @@ impl SpyGraphite {
                         if bytes == 0 {
                             break;
                         }
-                        kept.lock().unwrap().push_str(std::str::from_utf8(&buffer[..bytes]).unwrap());
+                        let text = std::str::from_utf8(&buffer[..bytes]).unwrap();
+                        kept.lock().unwrap().push_str(text);
                     }
                 });
             }
