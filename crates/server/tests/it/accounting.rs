@@ -44,7 +44,7 @@ fn our_own_metrics_close_the_books_at_every_flush() {
     let (_, log) = daemon.stop();
     assert_books_close(&accounting(&log));
 
-    let flushes = flushes(&spy.lines());
+    let flushes = flushes(&spy.all_lines(&log));
     assert!(flushes.len() >= 5);
     let mut received = 0;
     for own in &flushes {
@@ -79,8 +79,8 @@ fn own_metrics_can_be_named_otherwise() {
     let mut command = Command::new(binary());
     command.env("HOSTNAME_FOR_TEST", "h1");
     command.args(["-c", &config, "-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
-    Daemon::start_command(&mut command).stop();
-    let names: Vec<_> = spy.lines().into_iter().map(|line| line.name).collect();
+    let (_, log) = Daemon::start_command(&mut command).stop();
+    let names: Vec<_> = spy.all_lines(&log).into_iter().map(|line| line.name).collect();
     assert_eq!(names[0], "statsd.numStats");
     assert!(names.len() > 5);
     assert!(names[1..].iter().all(|name| name.starts_with("ops.h1.gstatsd.")), "{names:?}");
@@ -91,8 +91,8 @@ fn own_metrics_can_be_turned_off() {
     let spy = SpyGraphite::start();
     let sink = spy.sink();
     let arguments = ["-b", "127.0.0.1:0", "-s", &sink, "-f", "600"];
-    Daemon::configured("own_metrics = ''", &arguments).stop();
-    let names: Vec<_> = spy.lines().into_iter().map(|line| line.name).collect();
+    let (_, log) = Daemon::configured("own_metrics = ''", &arguments).stop();
+    let names: Vec<_> = spy.all_lines(&log).into_iter().map(|line| line.name).collect();
     assert_eq!(names, ["statsd.numStats"]);
 }
 

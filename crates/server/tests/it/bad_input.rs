@@ -33,7 +33,7 @@ fn check(packets: &[&[u8]], counts: &[(&str, i128)]) -> Vec<String> {
         assert_eq!(books[name], count, "{name}");
     }
     let canaries = (packets.len() * 2 + 1) as f64;
-    let lines = spy.lines();
+    let lines = spy.all_lines(&log);
     assert_eq!(sum(&lines, "stats_counts.canary"), canaries);
     let mut lines = without_own(&lines);
     lines.retain(|line| !line.contains("canary") && !is_rate_of_counter(line));
@@ -210,7 +210,7 @@ fn f15_the_largest_datagrams_are_read_whole() {
     assert_eq!(books["datagrams.received"], 2);
     assert_eq!(books["samples.received"], 10_918 + 1);
     assert_books_close(&books);
-    let lines = spy.lines();
+    let lines = spy.all_lines(&log);
     assert_eq!(sum(&lines, "stats_counts.a"), 10_918.0);
     assert_eq!(sum(&lines, "stats_counts.b"), 1.0);
 }
@@ -247,7 +247,7 @@ fn f20_names_among_our_own_metrics_are_reserved_and_look_alikes_are_not() {
     assert_eq!(books["samples.aggregated"], 3);
     assert_books_close(&books);
     let own: Vec<_> =
-        spy.lines().into_iter().filter(|line| line.name == "stats.self.series").collect();
+        spy.all_lines(&log).into_iter().filter(|line| line.name == "stats.self.series").collect();
     assert_eq!(own.len(), 1, "{own:?}");
     assert_eq!(own[0].value, "3");
 }
@@ -278,7 +278,7 @@ fn series_beyond_the_limit_are_shed_and_known_ones_stay_exact() {
     let books = accounting(&log);
     assert_eq!(books["samples.shed.series_limit"], 10 + 2);
     assert_books_close(&books);
-    let lines = spy.lines();
+    let lines = spy.all_lines(&log);
     assert_eq!(sum(&lines, "stats_counts.c0"), 21.0);
     assert_eq!(sum(&lines, "stats_counts.c1"), 2.0);
     assert_eq!(sum(&lines, "stats_counts.c2"), 8.0);
@@ -298,7 +298,7 @@ fn timings_and_members_beyond_the_limit_are_shed_and_counted() {
     assert_eq!(books["samples.shed.memory"], 2);
     assert_eq!(books["samples.aggregated"], 5);
     assert_books_close(&books);
-    let lines = spy.lines();
+    let lines = spy.all_lines(&log);
     assert_eq!(sum(&lines, "stats.timers.t.count"), 2.0);
     assert_eq!(sum(&lines, "stats.sets.s.count"), 1.0);
     assert_eq!(sum(&lines, "stats_counts.c"), 1.0);

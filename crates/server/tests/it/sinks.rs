@@ -1,13 +1,14 @@
 //! Sinks that are down, slow, torn or silent disturb nobody else.
 
-use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::{Daemon, SpyGraphite, accounting, assert_books_close, sum, without_own};
+use crate::support::{
+    Daemon, PATIENCE, SpyGraphite, accounting, assert_books_close, sum, without_own,
+};
 
 /// Starts a daemon with a healthy sink and one at `port`, lets it flush 10 times a second, sends
 /// 20 rounds of counts, and checks that the healthy sink got all of them on time. Gives the log.
@@ -36,7 +37,7 @@ fn beside(port: u16, config: &str, before_stop: impl FnOnce(&mut Daemon)) -> Str
     assert!(status.success());
     let books = accounting(&log);
     assert_books_close(&books);
-    let lines = spy.lines();
+    let lines = spy.all_lines(&log);
     assert_eq!(sum(&lines, "stats_counts.a"), 4_000.0);
     let (emitted, delivered) = (books["good:points.emitted"], books["good:points.delivered"]);
     assert_eq!(emitted, delivered);
@@ -91,19 +92,19 @@ fn a_sink_that_resets_in_mid_line() {
     let log = beside(port, "", |daemon| {
         daemon.wait_for_log("sink bad: delivers again");
     });
-    let books = accounting(&log);
-    // Whole lines only, and every one that counts as delivered is among them.
-    let mut lines = BTreeSet::new();
-    for text in received.try_iter() {
-        let end = text.rfind('\n').map_or(0, |end| end + 1);
-        for line in text[..end].lines() {
-            assert_eq!(line.split(' ').count(), 3, "torn: {line}");
-            assert!(line.starts_with("stats") || line.starts_with("gstatsd."), "torn: {line}");
-            lines.insert(line.to_owned());
-        }
+    assert!(accounting(&log)["bad:points.delivered"] > 0, "{log}");
+    // The connection that was not reset has whole lines only, to the last flush.
+    let text = received.recv_timeout(PATIENCE).unwrap();
+    assert!(text.ends_with('\n'));
+    for line in text.lines() {
+        assert_eq!(line.split(' ').count(), 3, "torn: {line}");
+        assert!(line.starts_with("stats") || line.starts_with("gstatsd."), "torn: {line}");
     }
-    assert!(books["bad:points.delivered"] > 0, "{log}");
-    assert!(lines.len() as i128 >= books["bad:points.delivered"], "{log}");
+    let flushes = |line: &str| line.split(' ').nth(1).unwrap().parse::<u32>().unwrap();
+    let flushes: Vec<_> =
+        text.lines().filter(|line| line.starts_with("gstatsd.flushes ")).map(flushes).collect();
+    let expected: Vec<_> = (flushes[0]..).take(flushes.len()).collect();
+    assert_eq!(flushes, expected, "no flush is missing");
 }
 
 #[test]
@@ -121,15 +122,15 @@ fn a_sink_that_comes_back_gets_what_waited_with_its_own_timestamps() {
     good.wait_for("stats.b");
     let (sender, received) = channel();
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    thread::spawn(move || collect(&listener, &sender, usize::MAX));
+    thread::spawn(move || collect(&listener, &sender));
     daemon.wait_for_log("delivers again");
     let (_, log) = daemon.stop();
     let books = accounting(&log);
     assert_books_close(&books);
     let name = format!("graphite_127_0_0_1_{port}:points.");
     assert_eq!(books[&format!("{name}emitted")], books[&format!("{name}delivered")], "{log}");
-    let text: String = received.try_iter().collect();
-    let all: Vec<_> = good.lines();
+    let text = received.recv_timeout(PATIENCE).unwrap();
+    let all = good.all_lines(&log);
     assert_eq!(text.lines().count(), all.len());
     for line in all.iter().filter(|line| !line.name.contains(".sinks.")) {
         let line = format!("{} {} {}", line.name, line.value, line.timestamp);
@@ -154,11 +155,11 @@ fn every_sink_gets_everything() {
         "600",
     ]);
     daemon.send(&["a:1|c\nb:2|g\nc:3|ms\nd:x|s"]);
-    daemon.stop();
-    let first = without_own(&spies[0].lines());
+    let (_, log) = daemon.stop();
+    let first = without_own(&spies[0].all_lines(&log));
     assert_eq!(first.len(), 2 + 2 + 5 + 1 + 1);
-    assert_eq!(without_own(&spies[1].lines()), first);
-    assert_eq!(without_own(&spies[2].lines()), first);
+    assert_eq!(without_own(&spies[1].all_lines(&log)), first);
+    assert_eq!(without_own(&spies[2].all_lines(&log)), first);
 }
 
 /// Reads a few bytes at a time, with pauses.
@@ -187,21 +188,18 @@ fn resetting_graphite() -> (u16, Receiver<String>) {
             let (stream, _) = listener.accept().unwrap();
             read_then_reset(stream, bytes_max);
         }
-        collect(&listener, &sender, usize::MAX);
+        collect(&listener, &sender);
     });
     (port, received)
 }
 
-fn collect(listener: &TcpListener, sender: &std::sync::mpsc::Sender<String>, connections: usize) {
-    for mut stream in listener.incoming().take(connections).map_while(Result::ok) {
-        let sender = sender.clone();
-        thread::spawn(move || {
-            let mut buffer = [0; 65_536];
-            while let Ok(bytes @ 1..) = stream.read(&mut buffer) {
-                let text = String::from_utf8(buffer[..bytes].to_vec()).unwrap();
-                sender.send(text).ok();
-            }
-        });
+/// Reads connections to their end, and gives what each of them sent.
+fn collect(listener: &TcpListener, sender: &Sender<String>) {
+    for mut stream in listener.incoming().map_while(Result::ok) {
+        let mut text = String::new();
+        // The end of a connection may be a reset.
+        stream.read_to_string(&mut text).ok();
+        sender.send(text).ok();
     }
 }
 

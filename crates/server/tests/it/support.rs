@@ -254,6 +254,17 @@ impl SpyGraphite {
         text[..end].lines().map(GraphiteLine::parse).collect()
     }
 
+    /// All lines, after a daemon has ended with this log: waits for as many as it delivered.
+    pub(crate) fn all_lines(&self, log: &str) -> Vec<GraphiteLine> {
+        let books = accounting(log);
+        let usual = format!("graphite_127_0_0_1_{}:points.delivered", self.port);
+        let delivered = books.get(&usual).or_else(|| books.get("good:points.delivered"));
+        let delivered = usize::try_from(*delivered.unwrap()).unwrap();
+        self.wait_until("what was delivered", |lines| {
+            (lines.len() >= delivered).then(|| lines.to_vec())
+        })
+    }
+
     /// Waits until a line of this name has come, and gives the first.
     pub(crate) fn wait_for(&self, name: &str) -> GraphiteLine {
         self.wait_until(&format!("a line '{name}'"), |lines| {
