@@ -5,8 +5,7 @@ use anyhow::{Context, bail, ensure};
 /// How the lines of a recording are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// The datagram with the escapes `\n`, `\\` and `\xNN`; all other bytes stand for themselves.
-    /// A line of a single `\` is an empty datagram. Empty lines are skipped.
+    /// The form of [`gstatsd_wire::recording`]; where an interval ends makes no difference.
     Escaped,
     /// A bytes literal of Python, `b'a:1|c\n'`, as `repr` writes it. Empty lines are skipped.
     Python,
@@ -18,29 +17,18 @@ pub enum Form {
 ///
 /// A line is not of the form; the error names its number.
 pub fn read(file: &[u8], form: Form) -> anyhow::Result<Vec<Vec<u8>>> {
-    let mut datagrams = Vec::new();
-    for (index, line) in file.split(|byte| *byte == b'\n').enumerate() {
-        if line.is_empty() {
-            continue;
+    match form {
+        Form::Escaped => Ok(gstatsd_wire::recording::read(file)?.concat()),
+        Form::Python => {
+            let lines = file.split(|byte| *byte == b'\n').enumerate();
+            let lines = lines.filter(|(_, line)| !line.is_empty());
+            lines
+                .map(|(index, line)| {
+                    read_python(line).with_context(|| format!("line {}", index + 1))
+                })
+                .collect()
         }
-        let datagram = match form {
-            Form::Escaped => read_escaped(line),
-            Form::Python => read_python(line),
-        };
-        datagrams.push(datagram.with_context(|| format!("line {}", index + 1))?);
     }
-    Ok(datagrams)
-}
-
-fn read_escaped(line: &[u8]) -> anyhow::Result<Vec<u8>> {
-    if line == b"\\" {
-        return Ok(Vec::new());
-    }
-    unescape(line, |escape| match escape {
-        b'n' => Some(b'\n'),
-        b'\\' => Some(b'\\'),
-        _ => None,
-    })
 }
 
 fn read_python(line: &[u8]) -> anyhow::Result<Vec<u8>> {
@@ -50,17 +38,11 @@ fn read_python(line: &[u8]) -> anyhow::Result<Vec<u8>> {
     };
     let Some((last, body)) = rest.split_last() else { bail!("the literal does not end") };
     ensure!(*last == quote, "the literal does not end");
-    unescape(body, |escape| match escape {
-        b'n' => Some(b'\n'),
-        b'r' => Some(b'\r'),
-        b't' => Some(b'\t'),
-        b'\\' | b'\'' | b'"' => Some(escape),
-        _ => None,
-    })
+    unescape(body)
 }
 
-/// Replaces `\xNN`, and what `simple` knows of the other escapes.
-fn unescape(text: &[u8], simple: impl Fn(u8) -> Option<u8>) -> anyhow::Result<Vec<u8>> {
+/// Replaces the escapes that `repr` writes.
+fn unescape(text: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     loop {
@@ -74,10 +56,13 @@ fn unescape(text: &[u8], simple: impl Fn(u8) -> Option<u8>) -> anyhow::Result<Ve
                 rest
             }
             [b'\\', escape, rest @ ..] => {
-                let Some(byte) = simple(*escape) else {
-                    bail!("`\\{}` is no escape", escape.escape_ascii());
-                };
-                bytes.push(byte);
+                bytes.push(match escape {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'\\' | b'\'' | b'"' => *escape,
+                    _ => bail!("`\\{}` is no escape", escape.escape_ascii()),
+                });
                 rest
             }
             [b'\\'] => bail!("a single `\\` at the end"),
@@ -103,12 +88,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_stand_for_bytes_and_all_else_for_itself() {
-        let file = b"a:1|c\\nb:2|c\n\n\\\\x\\x00\\xfF\r\n\\\n'\xff";
-        let datagrams = read(file, Form::Escaped).unwrap();
-        let expected: [&[u8]; 4] = [b"a:1|c\nb:2|c", b"\\x\x00\xff\r", b"", b"'\xff"];
-        assert_eq!(datagrams, expected);
-        assert_eq!(read(b"", Form::Escaped).unwrap(), Vec::<Vec<u8>>::new());
+    fn a_recording_is_read_through_its_intervals() {
+        let file = b"a:1|c\\nb:2|c\n\n\\\nc:1|c\r\n";
+        let expected: [&[u8]; 3] = [b"a:1|c\nb:2|c", b"", b"c:1|c\r"];
+        assert_eq!(read(file, Form::Escaped).unwrap(), expected);
     }
 
     #[test]
@@ -121,11 +104,10 @@ mod tests {
     #[test]
     fn an_error_names_the_line_and_what_is_wrong() {
         for (file, form, error) in [
-            (&b"a\n\n\\t"[..], Form::Escaped, "line 3: `\\t` is no escape"),
-            (b"a\\", Form::Escaped, "line 1: a single `\\` at the end"),
-            (b"\\x0g", Form::Escaped, "line 1: `\\x` needs two hexadecimal digits"),
-            (b"\\x0", Form::Escaped, "line 1: `\\x` is no escape"),
-            (b"a", Form::Python, "line 1: not a bytes literal"),
+            (&b"a\n\n\\t"[..], Form::Escaped, r"line 3: a '\' begins none of \n, \\ and \xNN"),
+            (b"b'a'\n\na", Form::Python, "line 3: not a bytes literal"),
+            (b"b'a\\'", Form::Python, "line 1: a single `\\` at the end"),
+            (b"b'\\x0g'", Form::Python, "line 1: `\\x` needs two hexadecimal digits"),
             (b"b'a", Form::Python, "line 1: the literal does not end"),
             (b"b'", Form::Python, "line 1: the literal does not end"),
             (b"b'\\q'", Form::Python, "line 1: `\\q` is no escape"),

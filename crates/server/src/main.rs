@@ -33,7 +33,6 @@ mod listen;
 mod logging;
 mod losses;
 mod pid_file;
-mod recording;
 mod signals;
 mod sys;
 mod work;

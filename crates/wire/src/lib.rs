@@ -49,6 +49,7 @@ mod grammar;
 mod number;
 mod parse;
 mod reason;
+pub mod recording;
 mod sample;
 mod write;
 

@@ -25,7 +25,7 @@ enum Uses {
 /// The modules: the foundations, the path of a metric from its end to its beginning, and what
 /// puts them together. A stage of the path knows the inbox of the next one, and nothing that
 /// comes before it.
-const MODULES: [Module; 17] = [
+const MODULES: [Module; 16] = [
     // What was typed: read by clap, understood by `config`.
     Module { name: "cli", may_use: Uses::Only(&[]) },
     // The one place that reads clocks.
@@ -42,8 +42,6 @@ const MODULES: [Module; 17] = [
     Module { name: "logging", may_use: Uses::Only(&["clock", "config"]) },
     // A file that says which process runs.
     Module { name: "pid_file", may_use: Uses::Only(&[]) },
-    // Recorded datagrams in a file: bytes in, datagrams out.
-    Module { name: "recording", may_use: Uses::Only(&[]) },
     // Speaks of losses in the log, not too often.
     Module { name: "losses", may_use: Uses::Only(&["clock"]) },
     // The end of the path: queues and sinks.
@@ -51,27 +49,16 @@ const MODULES: [Module; 17] = [
     // Merges what the workers push and hands it on.
     Module { name: "flush", may_use: Uses::Only(&["clock", "deliver", "losses"]) },
     // Sockets, without an idea of what arrives.
-    Module { name: "listen", may_use: Uses::Only(&["config", "sys"]) },
+    Module { name: "listen", may_use: Uses::Only(&["config"]) },
     // The loop of a worker: receives, counts, pushes at the deadline. Of the next stage it knows
     // where to push, and what.
-    Module {
-        name: "work",
-        may_use: Uses::Only(&["clock", "flush::Inbox", "flush::Push", "listen", "sys"]),
-    },
+    Module { name: "work", may_use: Uses::Only(&["clock", "flush::Inbox", "flush::Push", "sys"]) },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "main"]) },
     // The subcommands: they have none of the daemon's sockets and threads.
     Module {
         name: "commands",
-        may_use: Uses::Only(&[
-            "aggregation",
-            "cli",
-            "clock",
-            "config",
-            "daemon",
-            "logging",
-            "recording",
-        ]),
+        may_use: Uses::Only(&["aggregation", "cli", "clock", "config", "recording"]),
     },
     // Chooses between them.
     Module { name: "main", may_use: Uses::All },

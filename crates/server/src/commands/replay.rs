@@ -7,12 +7,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use gstatsd_aggregate::{Merger, Naming, Part, Table, Window};
+use gstatsd_wire::recording;
 
 use crate::aggregation;
 use crate::cli::ReplayArgs;
 use crate::clock::Timestamps;
 use crate::config::Config;
-use crate::recording;
 
 /// Prints the Graphite lines of each interval, sorted by bytes, then an empty line.
 ///

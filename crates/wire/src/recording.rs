@@ -1,4 +1,4 @@
-//! Recorded packets: a text file with one packet a line.
+//! Recorded packets: a text file with one packet a line, to be replayed.
 //!
 //! `\n`, `\\` and `\xNN` are escapes, and all other bytes stand for themselves. A line of a single
 //! `\` is an empty packet. An empty line ends an interval; packets after the last one make one
@@ -8,7 +8,7 @@ use std::fmt;
 
 /// What is wrong with a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadEscape {
+pub struct BadEscape {
     /// From 1.
     line: usize,
 }
@@ -26,7 +26,7 @@ impl std::error::Error for BadEscape {}
 ///
 /// # Errors
 /// A `\` that is no escape.
-pub(crate) fn read(file: &[u8]) -> Result<Vec<Vec<Vec<u8>>>, BadEscape> {
+pub fn read(file: &[u8]) -> Result<Vec<Vec<Vec<u8>>>, BadEscape> {
     let mut intervals = Vec::new();
     let mut packets = Vec::new();
     for (index, line) in lines(file).enumerate() {
