@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use anyhow::bail;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use syslog::{Facility, Formatter3164, LoggerBackend};
 
@@ -26,7 +27,11 @@ enum Output {
     Syslog(Box<Syslog>),
 }
 
+/// Where the system's log listens.
+const SYSLOG_SOCKETS: &[&str] = &["/dev/log", "/var/run/syslog"];
+
 struct Syslog {
+    sockets: Vec<PathBuf>,
     formatter: Formatter3164,
     logger: syslog::Logger<LoggerBackend, Formatter3164>,
 }
@@ -40,7 +45,7 @@ impl Logger {
         let output = match target {
             LogTarget::File(path) => Output::File { path: path.clone(), file: append(path)? },
             LogTarget::Stderr => Output::Stderr,
-            LogTarget::Syslog => Output::Syslog(Box::new(Syslog::connect()?)),
+            LogTarget::Syslog => Output::Syslog(Box::new(Syslog::connect(SYSLOG_SOCKETS)?)),
         };
         Ok(Self { level, output: Mutex::new(output) })
     }
@@ -89,22 +94,22 @@ impl Log for Logger {
 }
 
 impl Syslog {
-    fn connect() -> anyhow::Result<Self> {
+    fn connect(sockets: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
+        let sockets: Vec<_> = sockets.iter().map(|path| path.as_ref().to_owned()).collect();
         let formatter = Formatter3164 {
             facility: Facility::LOG_DAEMON,
             hostname: None,
             process: "gstatsd".into(),
             pid: std::process::id(),
         };
-        let logger = syslog::unix(formatter.clone())
-            .map_err(|error| anyhow::anyhow!("cannot open the system log: {error}"))?;
-        Ok(Self { formatter, logger })
+        let logger = connect_first(&sockets, &formatter)?;
+        Ok(Self { sockets, formatter, logger })
     }
 
     fn log(&mut self, level: Level, line: Arguments<'_>) {
         if self.write(level, line).is_err() {
             // The system's log was started again: its socket is a new one.
-            if let Ok(logger) = syslog::unix(self.formatter.clone()) {
+            if let Ok(logger) = connect_first(&self.sockets, &self.formatter) {
                 self.logger = logger;
                 self.write(level, line).ok();
             }
@@ -123,6 +128,18 @@ impl Syslog {
     }
 }
 
+fn connect_first(
+    sockets: &[PathBuf],
+    formatter: &Formatter3164,
+) -> anyhow::Result<syslog::Logger<LoggerBackend, Formatter3164>> {
+    for path in sockets {
+        if let Ok(logger) = syslog::unix_custom(formatter.clone(), path) {
+            return Ok(logger);
+        }
+    }
+    bail!("there is no system log at {}", SYSLOG_SOCKETS.join(" or "))
+}
+
 fn write_line(output: &mut impl io::Write, level: Level, line: Arguments<'_>) {
     let time = humantime::format_rfc3339_millis(clock::wall());
     // In one write, so that lines of several processes do not mix.
@@ -138,6 +155,9 @@ fn append(path: &Path) -> anyhow::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -161,6 +181,36 @@ mod tests {
         assert!(read(&moved).ends_with("INFO  two\n"));
         assert!(read(&path).ends_with("WARN  three\n"));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_system_log_gets_lines_with_their_level_and_may_start_again() {
+        let name = format!("gstatsd-syslog-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listen = || {
+            let socket = UnixDatagram::bind(&path).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            socket
+        };
+        let receive = |socket: &UnixDatagram| {
+            let mut buffer = [0; 256];
+            let bytes = socket.recv(&mut buffer).unwrap();
+            String::from_utf8(buffer[..bytes].to_vec()).unwrap()
+        };
+        assert!(Syslog::connect(&[&path]).is_err());
+        let socket = listen();
+        let mut syslog = Syslog::connect(&[Path::new("/nowhere/at/all"), &path]).unwrap();
+        syslog.log(Level::Warn, format_args!("one"));
+        let line = receive(&socket);
+        // Facility 3, severity 4.
+        assert!(line.starts_with("<28>") && line.contains("gstatsd[") && line.ends_with(": one"));
+        drop(socket);
+        std::fs::remove_file(&path).unwrap();
+        syslog.log(Level::Info, format_args!("lost"));
+        let socket = listen();
+        syslog.log(Level::Error, format_args!("two"));
+        assert!(receive(&socket).starts_with("<27>"));
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

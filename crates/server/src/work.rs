@@ -222,3 +222,32 @@ fn take_in(table: &mut Table, batch: &Batch) {
     }
     table.end_batch();
 }
+
+#[cfg(test)]
+mod tests {
+    use gstatsd_aggregate::{Dialect, Limits, Naming};
+    use gstatsd_wire::Reason;
+
+    use super::*;
+
+    #[test]
+    fn f28_of_a_truncated_packet_the_broken_last_line_is_not_aggregated() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for packet in ["a:1|c\nb:123|c", "a:1|c", "a:1|c\n123456"] {
+            sender.send_to(packet.as_bytes(), receiver.local_addr().unwrap()).unwrap();
+        }
+        let dialect = Dialect::GSTATSD;
+        let naming = Naming::new(&dialect, "", 90.0, "");
+        let limits = Limits { series_max: 10, samples_max: 10 };
+        let mut table = Table::new(dialect, naming, limits);
+        // Too small for the first and the third.
+        let mut batch = Batch::new(4, 10);
+        batch.receive(receiver.as_fd()).unwrap();
+        take_in(&mut table, &batch);
+        let counts = table.rotate(Box::default()).counts;
+        assert_eq!(counts.datagrams_received, 3);
+        assert_eq!(counts.lines_rejected[Reason::Truncated as usize], 2);
+        assert_eq!((counts.lines, counts.samples_received), (5, 3));
+    }
+}

@@ -1,0 +1,236 @@
+//! `explain`, `replay` and `send`, as a shell meets them.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::{Folder, binary};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(binary()).args(arguments).output().unwrap()
+}
+
+/// What a command prints, when all is well.
+fn printed(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    assert!(output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line of a command that fails.
+fn failure(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    error
+}
+
+fn replay(arguments: &[&str], recording: &[u8]) -> String {
+    let folder = Folder::new();
+    let file = folder.file("recording");
+    fs::write(&file, recording).unwrap();
+    printed(&[&["replay"], arguments, &[&file]].concat())
+}
+
+#[test]
+fn explain_says_how_a_line_is_read_and_what_it_becomes() {
+    let cases: [(&[&str], &str); 6] = [
+        (
+            &["a:1|c|@0.1|#b:c"],
+            "a metric line, name 'a'\n  \
+               a sample: counter 1, rate 0.1: counts 10 times, tags 'b:c': dropped by this \
+               dialect\n\
+             becomes, when an interval of 10 s brings nothing else:\n  \
+               stats.a 1.000000\n  \
+               stats_counts.a 10.000000\n",
+        ),
+        (
+            &["-x", "web", "-p", "95", "-f", "5", "a b:5:x|h|@0.5"],
+            "a metric line, name 'a b', written as 'ab'\n  \
+               a sample: histogram 5, taken as a timer, rate 0.5: makes no difference to this \
+               type\n  \
+               value 'x' is rejected: bad_value, the value is not a decimal number\n\
+             becomes, when an interval of 5 s brings nothing else:\n  \
+               stats.timers.web.ab.mean 5.000000\n  \
+               stats.timers.web.ab.upper 5.000000\n  \
+               stats.timers.web.ab.upper_95 5.000000\n  \
+               stats.timers.web.ab.lower 5.000000\n  \
+               stats.timers.web.ab.count 1\n",
+        ),
+        (
+            &["a"],
+            "line 'a' is rejected: no_value, there is no value, as the 1 in name:1|c\n\
+             becomes nothing\n",
+        ),
+        (
+            &["_e{1,1}:a|b"],
+            "an event: counted, not aggregated\n\
+             becomes nothing\n",
+        ),
+        (
+            &["u:x\x1b y|s"],
+            "a metric line, name 'u'\n  \
+               a sample: set member 'x\\x1b y'\n\
+             becomes, when an interval of 10 s brings nothing else:\n  \
+               stats.sets.u.count 1\n",
+        ),
+        (&["\n"], "no line: there is nothing between the newlines\nbecomes nothing\n"),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(printed(&[&["explain"], arguments].concat()), expected);
+    }
+}
+
+#[test]
+fn explain_knows_reserved_names() {
+    let folder = Folder::new();
+    let config = folder.file("gstatsd.toml");
+    fs::write(&config, "own_metrics = 'stats.own'").unwrap();
+    let text = printed(&["explain", "-c", &config, "own.x:1|c"]);
+    assert!(text.contains("becomes nothing: reserved_name"), "{text}");
+}
+
+#[test]
+fn replay_prints_each_interval_sorted_and_an_empty_line() {
+    let recording = br"b:2|g\na:1|c
+t:3|ms
+
+\
+a:5|c";
+    assert_eq!(
+        replay(&["-f", "10", "-p", "50", "-x", "p"], recording),
+        "stats.p.a 0.100000\n\
+         stats.p.b 2.000000\n\
+         stats.timers.p.t.count 1\n\
+         stats.timers.p.t.lower 3.000000\n\
+         stats.timers.p.t.mean 3.000000\n\
+         stats.timers.p.t.upper 3.000000\n\
+         stats.timers.p.t.upper_50 3.000000\n\
+         stats_counts.p.a 1.000000\n\
+         stats_counts.p.b 2.000000\n\
+         statsd.numStats 3\n\
+         \n\
+         stats.p.a 0.500000\n\
+         stats_counts.p.a 5.000000\n\
+         statsd.numStats 1\n\
+         \n"
+    );
+    assert_eq!(replay(&[], b""), "");
+    assert_eq!(replay(&[], b"\n"), "statsd.numStats 0\n\n");
+}
+
+#[test]
+fn replay_adds_the_time_of_a_virtual_clock() {
+    let text = replay(&["--timestamps", "-f", "10"], b"a:1|c\n\n\na:1|g");
+    assert_eq!(
+        text,
+        "stats.a 0.100000 10\n\
+         stats_counts.a 1.000000 10\n\
+         statsd.numStats 1 10\n\
+         \n\
+         statsd.numStats 0 20\n\
+         \n\
+         stats.a 1.000000 30\n\
+         stats_counts.a 1.000000 30\n\
+         statsd.numStats 1 30\n\
+         \n"
+    );
+}
+
+#[test]
+fn replay_names_what_it_cannot_read() {
+    let folder = Folder::new();
+    let file = folder.file("recording");
+    fs::write(&file, "a:1|c\n\na\\q:1|c\n").unwrap();
+    let error = failure(&["replay", &file]);
+    assert!(error.contains(&file) && error.contains("line 3:"), "{error}");
+    assert!(failure(&["replay", "/nowhere/at/all"]).contains("/nowhere/at/all"));
+    assert!(failure(&["replay", "-p", "0", &file]).contains("-p"));
+}
+
+#[test]
+fn replay_gives_the_recorded_answers_of_gstatsd() {
+    let vectors: Value =
+        serde_json::from_str(include_str!("../../../../testdata/gstatsd.json")).unwrap();
+    let (mut equal, mut refused) = (0, 0);
+    for case in vectors["server"].as_array().unwrap() {
+        let (interval, percent) = (case["interval"].to_string(), case["percent"].to_string());
+        let flags = ["-f", &interval, "-p", &percent, "-x", case["prefix"].as_str().unwrap()];
+        let (mut recording, mut expected) = (Vec::new(), String::new());
+        for flush in case["flushes"].as_array().unwrap() {
+            for packet in flush["packets"].as_array().unwrap() {
+                recording.extend(escape(packet.as_str().unwrap()));
+            }
+            recording.push(b'\n');
+            let lines = flush["expected"].as_array().unwrap().iter();
+            let mut lines: Vec<_> = lines.map(|line| line.as_str().unwrap()).collect();
+            lines.sort_unstable();
+            expected += &(lines.join("\n") + "\n\n");
+        }
+        match case["differs"].as_str() {
+            None => {
+                assert_eq!(replay(&flags, &recording), expected, "{}", case["name"]);
+                equal += 1;
+            }
+            Some(differs) if differs.contains("configuration error") => {
+                failure(&[&["replay"], &flags[..], &["/dev/null"]].concat());
+                refused += 1;
+            }
+            // What ours answers otherwise is held beside the aggregation.
+            Some(_) => {}
+        }
+    }
+    assert_eq!((equal, refused), (59, 6));
+}
+
+/// A packet as a line of a recording.
+fn escape(packet: &str) -> Vec<u8> {
+    if packet.is_empty() {
+        return b"\\\n".to_vec();
+    }
+    // Texts of the vectors stand for their bytes in Latin-1.
+    let bytes = packet.chars().map(|c| u8::try_from(u32::from(c)).unwrap());
+    let mut line: Vec<u8> = bytes
+        .flat_map(|byte| match byte {
+            b'\n' => br"\n".to_vec(),
+            b'\\' => br"\\".to_vec(),
+            byte if byte.is_ascii_graphic() || byte == b' ' => vec![byte],
+            byte => format!("\\x{byte:02X}").into_bytes(),
+        })
+        .collect();
+    line.push(b'\n');
+    line
+}
+
+#[test]
+fn send_sends_each_line_as_a_packet() {
+    for (bind, host) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]")] {
+        let socket = UdpSocket::bind(bind).unwrap();
+        let to = format!("{host}:{}", socket.local_addr().unwrap().port());
+        assert_eq!(printed(&["send", "--to", &to, "a:1|c", "b:2|g\nc:3|ms"]), "");
+        let mut buffer = [0; 64];
+        for expected in [&b"a:1|c"[..], b"b:2|g\nc:3|ms"] {
+            let bytes = socket.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..bytes], expected);
+        }
+    }
+}
+
+#[test]
+fn send_tries_each_address_of_a_name_and_tells_when_nobody_listens() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    // An empty host is localhost, which may be ::1 first.
+    assert_eq!(printed(&["send", "--to", &port, "a:1|c"]), "");
+    let mut buffer = [0; 64];
+    assert_eq!(socket.recv(&mut buffer).unwrap(), 5);
+    drop(socket);
+    let error = failure(&["send", "--to", &port, "a:1|c"]);
+    assert!(error.contains(&port) && error.contains("refused"), "{error}");
+    assert!(failure(&["send", "--to", "x:y", "a:1|c"]).contains("--to"));
+}
