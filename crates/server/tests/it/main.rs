@@ -6,6 +6,7 @@
 
 mod accounting;
 mod bad_input;
+mod carbon;
 mod exactness;
 mod lifetime;
 mod sinks;
