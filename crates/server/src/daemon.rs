@@ -3,7 +3,7 @@
 //! Everything that can be wrong is found before the first thread starts, and before `-D`
 //! detaches: configuration, addresses, the log, the pid file.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
@@ -62,13 +62,18 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A daemon has no standard error: unless told otherwise it logs to the system's log.
+/// A daemon has no standard error: unless told otherwise it logs to the system's log. Where there
+/// is none it starts all the same, as gstatsd 0.6 did, and says so first.
 fn open_log(config: &Config) -> anyhow::Result<Logger> {
-    match (config.daemonize, &config.log.target) {
-        (true, LogTarget::Stderr) => Logger::open(&LogTarget::Syslog, config.log.level)
-            .context("a daemon has no standard error: name a log file with --log"),
-        (_, target) => Logger::open(target, config.log.level),
+    let level = config.log.level;
+    if !config.daemonize || config.log.target != LogTarget::Stderr {
+        return Logger::open(&config.log.target, level);
     }
+    Logger::open(&LogTarget::Syslog, level).or_else(|error| {
+        let line = format!("gstatsd: {error}: nothing will be logged, unless --log names a file");
+        writeln!(io::stderr(), "{line}").ok();
+        Logger::open(&LogTarget::File("/dev/null".into()), level)
+    })
 }
 
 /// The running threads.
