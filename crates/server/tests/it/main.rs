@@ -7,6 +7,7 @@
 mod accounting;
 mod bad_input;
 mod carbon;
+mod commands;
 mod exactness;
 mod lifetime;
 mod sinks;
