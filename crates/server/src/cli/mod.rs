@@ -3,6 +3,11 @@
 //! Values of flags stay text here. `config` gives them their meaning, so that a value that does
 //! not parse is told in the same words, whether it comes from a flag or from the file.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "doc comments are help texts here, and [HOST] in them is no link"
+)]
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
