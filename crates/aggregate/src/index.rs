@@ -1,26 +1,31 @@
-//! Which slot a spelling belongs to.
+//! Which slot a spelling belongs to, and where the slot's record of this interval stands.
 //!
-//! A table is keyed by the spelling: the kind of series and the name as it arrived. The first
-//! time a spelling is seen, the name is sanitised, and the spelling becomes an alias of the slot
-//! of its series; from then on it is found in one look-up. The sanitised name is an alias too,
-//! the canonical one, so that every other spelling finds the slot.
+//! A table is keyed by the spelling: the kind of series and the name as it arrived, as a keyed
+//! fingerprint. The first time a spelling is seen, the name is sanitised, and the spelling becomes
+//! an alias of the slot of its series; from then on it is found in one look-up. The sanitised name
+//! is an alias too, the canonical one, so that every other spelling finds the slot.
+//!
+//! ```text
+//! fingerprint --> alias { fingerprint, slot, interval, record }     32 bytes, open addressing
+//!                            |          the alias knows where the record of this interval
+//!                            v          stands, once it was used in it
+//!                         slot { interval, record, aliases }        the same for the series
+//! ```
 //!
 //! Aliases that were not used for some intervals expire, a few at a time; a slot goes with its
 //! last alias. The number of aliases is bounded.
 
-use std::hash::{BuildHasher as _, RandomState};
+use crate::prefetch::prefetch;
 
-use hashbrown::HashTable;
-
-use crate::SeriesKind;
+/// How many aliases there is room for at first; always a power of two.
+const PLACES_MIN: usize = 1_024;
 
 /// Spellings, and the slots that they belong to.
 pub(crate) struct Index {
-    /// Keyed at random, so that no sender can choose names that collide.
-    hasher: RandomState,
-    by_spelling: HashTable<u32>,
-    aliases: Vec<Option<Alias>>,
-    aliases_free: Vec<u32>,
+    /// Open addressing with linear probing: an alias stands at the first free place from the one
+    /// that its fingerprint names. At most half of the places are taken.
+    places: Box<[Alias]>,
+    count: usize,
     aliases_max: usize,
     /// Where [`Index::sweep`] goes on.
     cursor: usize,
@@ -28,22 +33,26 @@ pub(crate) struct Index {
     slots_free: Vec<u32>,
 }
 
+/// A place for an alias.
+#[derive(Clone, Copy, Debug, Default)]
 struct Alias {
-    kind: SeriesKind,
-    spelling: Box<[u8]>,
+    /// 0 where the place is free.
+    fingerprint: u128,
     slot: u32,
     /// The interval in which it was last used.
-    used: u32,
+    interval: u32,
+    /// Where the record of that interval stands.
+    record: u32,
     canonical: bool,
 }
 
 /// A place for one series.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
+struct Slot {
     /// The interval in which it was last written.
-    pub(crate) written: u32,
-    /// Where its record of that interval stands.
-    pub(crate) record: u32,
+    interval: u32,
+    /// Where the record of that interval stands.
+    record: u32,
     aliases: u32,
 }
 
@@ -61,10 +70,8 @@ pub(crate) enum Learned {
 impl Index {
     pub(crate) fn new(aliases_max: usize) -> Self {
         Self {
-            hasher: RandomState::new(),
-            by_spelling: HashTable::new(),
-            aliases: Vec::new(),
-            aliases_free: Vec::new(),
+            places: vec![Alias::default(); PLACES_MIN].into(),
+            count: 0,
             aliases_max,
             cursor: 0,
             slots: Vec::new(),
@@ -72,51 +79,64 @@ impl Index {
         }
     }
 
-    /// The slot of a known spelling, which is marked as used in this interval.
-    pub(crate) fn find(&mut self, kind: SeriesKind, spelling: &[u8], interval: u32) -> Option<u32> {
-        let hash = self.hash(kind, spelling);
-        let aliases = &mut self.aliases;
-        let &index = self.by_spelling.find(hash, |&index| {
-            aliases[index as usize].as_ref().is_some_and(|alias| alias.is(kind, spelling))
-        })?;
-        let alias = aliases[index as usize].as_mut()?;
-        alias.used = interval;
-        Some(alias.slot)
+    /// Begins to fetch the place of a spelling.
+    #[inline]
+    pub(crate) fn prefetch(&self, fingerprint: u128) {
+        prefetch(&self.places, self.place(fingerprint));
     }
 
-    /// Makes a spelling known that [`Index::find`] did not find. Where there is no room for a
-    /// further spelling of a known series, the slot is found all the same.
-    pub(crate) fn learn(
+    /// Where the record of a known spelling stands, if its series has one in this interval.
+    #[inline]
+    pub(crate) fn record(&self, fingerprint: u128, interval: u32) -> Option<u32> {
+        let alias = &self.places[self.find(fingerprint)?];
+        (alias.interval == interval).then_some(alias.record)
+    }
+
+    /// Where the record of a known spelling stands, which is used now: the first time in an
+    /// interval `new_record` is asked for one of the slot, unless another spelling did.
+    pub(crate) fn use_record(
         &mut self,
-        kind: SeriesKind,
-        spelling: &[u8],
-        canonical: &[u8],
+        fingerprint: u128,
         interval: u32,
-    ) -> Learned {
-        if let Some(slot) = self.find(kind, canonical, interval) {
-            if spelling != canonical && self.has_room() {
-                self.insert(kind, spelling, slot, false, interval);
+        new_record: impl FnOnce(u32) -> u32,
+    ) -> Option<u32> {
+        let place = self.find(fingerprint)?;
+        let alias = &mut self.places[place];
+        let slot = &mut self.slots[alias.slot as usize];
+        if slot.interval != interval {
+            slot.interval = interval;
+            slot.record = new_record(alias.slot);
+        }
+        (alias.interval, alias.record) = (interval, slot.record);
+        Some(slot.record)
+    }
+
+    /// Makes a spelling known that was not found, for the series whose canonical spelling has
+    /// the other fingerprint. `before` is an interval that is over.
+    ///
+    /// Where there is no room for a further spelling of a known series, the series is found all
+    /// the same.
+    pub(crate) fn learn(&mut self, fingerprint: u128, canonical: u128, before: u32) -> Learned {
+        if let Some(place) = self.find(canonical) {
+            let slot = self.places[place].slot;
+            if fingerprint != canonical && self.has_room() {
+                self.add(fingerprint, slot, false, before);
             }
             return Learned::Alias(slot);
         }
         if !self.has_room() {
             return Learned::Refused;
         }
-        // Never written: the interval before any that can be current.
-        let fresh = Slot { written: interval.wrapping_sub(1), record: 0, aliases: 0 };
+        let fresh = Slot { interval: before, record: 0, aliases: 0 };
         let slot = place(&mut self.slots, &mut self.slots_free, fresh);
-        self.insert(kind, canonical, slot, true, interval);
-        if spelling != canonical && self.has_room() {
-            self.insert(kind, spelling, slot, false, interval);
+        self.add(canonical, slot, true, before);
+        if fingerprint != canonical && self.has_room() {
+            self.add(fingerprint, slot, false, before);
         }
         Learned::Series(slot)
     }
 
-    pub(crate) fn slot_mut(&mut self, slot: u32) -> &mut Slot {
-        &mut self.slots[slot as usize]
-    }
-
-    /// Looks at up to `budget` aliases and forgets those that were not used for `idle_max`
+    /// Looks at up to `budget` places and forgets the aliases that were not used for `idle_max`
     /// intervals; `retire` is told of each slot that goes with its last alias.
     pub(crate) fn sweep(
         &mut self,
@@ -125,66 +145,94 @@ impl Index {
         idle_max: u32,
         mut retire: impl FnMut(u32),
     ) {
-        for _ in 0..budget.min(self.aliases.len()) {
-            self.cursor = (self.cursor + 1) % self.aliases.len();
-            let Some(alias) = &self.aliases[self.cursor] else { continue };
-            let slot = self.slots[alias.slot as usize];
-            // The canonical alias stays as long as any other leads to its slot.
-            let (used, alone) = match alias.canonical {
-                true => (slot.written, slot.aliases == 1),
-                false => (alias.used, true),
+        for _ in 0..budget.min(self.places.len()) {
+            let alias = self.places[self.cursor];
+            let expired = alias.fingerprint != 0 && {
+                let slot = self.slots[alias.slot as usize];
+                // The canonical alias stays as long as any other leads to its slot.
+                let (used, alone) = match alias.canonical {
+                    true => (slot.interval, slot.aliases == 1),
+                    false => (alias.interval, true),
+                };
+                alone && interval.wrapping_sub(used) > idle_max
             };
-            if alone && interval.wrapping_sub(used) > idle_max {
-                self.remove(self.cursor, &mut retire);
+            match expired {
+                // What moves into its place is looked at next.
+                true => self.remove(self.cursor, &mut retire),
+                false => self.cursor = (self.cursor + 1) & (self.places.len() - 1),
             }
         }
     }
 
-    /// How many spellings are known.
-    pub(crate) fn len(&self) -> usize {
-        self.by_spelling.len()
+    #[inline]
+    fn place(&self, fingerprint: u128) -> usize {
+        fingerprint as usize & (self.places.len() - 1)
     }
 
-    fn remove(&mut self, index: usize, retire: &mut impl FnMut(u32)) {
-        let Some(alias) = self.aliases[index].take() else { return };
-        let hash = self.hash(alias.kind, &alias.spelling);
-        let index = as_index(index);
-        if let Ok(found) = self.by_spelling.find_entry(hash, |&other| other == index) {
-            found.remove();
+    #[inline]
+    fn find(&self, fingerprint: u128) -> Option<usize> {
+        let mut place = self.place(fingerprint);
+        loop {
+            match self.places[place].fingerprint {
+                found if found == fingerprint => return Some(place),
+                0 => return None,
+                _ => place = (place + 1) & (self.places.len() - 1),
+            }
         }
-        self.aliases_free.push(index);
-        let slot = &mut self.slots[alias.slot as usize];
-        slot.aliases -= 1;
-        if slot.aliases == 0 {
-            self.slots_free.push(alias.slot);
-            retire(alias.slot);
-        }
-    }
-
-    fn insert(&mut self, kind: SeriesKind, spelling: &[u8], slot: u32, canonical: bool, used: u32) {
-        let hash = self.hash(kind, spelling);
-        let alias = Alias { kind, spelling: spelling.into(), slot, used, canonical };
-        let index = place(&mut self.aliases, &mut self.aliases_free, Some(alias));
-        let (aliases, hasher) = (&self.aliases, &self.hasher);
-        self.by_spelling.insert_unique(hash, index, |&index| {
-            let alias = aliases[index as usize].as_ref();
-            alias.map_or(0, |alias| hasher.hash_one((alias.kind as u8, &*alias.spelling)))
-        });
-        self.slots[slot as usize].aliases += 1;
     }
 
     fn has_room(&self) -> bool {
-        self.len() < self.aliases_max
+        self.count < self.aliases_max
     }
 
-    fn hash(&self, kind: SeriesKind, spelling: &[u8]) -> u64 {
-        self.hasher.hash_one((kind as u8, spelling))
+    fn add(&mut self, fingerprint: u128, slot: u32, canonical: bool, interval: u32) {
+        if (self.count + 1) * 2 > self.places.len() {
+            self.grow();
+        }
+        self.insert(Alias { fingerprint, slot, interval, record: 0, canonical });
+        self.count += 1;
+        self.slots[slot as usize].aliases += 1;
     }
-}
 
-impl Alias {
-    fn is(&self, kind: SeriesKind, spelling: &[u8]) -> bool {
-        self.kind == kind && *self.spelling == *spelling
+    fn grow(&mut self) {
+        let twice = vec![Alias::default(); self.places.len() * 2].into();
+        let before = std::mem::replace(&mut self.places, twice);
+        for alias in before.into_iter().filter(|alias| alias.fingerprint != 0) {
+            self.insert(alias);
+        }
+        self.cursor = 0;
+    }
+
+    fn insert(&mut self, alias: Alias) {
+        let mut place = self.place(alias.fingerprint);
+        while self.places[place].fingerprint != 0 {
+            place = (place + 1) & (self.places.len() - 1);
+        }
+        self.places[place] = alias;
+    }
+
+    /// Frees a place, and moves back what stands behind it, so that no search ends too early.
+    fn remove(&mut self, place: usize, retire: &mut impl FnMut(u32)) {
+        let slot = self.places[place].slot;
+        let mask = self.places.len() - 1;
+        let (mut free, mut next) = (place, (place + 1) & mask);
+        while self.places[next].fingerprint != 0 {
+            let home = self.place(self.places[next].fingerprint);
+            // It may move unless its search begins behind the free place.
+            if next.wrapping_sub(home) & mask >= next.wrapping_sub(free) & mask {
+                self.places[free] = self.places[next];
+                free = next;
+            }
+            next = (next + 1) & mask;
+        }
+        self.places[free] = Alias::default();
+        self.count -= 1;
+        let state = &mut self.slots[slot as usize];
+        state.aliases -= 1;
+        if state.aliases == 0 {
+            self.slots_free.push(slot);
+            retire(slot);
+        }
     }
 }
 
@@ -195,76 +243,8 @@ pub(crate) fn place<T>(places: &mut Vec<T>, free: &mut Vec<u32>, thing: T) -> u3
         return index;
     }
     places.push(thing);
-    as_index(places.len() - 1)
-}
-
-fn as_index(index: usize) -> u32 {
-    u32::try_from(index).expect("limits keep every table below 2^32 places")
+    u32::try_from(places.len() - 1).expect("limits keep every table below 2^32 places")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const COUNTER: SeriesKind = SeriesKind::Counter;
-
-    fn sweep_all(index: &mut Index, interval: u32, idle_max: u32) -> Vec<u32> {
-        let mut retired = Vec::new();
-        // Twice round, since a canonical alias goes after the others.
-        index.sweep(index.aliases.len(), interval, idle_max, |slot| retired.push(slot));
-        index.sweep(index.aliases.len(), interval, idle_max, |slot| retired.push(slot));
-        retired
-    }
-
-    #[test]
-    fn two_spellings_of_a_series_share_its_slot() {
-        let mut index = Index::new(10);
-        assert_eq!(index.learn(COUNTER, b"a b", b"ab", 1), Learned::Series(0));
-        assert_eq!(index.learn(COUNTER, b"a!b", b"ab", 1), Learned::Alias(0));
-        for spelling in [&b"a b"[..], b"a!b", b"ab"] {
-            assert_eq!(index.find(COUNTER, spelling, 1), Some(0));
-        }
-        assert_eq!(index.find(SeriesKind::Gauge, b"ab", 1), None);
-        assert_eq!(index.len(), 3);
-    }
-
-    #[test]
-    fn without_room_a_known_series_is_found_and_a_new_one_refused() {
-        let mut index = Index::new(1);
-        assert_eq!(index.learn(COUNTER, b"a", b"a", 1), Learned::Series(0));
-        assert_eq!(index.learn(COUNTER, b"a!", b"a", 1), Learned::Alias(0));
-        assert_eq!(index.learn(COUNTER, b"b", b"b", 1), Learned::Refused);
-        assert_eq!(index.len(), 1);
-    }
-
-    #[test]
-    fn an_idle_slot_is_retired_and_its_place_used_again() {
-        let mut index = Index::new(10);
-        index.learn(COUNTER, b"a!", b"a", 1);
-        index.slot_mut(0).written = 1;
-        assert_eq!(sweep_all(&mut index, 3, 2), []);
-        assert_eq!(sweep_all(&mut index, 4, 2), [0]);
-        assert_eq!(index.len(), 0);
-        assert_eq!(index.find(COUNTER, b"a", 4), None);
-        assert_eq!(index.learn(COUNTER, b"b", b"b", 4), Learned::Series(0));
-    }
-
-    #[test]
-    fn an_idle_spelling_of_a_busy_series_expires_alone() {
-        let mut index = Index::new(10);
-        index.learn(COUNTER, b"a!", b"a", 1);
-        index.slot_mut(0).written = 9;
-        assert_eq!(sweep_all(&mut index, 9, 2), []);
-        assert_eq!(index.find(COUNTER, b"a!", 9), None);
-        assert_eq!(index.find(COUNTER, b"a", 9), Some(0));
-    }
-
-    #[test]
-    fn a_busy_spelling_keeps_the_canonical_one() {
-        let mut index = Index::new(10);
-        index.learn(COUNTER, b"a!", b"a", 1);
-        index.find(COUNTER, b"a!", 9);
-        assert_eq!(sweep_all(&mut index, 9, 2), []);
-        assert_eq!(index.len(), 2);
-    }
-}
+mod tests;

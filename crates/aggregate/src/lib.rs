@@ -10,6 +10,7 @@
 
 mod counts;
 mod dialect;
+mod fingerprint;
 mod gauge;
 mod index;
 mod members;
@@ -17,6 +18,7 @@ mod merge;
 mod number;
 mod part;
 mod points;
+mod prefetch;
 mod series;
 mod snapshot;
 mod sum;
@@ -32,5 +34,5 @@ pub use part::{Example, Part};
 pub use points::{Naming, Point};
 pub use series::{Key, SeriesKind};
 pub use snapshot::{OwnPoint, Series, Snapshot, State, Window};
-pub use table::{Limits, Table};
+pub use table::{Batch, Limits, Table};
 pub use timer::TimerStatistics;

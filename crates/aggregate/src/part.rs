@@ -4,7 +4,8 @@ use gstatsd_wire::Reason;
 
 use crate::gauge::Gauge;
 use crate::members::Members;
-use crate::{Counts, Key};
+use crate::prefetch::prefetch;
+use crate::{Counts, Key, SeriesKind};
 
 /// How much of a rejected text is kept as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 128;
@@ -76,6 +77,17 @@ impl Part {
         values.clear();
         *counts = Counts::default();
         examples.clear();
+    }
+
+    /// Begins to fetch a record.
+    #[inline]
+    pub(crate) fn prefetch(&self, kind: SeriesKind, record: u32) {
+        match kind {
+            SeriesKind::Counter => prefetch(&self.counters, record as usize),
+            SeriesKind::Gauge => prefetch(&self.gauges, record as usize),
+            SeriesKind::Set => prefetch(&self.sets, record as usize),
+            SeriesKind::Timer => prefetch(&self.timers, record as usize),
+        }
     }
 
     pub(crate) fn example(&mut self, reason: Reason, text: &[u8]) {

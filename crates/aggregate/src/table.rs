@@ -4,9 +4,11 @@
 //! nothing: its slot says where the record of this interval stands in the [`Part`]. At the end
 //! of an interval the part is swapped for an empty one, whatever the number of series.
 
+use arrayvec::ArrayVec;
 use gstatsd_wire::{Line, Reason, Receiver, Rejection, Sample, Value};
 
-use crate::gauge::Order;
+use crate::fingerprint::Fingerprinter;
+use crate::gauge::{Gauge, Order};
 use crate::index::{Index, Learned};
 use crate::part::{Change, Counter, Record};
 use crate::points::Naming;
@@ -14,6 +16,8 @@ use crate::{Counts, Dialect, Key, Part, SeriesKind, Shed, sum};
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
+/// How many samples wait to be written at most.
+const PENDING_MAX: usize = 64;
 /// How many spellings are looked at for expiry after each batch, and at each rotation: a
 /// bounded cost, many times what the batch can have added.
 const SWEEP_BATCH: usize = 64;
@@ -34,11 +38,11 @@ pub struct Table {
     /// Says which names would come out among our own.
     naming: Naming,
     limits: Limits,
+    fingerprinter: Fingerprinter,
     index: Index,
     part: Box<Part>,
     /// The number of the current interval.
     interval: u32,
-    order: Order,
     /// Room for a name on its way through the rules.
     name: Vec<u8>,
 }
@@ -51,36 +55,22 @@ impl Table {
             dialect,
             naming,
             limits,
+            fingerprinter: Fingerprinter::new(),
             index: Index::new(limits.series_max),
             part: Box::default(),
             interval: 1,
-            order: Order::default(),
             name: Vec::new(),
         }
     }
 
-    /// The packets that follow were received together, at `order`.
-    pub fn begin_batch(&mut self, order: Order) {
-        self.order = order;
+    /// Begins to take in packets that were received together, at `order`.
+    pub fn batch(&mut self, order: Order) -> Batch<'_, '_> {
+        Batch { table: self, order, pending: ArrayVec::new() }
     }
 
-    /// Takes in one packet.
-    pub fn packet(&mut self, packet: &[u8]) {
-        let grammar = self.dialect.grammar;
-        self.count_packet(packet);
-        gstatsd_wire::parse(packet, &grammar, self);
-    }
-
-    /// Takes in a packet that was cut on its way: its broken last line is rejected.
-    pub fn truncated_packet(&mut self, packet: &[u8]) {
-        let grammar = self.dialect.grammar;
-        self.count_packet(packet);
-        gstatsd_wire::parse_truncated(packet, &grammar, self);
-    }
-
-    /// The batch is through.
-    pub fn end_batch(&mut self) {
-        self.sweep(SWEEP_BATCH);
+    /// Takes in one packet as a batch of its own.
+    pub fn packet(&mut self, packet: &[u8], order: Order) {
+        self.batch(order).packet(packet);
     }
 
     /// Ends the interval: gives what it brought, and goes on with an empty part.
@@ -96,11 +86,6 @@ impl Table {
         &mut self.part.counts
     }
 
-    fn count_packet(&mut self, packet: &[u8]) {
-        self.part.counts.datagrams_received += 1;
-        self.part.counts.datagrams_empty += u64::from(packet.is_empty());
-    }
-
     fn sweep(&mut self, budget: usize) {
         let changes = &mut self.part.changes;
         self.index.sweep(budget, self.interval, IDLE_INTERVALS_MAX, |slot| {
@@ -108,84 +93,117 @@ impl Table {
         });
     }
 
-    /// The slot of a spelling that is not known: the slow path.
-    fn learn(&mut self, kind: SeriesKind, spelling: &[u8]) -> Result<u32, Refusal> {
+    fn refuse(&mut self, pending: &Pending<'_>, refusal: Refusal) {
+        match refusal {
+            Refusal::Reserved => {
+                let reason = Reason::ReservedName;
+                self.part.counts.samples_rejected[reason as usize] += 1;
+                self.part.example(reason, pending.spelling);
+            }
+            Refusal::Shed => {
+                self.part.counts.samples_shed[Shed::SeriesLimit as usize] += 1;
+            }
+        }
+    }
+
+    /// Where the record of a sample stands. The first sample of an interval makes the record,
+    /// the first of a spelling the series.
+    #[inline]
+    fn record(&mut self, pending: &Pending<'_>) -> Result<u32, Refusal> {
+        match self.index.record(pending.fingerprint, self.interval) {
+            Some(record) => Ok(record),
+            None => self.first_record(pending),
+        }
+    }
+
+    #[cold]
+    fn first_record(&mut self, pending: &Pending<'_>) -> Result<u32, Refusal> {
+        if let Some(record) = self.use_record(pending) {
+            return Ok(record);
+        }
+        self.learn(pending)?;
+        let canonical = self.fingerprinter.of(pending.kind, &self.name);
+        // A further spelling that there was no room for is known by the canonical one alone.
+        let known = Pending { fingerprint: canonical, ..*pending };
+        let record = self.use_record(pending).or_else(|| self.use_record(&known));
+        Ok(record.expect("its series was learned"))
+    }
+
+    fn use_record(&mut self, pending: &Pending<'_>) -> Option<u32> {
+        let part = &mut self.part;
+        self.index.use_record(pending.fingerprint, self.interval, |slot| match pending.kind {
+            SeriesKind::Counter => push(&mut part.counters, slot, Counter::default()),
+            SeriesKind::Gauge => push(&mut part.gauges, slot, Gauge::default()),
+            SeriesKind::Set => push(&mut part.sets, slot, 0),
+            SeriesKind::Timer => push(&mut part.timers, slot, 0),
+        })
+    }
+
+    /// Makes a spelling known; leaves its canonical form in `self.name`.
+    fn learn(&mut self, pending: &Pending<'_>) -> Result<(), Refusal> {
+        let kind = pending.kind;
         self.name.clear();
-        self.dialect.sanitise(spelling, &mut self.name);
+        self.dialect.sanitise(pending.spelling, &mut self.name);
         if self.naming.is_reserved(kind, &self.name) {
             return Err(Refusal::Reserved);
         }
-        match self.index.learn(kind, spelling, &self.name, self.interval) {
-            Learned::Alias(slot) => Ok(slot),
+        let canonical = self.fingerprinter.of(kind, &self.name);
+        let before = self.interval.wrapping_sub(1);
+        match self.index.learn(pending.fingerprint, canonical, before) {
+            Learned::Alias(_) => Ok(()),
             Learned::Series(slot) => {
                 let key = Key { kind, name: self.name.as_slice().into() };
                 self.part.changes.push(Change::Born(slot, key));
-                Ok(slot)
+                Ok(())
             }
             Learned::Refused => Err(Refusal::Shed),
         }
     }
 
-    fn add(&mut self, slot: u32, sample: &Sample<'_>) {
-        match sample.value {
-            Value::Member(member) => self.add_member(slot, member),
-            Value::Delta(change) => {
-                let order = self.order;
-                let overflow = self.gauge(slot).change(order, change);
-                self.part.counts.overflows += u64::from(overflow);
-            }
-            Value::Number(value) => match SeriesKind::of(sample.kind) {
-                SeriesKind::Counter => self.add_count(slot, value, sample.rate),
-                SeriesKind::Gauge => {
-                    let order = self.order;
-                    self.gauge(slot).set(order, value);
-                }
-                SeriesKind::Timer => self.add_timing(slot, value),
+    /// Writes a sample to its record.
+    #[inline]
+    fn write(&mut self, pending: &Pending<'_>, record: u32, order: Order) {
+        match pending.value {
+            Value::Number(value) => match pending.kind {
+                SeriesKind::Counter => self.write_count(record, value, pending.rate),
+                SeriesKind::Timer => self.write_timing(record, value),
+                SeriesKind::Gauge => self.part.gauges[record as usize].value.set(order, value),
                 SeriesKind::Set => unreachable!("the value of a set sample is a member"),
             },
+            Value::Member(member) => self.write_member(record, member),
+            Value::Delta(change) => {
+                let overflow = self.part.gauges[record as usize].value.change(order, change);
+                self.part.counts.overflows += u64::from(overflow);
+            }
         }
     }
 
-    fn add_count(&mut self, slot: u32, value: f64, rate: f64) {
+    #[inline]
+    fn write_count(&mut self, record: u32, value: f64, rate: f64) {
         // Multiplied by the inverse, not divided: the original's last digit. The inverse of the
         // smallest rates leaves the range.
         let weighted = sum::clamp(value * sum::clamp(1.0 / rate));
-        let interval = self.interval;
-        let counters = &mut self.part.counters;
-        let record = record(&mut self.index, slot, interval, counters, Counter::default);
-        let counter = &mut counters[record as usize].value;
+        let counter = &mut self.part.counters[record as usize].value;
         let overflow;
         (counter.sum, overflow) = sum::saturating(counter.sum, weighted);
         counter.samples += 1;
         self.part.counts.overflows += u64::from(overflow);
     }
 
-    fn gauge(&mut self, slot: u32) -> &mut crate::gauge::Gauge {
-        let interval = self.interval;
-        let gauges = &mut self.part.gauges;
-        let record = record(&mut self.index, slot, interval, gauges, Default::default);
-        &mut gauges[record as usize].value
-    }
-
-    fn add_timing(&mut self, slot: u32, value: f64) {
-        if !self.has_room() {
+    #[inline]
+    fn write_timing(&mut self, record: u32, value: f64) {
+        if self.has_room() {
+            self.part.timers[record as usize].value += 1;
+            self.part.values.push((record, value));
+        } else {
             self.part.counts.samples_shed[Shed::Memory as usize] += 1;
-            return;
         }
-        let interval = self.interval;
-        let timers = &mut self.part.timers;
-        let record = record(&mut self.index, slot, interval, timers, || 0);
-        timers[record as usize].value += 1;
-        self.part.values.push((record, value));
     }
 
-    fn add_member(&mut self, slot: u32, member: &[u8]) {
+    fn write_member(&mut self, record: u32, member: &[u8]) {
         let room = self.has_room();
-        let interval = self.interval;
-        let sets = &mut self.part.sets;
-        let record = record(&mut self.index, slot, interval, sets, || 0);
         if self.part.members.insert(record, member, room) {
-            sets[record as usize].value += 1;
+            self.part.sets[record as usize].value += 1;
         } else {
             self.part.counts.samples_shed[Shed::Memory as usize] += 1;
         }
@@ -196,67 +214,121 @@ impl Table {
     }
 }
 
-/// Where the record of a slot in this interval stands; the first write of an interval makes it.
-fn record<T>(
-    index: &mut Index,
-    slot: u32,
-    interval: u32,
-    records: &mut Vec<Record<T>>,
-    new: impl FnOnce() -> T,
-) -> u32 {
-    let state = index.slot_mut(slot);
-    if state.written != interval {
-        state.written = interval;
-        state.record = u32::try_from(records.len()).expect("slots are numbered in 32 bits");
-        records.push(Record { slot, value: new() });
-    }
-    state.record
+fn push<T>(records: &mut Vec<Record<T>>, slot: u32, value: T) -> u32 {
+    records.push(Record { slot, value });
+    u32::try_from(records.len() - 1).expect("slots are numbered in 32 bits")
 }
 
 /// Why a spelling has no slot.
+#[derive(Clone, Copy)]
 enum Refusal {
     Reserved,
     Shed,
 }
 
-impl<'a> Receiver<'a> for Table {
-    fn line(&mut self, line: Line<'a>) {
-        let counts = &mut self.part.counts;
-        counts.lines += 1;
+/// Packets that were received together, on their way into a table.
+///
+/// Samples are gathered by the dozen before they are written, so that the processor can fetch
+/// what they need from memory meanwhile: first the places of their spellings, then their records.
+/// They are written in the order in which they came. Dropping it writes the last ones.
+pub struct Batch<'t, 'p> {
+    table: &'t mut Table,
+    order: Order,
+    pending: ArrayVec<Pending<'p>, PENDING_MAX>,
+}
+
+/// A sample that waits to be written.
+#[derive(Clone, Copy)]
+struct Pending<'p> {
+    fingerprint: u128,
+    kind: SeriesKind,
+    spelling: &'p [u8],
+    value: Value<'p>,
+    rate: f64,
+}
+
+impl<'p> Batch<'_, 'p> {
+    /// Takes in one packet.
+    pub fn packet(&mut self, packet: &'p [u8]) {
+        let grammar = self.table.dialect.grammar;
+        self.count_packet(packet);
+        gstatsd_wire::parse(packet, &grammar, self);
+    }
+
+    /// Takes in a packet that was cut on its way: its broken last line is rejected.
+    pub fn truncated_packet(&mut self, packet: &'p [u8]) {
+        let grammar = self.table.dialect.grammar;
+        self.count_packet(packet);
+        gstatsd_wire::parse_truncated(packet, &grammar, self);
+    }
+
+    fn count_packet(&mut self, packet: &[u8]) {
+        let counts = &mut self.table.part.counts;
+        counts.datagrams_received += 1;
+        counts.datagrams_empty += u64::from(packet.is_empty());
+    }
+
+    /// Writes what waits.
+    fn settle(&mut self) {
+        let table = &mut *self.table;
+        let mut records: ArrayVec<Result<u32, Refusal>, PENDING_MAX> = ArrayVec::new();
+        for pending in &self.pending {
+            let record = table.record(pending);
+            if let Ok(record) = record {
+                table.part.prefetch(pending.kind, record);
+            }
+            records.push(record);
+        }
+        for (pending, record) in self.pending.iter().zip(records) {
+            match record {
+                Ok(record) => table.write(pending, record, self.order),
+                Err(refusal) => table.refuse(pending, refusal),
+            }
+        }
+        self.pending.clear();
+    }
+}
+
+impl Drop for Batch<'_, '_> {
+    fn drop(&mut self) {
+        self.settle();
+        self.table.sweep(SWEEP_BATCH);
+    }
+}
+
+impl<'p> Receiver<'p> for Batch<'_, 'p> {
+    #[inline]
+    fn line(&mut self, line: Line<'p>) {
+        let part = &mut self.table.part;
+        part.counts.lines += 1;
         match line {
-            Line::Metric(_) => counts.metric_lines += 1,
-            Line::Event(_) => counts.events += 1,
-            Line::ServiceCheck(_) => counts.service_checks += 1,
+            Line::Metric(_) => part.counts.metric_lines += 1,
+            Line::Event(_) => part.counts.events += 1,
+            Line::ServiceCheck(_) => part.counts.service_checks += 1,
             Line::Rejected(Rejection { reason, text }) => {
-                counts.lines_rejected[reason as usize] += 1;
-                self.part.example(reason, text);
+                part.counts.lines_rejected[reason as usize] += 1;
+                part.example(reason, text);
             }
         }
     }
 
-    fn sample(&mut self, sample: Sample<'a>) {
-        self.part.counts.samples_received += 1;
-        let kind = SeriesKind::of(sample.kind);
-        let slot = match self.index.find(kind, sample.name, self.interval) {
-            Some(slot) => Ok(slot),
-            None => self.learn(kind, sample.name),
-        };
-        match slot {
-            Ok(slot) => self.add(slot, &sample),
-            Err(Refusal::Reserved) => {
-                let reason = Reason::ReservedName;
-                self.part.counts.samples_rejected[reason as usize] += 1;
-                self.part.example(reason, sample.name);
-            }
-            Err(Refusal::Shed) => {
-                self.part.counts.samples_shed[Shed::SeriesLimit as usize] += 1;
-            }
+    #[inline]
+    fn sample(&mut self, sample: Sample<'p>) {
+        let Sample { name: spelling, kind, value, rate, .. } = sample;
+        let kind = SeriesKind::of(kind);
+        let fingerprint = self.table.fingerprinter.of(kind, spelling);
+        self.table.index.prefetch(fingerprint);
+        self.table.part.counts.samples_received += 1;
+        self.pending.push(Pending { fingerprint, kind, spelling, value, rate });
+        if self.pending.is_full() {
+            self.settle();
         }
     }
 
-    fn reject(&mut self, rejection: Rejection<'a>) {
-        self.part.counts.samples_received += 1;
-        self.part.counts.samples_rejected[rejection.reason as usize] += 1;
-        self.part.example(rejection.reason, rejection.text);
+    fn reject(&mut self, rejection: Rejection<'p>) {
+        let part = &mut self.table.part;
+        part.counts.samples_received += 1;
+        part.counts.samples_rejected[rejection.reason as usize] += 1;
+        part.example(rejection.reason, rejection.text);
     }
 }

@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use gstatsd_aggregate::{Dialect, Limits, Naming, Part, Table};
+use gstatsd_aggregate::{Dialect, Limits, Naming, Order, Part, Table};
 
 thread_local! {
     /// Of each thread, so that the test's own harness does not disturb it.
@@ -41,8 +41,7 @@ fn steady_traffic_allocates_nothing() {
     let mut spare = Some(Box::<Part>::default());
     let mut interval = |table: &mut Table| {
         for _ in 0..100 {
-            table.packet(packet);
-            table.end_batch();
+            table.packet(packet, Order::default());
         }
         let mut part = table.rotate(spare.take().expect("the one of the last interval"));
         part.clear();

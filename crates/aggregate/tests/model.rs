@@ -104,9 +104,8 @@ impl Ours {
     fn packet(&mut self, worker: usize, packet: &str) {
         self.nanoseconds += 1;
         let table = &mut self.tables[worker];
-        table.begin_batch(Order { nanoseconds: self.nanoseconds, worker });
-        table.packet(packet.as_bytes());
-        table.end_batch();
+        let order = Order { nanoseconds: self.nanoseconds, worker };
+        table.packet(packet.as_bytes(), order);
     }
 
     fn interval(&mut self, reversed: bool) -> Expected {

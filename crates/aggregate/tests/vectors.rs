@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails where its data is not as expected")]
 
-use gstatsd_aggregate::{Dialect, Limits, Merger, Naming, Part, Table, Window};
+use gstatsd_aggregate::{Dialect, Limits, Merger, Naming, Order, Part, Table, Window};
 use serde_json::Value;
 
 /// What ours answers on purpose where a case has a text under `differs`: the name of the case,
@@ -179,7 +179,7 @@ fn replay(case: &Value) -> Vec<Vec<String>> {
     let mut flushes = Vec::new();
     for flush in case["flushes"].as_array().unwrap() {
         for packet in packets(flush) {
-            table.packet(&packet);
+            table.packet(&packet, Order::default());
         }
         let mut part = table.rotate(Box::<Part>::default());
         merger.add(0, &mut part);

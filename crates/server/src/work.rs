@@ -139,8 +139,8 @@ impl Worker {
                     any = true;
                     let since = now.saturating_duration_since(self.epoch).as_nanos();
                     let nanoseconds = u64::try_from(since).unwrap_or(u64::MAX);
-                    self.table.begin_batch(Order { nanoseconds, worker: self.index });
-                    take_in(&mut self.table, batch);
+                    let order = Order { nanoseconds, worker: self.index };
+                    take_in(&mut self.table, batch, order);
                 }
                 Err(error) => {
                     log::debug!("worker {}: receive: {error}", self.index);
@@ -209,18 +209,18 @@ impl Worker {
     }
 }
 
-fn take_in(table: &mut Table, batch: &Batch) {
+fn take_in(table: &mut Table, batch: &Batch, order: Order) {
+    let mut intake = table.batch(order);
     let log_packets = log::log_enabled!(log::Level::Trace);
     for packet in batch.packets() {
         if log_packets {
             log::trace!("packet: '{}'", packet.bytes.escape_ascii());
         }
         match packet.truncated {
-            false => table.packet(packet.bytes),
-            true => table.truncated_packet(packet.bytes),
+            false => intake.packet(packet.bytes),
+            true => intake.truncated_packet(packet.bytes),
         }
     }
-    table.end_batch();
 }
 
 #[cfg(test)]
@@ -244,7 +244,7 @@ mod tests {
         // Too small for the first and the third.
         let mut batch = Batch::new(4, 10);
         batch.receive(receiver.as_fd()).unwrap();
-        take_in(&mut table, &batch);
+        take_in(&mut table, &batch, Order::default());
         let counts = table.rotate(Box::default()).counts;
         assert_eq!(counts.datagrams_received, 3);
         assert_eq!(counts.lines_rejected[Reason::Truncated as usize], 2);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use gstatsd_aggregate::{Merger, Part, SeriesKind, Window};
+use gstatsd_aggregate::{Merger, Order, Part, SeriesKind, Window};
 use gstatsd_wire::{Line, Receiver, Rejection, Sample, Value};
 
 use crate::aggregation;
@@ -36,7 +36,7 @@ fn explain(config: &Config, packet: &[u8]) -> String {
 fn outcome(config: &Config, packet: &[u8]) -> String {
     let naming = aggregation::naming(config);
     let mut table = aggregation::table(config, &naming);
-    table.packet(packet);
+    table.packet(packet, Order::default());
     let mut part = table.rotate(Box::<Part>::default());
     let mut merger = Merger::new();
     merger.add(0, &mut part);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use gstatsd_aggregate::{Merger, Naming, Part, Table, Window};
+use gstatsd_aggregate::{Merger, Naming, Order, Part, Table, Window};
 use gstatsd_wire::recording;
 
 use crate::aggregation;
@@ -62,7 +62,7 @@ impl Replay {
     /// The text of one interval.
     fn interval(&mut self, packets: &[Vec<u8>]) -> Vec<u8> {
         for packet in packets {
-            self.table.packet(packet);
+            self.table.packet(packet, Order::default());
         }
         self.elapsed += self.interval;
         let mut part = self.table.rotate(Box::<Part>::default());

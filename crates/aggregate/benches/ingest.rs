@@ -1,0 +1,85 @@
+//! What a sample costs from memory, without a socket: parse, key and update.
+//!
+//! `cargo bench -p gstatsd-aggregate --bench ingest`. Prints nanoseconds a metric, the best of
+//! several passes. Times of two runs cannot be compared; ratios within one can.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+
+use std::time::Instant;
+
+use gstatsd_aggregate::{Dialect, Limits, Naming, Order, Part, Table};
+
+const PACKET_BYTES_MAX: usize = 1_432;
+/// As many packets as the daemon receives at once.
+const BATCH_PACKETS: usize = 32;
+const PASSES: usize = 5;
+
+fn main() {
+    // Cargo passes `--bench`; anything else is the one number of keys to measure.
+    let keys = std::env::args().skip(1).find_map(|word| word.parse().ok());
+    let all = keys.map_or(vec![1_000, 100_000, 1_000_000], |keys| vec![keys]);
+    println!("{:>9} {:>7} {:>10}", "keys", "kinds", "ns/metric");
+    for keys in all {
+        for (kinds, name) in [(MIXED, "mixed"), (&["c"], "c"), (&["ms"], "ms")] {
+            let packets = packets(keys, kinds);
+            println!("{keys:>9} {name:>7} {:>10.1}", measure(&packets, keys));
+        }
+    }
+}
+
+/// 9 of 20 are counters, 7 timers, 3 gauges and 1 a set.
+const MIXED: &[&str] = &[
+    "c", "ms", "c", "ms", "c", "g", "ms", "c", "c", "ms", "g", "c", "ms", "c", "s", "ms", "c", "g",
+    "c", "ms",
+];
+
+fn measure(packets: &[Vec<u8>], keys: usize) -> f64 {
+    let dialect = Dialect::GSTATSD;
+    let limits = Limits { series_max: 2 * keys, samples_max: usize::MAX };
+    let mut table = Table::new(dialect, Naming::new(&dialect, "", 90.0, ""), limits);
+    let mut spare = Some(Box::<Part>::default());
+    let mut best = f64::INFINITY;
+    // The first passes make the series and let both parts grow.
+    for pass in 0..PASSES + 2 {
+        let start = Instant::now();
+        for batch in packets.chunks(BATCH_PACKETS) {
+            let mut intake = table.batch(Order::default());
+            for packet in batch {
+                intake.packet(packet);
+            }
+        }
+        let elapsed = start.elapsed();
+        let mut part = table.rotate(spare.take().expect("the one of the last pass"));
+        let metrics = part.counts.samples_received;
+        assert_eq!(part.counts.lines_residual(), 0);
+        part.clear();
+        spare = Some(part);
+        if pass >= 2 {
+            best = best.min(elapsed.as_nanos() as f64 / metrics as f64);
+        }
+    }
+    best
+}
+
+/// Packets that use each key four times, and at least a million metrics, in random order.
+fn packets(keys: usize, kinds: &[&str]) -> Vec<Vec<u8>> {
+    let count = (4 * keys).max(1_000_000);
+    let (mut packets, mut packet) = (Vec::new(), Vec::new());
+    let mut random = 1_u64;
+    for _ in 0..count {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let key = usize::try_from(random >> 33).unwrap_or(0) % keys;
+        let value = random >> 40 & 1_023;
+        let kind = kinds[key % kinds.len()];
+        let rate = if kind != "g" && random >> 20 & 7 == 0 { "|@0.1" } else { "" };
+        let line = format!("service.web{}.requests.{key:07}:{value}|{kind}{rate}\n", key % 100);
+        if packet.len() + line.len() > PACKET_BYTES_MAX {
+            packets.push(std::mem::take(&mut packet));
+        }
+        packet.extend_from_slice(line.as_bytes());
+    }
+    packets.push(packet);
+    packets
+}

@@ -1,0 +1,140 @@
+//! Tests of the index, and its slow, obvious twin.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn sweep_all(index: &mut Index, interval: u32, idle_max: u32) -> Vec<u32> {
+    let mut retired = Vec::new();
+    // Twice round, since a canonical alias goes after the others.
+    let places = index.places.len();
+    index.sweep(2 * places, interval, idle_max, |slot| retired.push(slot));
+    index.sweep(2 * places, interval, idle_max, |slot| retired.push(slot));
+    retired
+}
+
+fn use_record(index: &mut Index, fingerprint: u128, interval: u32, record: u32) -> Option<u32> {
+    index.use_record(fingerprint, interval, |_| record)
+}
+
+#[test]
+fn two_spellings_of_a_series_share_its_record() {
+    let mut index = Index::new(10);
+    assert_eq!(index.learn(2, 1, 0), Learned::Series(0));
+    assert_eq!(index.learn(3, 1, 0), Learned::Alias(0));
+    assert_eq!(index.record(2, 1), None);
+    assert_eq!(use_record(&mut index, 2, 1, 7), Some(7));
+    assert_eq!(index.record(2, 1), Some(7));
+    // The other spelling has not been used yet, and finds the same record.
+    assert_eq!(index.record(3, 1), None);
+    assert_eq!(use_record(&mut index, 3, 1, 8), Some(7));
+    assert_eq!(index.record(3, 1), Some(7));
+    assert_eq!(index.record(2, 2), None);
+    assert_eq!(use_record(&mut index, 4, 1, 9), None);
+}
+
+#[test]
+fn without_room_a_known_series_is_found_and_a_new_one_refused() {
+    let mut index = Index::new(1);
+    assert_eq!(index.learn(1, 1, 0), Learned::Series(0));
+    assert_eq!(index.learn(2, 1, 0), Learned::Alias(0));
+    assert_eq!(index.learn(3, 3, 0), Learned::Refused);
+    assert_eq!(index.count, 1);
+}
+
+#[test]
+fn an_idle_slot_is_retired_and_its_number_used_again() {
+    let mut index = Index::new(10);
+    index.learn(2, 1, 0);
+    use_record(&mut index, 1, 1, 0);
+    assert_eq!(sweep_all(&mut index, 3, 2), []);
+    assert_eq!(sweep_all(&mut index, 4, 2), [0]);
+    assert_eq!(index.count, 0);
+    assert_eq!(index.find(1), None);
+    assert_eq!(index.learn(3, 3, 3), Learned::Series(0));
+}
+
+#[test]
+fn an_idle_spelling_of_a_busy_series_expires_alone() {
+    let mut index = Index::new(10);
+    index.learn(2, 1, 0);
+    use_record(&mut index, 1, 9, 0);
+    assert_eq!(sweep_all(&mut index, 9, 2), []);
+    assert_eq!(index.find(2), None);
+    assert!(index.find(1).is_some());
+}
+
+#[test]
+fn a_busy_spelling_keeps_the_canonical_one() {
+    let mut index = Index::new(10);
+    index.learn(2, 1, 0);
+    use_record(&mut index, 2, 9, 0);
+    // The slot was written at 9 by the other spelling; at 12 that one alone is still in use.
+    use_record(&mut index, 2, 12, 0);
+    assert_eq!(sweep_all(&mut index, 12, 2), []);
+    assert_eq!(index.count, 2);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A spelling is used: its canonical one is the next lower multiple of 4.
+    Use(u128),
+    Sweep(usize),
+    NextInterval,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        // Few low bits, so that most of them want the same places; some far apart.
+        20 => (1..40_u128, 0..3_u128).prop_map(|(low, high)| Step::Use(low | high << 64)),
+        2 => (0..3_000_usize).prop_map(Step::Sweep),
+        1 => Just(Step::NextInterval),
+    ]
+}
+
+proptest! {
+    /// The twin is a plain map from canonical spelling to record, which forgets nothing that was
+    /// used in the last interval.
+    #[test]
+    fn property_test_an_index_equals_a_plain_map(
+        steps in prop::collection::vec(step(), 0..400)
+    ) {
+        let mut index = Index::new(1_000);
+        let (mut interval, mut records) = (1, 0);
+        let mut twin = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Use(fingerprint) => {
+                    let canonical = (fingerprint & !3).max(1);
+                    let mut used = index.record(fingerprint, interval);
+                    for _ in 0..2 {
+                        if used.is_none() {
+                            used = index.use_record(fingerprint, interval, |_| {
+                                records += 1;
+                                records
+                            });
+                        }
+                        if used.is_none() {
+                            index.learn(fingerprint, canonical, interval - 1);
+                        }
+                    }
+                    let record = used.expect("it was learned");
+                    prop_assert_eq!(*twin.entry(canonical).or_insert(record), record);
+                }
+                Step::Sweep(budget) => index.sweep(budget, interval, 1, |_| {}),
+                Step::NextInterval => {
+                    interval += 1;
+                    twin.clear();
+                }
+            }
+            prop_assert!(index.count * 2 <= index.places.len());
+            let taken = index.places.iter().filter(|alias| alias.fingerprint != 0);
+            prop_assert_eq!(taken.count(), index.count);
+            for alias in index.places.iter().filter(|alias| alias.fingerprint != 0) {
+                prop_assert!(index.find(alias.fingerprint).is_some(), "lost {alias:?}");
+            }
+        }
+    }
+}
