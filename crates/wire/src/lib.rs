@@ -44,6 +44,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+mod decimal;
 mod event;
 mod grammar;
 mod number;
@@ -51,10 +52,17 @@ mod parse;
 mod reason;
 pub mod recording;
 mod sample;
+mod scan;
+mod scanners;
+mod usual;
 mod write;
 
 pub use grammar::{EmptyValue, Grammar, Names, SignedGauge, Tags};
+#[doc(hidden)]
+pub use parse::parse_obviously;
 pub use parse::{parse, parse_truncated};
 pub use reason::Reason;
 pub use sample::{Kind, Line, Receiver, Rejection, Sample, Value};
+#[doc(hidden)]
+pub use scanners::Scanner;
 pub use write::{Unwritable, write};

@@ -1,11 +1,13 @@
 //! A packet into lines, a line into groups of values, a group into samples.
 //!
+//! This reads any line. The usual one is taken before it comes here, by `usual.rs`.
+//!
 //! Every step looks at the bytes that it takes off the front and at nothing behind them, so the
 //! whole is linear in the length of the packet, whatever is in it.
 
 use crate::{
-    EmptyValue, Grammar, Kind, Line, Names, Reason, Receiver, Rejection, Sample, SignedGauge, Tags,
-    Value, event, number,
+    EmptyValue, Grammar, Kind, Line, Names, Reason, Receiver, Rejection, Sample, Scanner,
+    SignedGauge, Tags, Value, event, number,
 };
 
 /// Reads a packet, and hands each line and each sample to the receiver, in the order in which
@@ -16,12 +18,18 @@ use crate::{
 /// [`Reason::ControlChar`] that applies. What can be wrong with a sample is looked for in this
 /// order: its type, its rate, its timestamp, its tags, its value. Of several rates, timestamps
 /// or tags the last one holds, but each of them must be good.
+#[inline]
 pub fn parse<'a>(packet: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
-    for line in packet.split(|byte| *byte == b'\n') {
-        let line = without_return(line);
-        if !line.is_empty() {
-            parse_line(line, grammar, receiver);
-        }
+    Scanner::best().parse(packet, grammar, receiver);
+}
+
+/// Reads a packet as [`parse`] does, every line of it in the obvious way: the twin of all
+/// scanners.
+#[doc(hidden)]
+pub fn parse_obviously<'a>(packet: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
+    let mut rest = packet;
+    while !rest.is_empty() {
+        rest = parse_first_line(rest, grammar, receiver);
     }
 }
 
@@ -44,6 +52,21 @@ pub fn parse_truncated<'a>(packet: &'a [u8], grammar: &Grammar, receiver: &mut i
 pub(crate) fn until(text: &[u8], stops: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| stops(*byte));
     end.and_then(|end| text.split_at_checked(end)).unwrap_or((text, &[]))
+}
+
+/// Reads the first line of a text, whatever it is, and returns what follows its newline.
+#[inline(never)]
+pub(crate) fn parse_first_line<'a>(
+    text: &'a [u8],
+    grammar: &Grammar,
+    receiver: &mut impl Receiver<'a>,
+) -> &'a [u8] {
+    let (line, rest) = until(text, |byte| byte == b'\n');
+    let line = without_return(line);
+    if !line.is_empty() {
+        parse_line(line, grammar, receiver);
+    }
+    rest.get(1..).unwrap_or_default()
 }
 
 fn without_return(line: &[u8]) -> &[u8] {
@@ -176,7 +199,7 @@ fn parse_timestamp(text: &[u8]) -> Result<u64, Reason> {
     number::whole(text).filter(fits).ok_or(Reason::BadTimestamp)
 }
 
-fn parse_tags<'a>(text: &'a [u8], grammar: &Grammar) -> Result<&'a [u8], Reason> {
+pub(crate) fn parse_tags<'a>(text: &'a [u8], grammar: &Grammar) -> Result<&'a [u8], Reason> {
     let Tags::Check { count_max, bytes_max } = grammar.tags else {
         return Ok(text);
     };

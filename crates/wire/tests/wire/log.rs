@@ -1,6 +1,8 @@
 //! What came out of a packet, kept, compared and shown.
 
-use gstatsd_wire::{Grammar, Kind, Line, Reason, Receiver, Rejection, Sample, Value, parse};
+use gstatsd_wire::{
+    Grammar, Kind, Line, Reason, Receiver, Rejection, Sample, Scanner, Value, parse,
+};
 
 /// One call of the receiver, with everything that it was told.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,10 +92,16 @@ impl<'a> Receiver<'a> for Log {
     }
 }
 
-/// Everything that the parser says of a packet.
+/// Everything that the parser says of a packet; and every scanner that this processor has must
+/// say the same.
 pub(crate) fn entries(packet: &[u8], grammar: &Grammar) -> Vec<Entry> {
     let mut log = Log::default();
     parse(packet, grammar, &mut log);
+    for scanner in Scanner::available() {
+        let mut other = Log::default();
+        scanner.parse(packet, grammar, &mut other);
+        assert_eq!(other.0, log.0, "{scanner:?} reads {}", packet.escape_ascii());
+    }
     log.0
 }
 

@@ -6,5 +6,6 @@ mod grammar;
 mod log;
 mod property;
 mod twin;
+mod usual;
 mod words;
 mod write;

@@ -1,0 +1,158 @@
+//! Where the bytes stand that divide a line, as bits: many bytes are looked at in one step.
+//!
+//! ```text
+//! text     h i t s : 1 | c | @ 0 . 1 \n …
+//! colons   . . . . 1 . . . . . . . . .
+//! pipes    . . . . . . 1 . 1 . . . . .
+//! ends     . . . . . . . . . . . . . 1       newlines, and the end of the text
+//! ```
+//!
+//! Bit 0 is the first byte. A [`Scanner`] makes such [`Marks`] of blocks of bytes, one for each
+//! family of processors; [`window`] and [`wide`] put blocks together so that no byte outside the
+//! text is touched.
+
+pub(crate) mod portable;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86;
+
+use std::ops::{BitAnd, BitOr, Not};
+
+/// A set of positions in a text: bit 0 is its first byte.
+pub(crate) trait Bits:
+    Copy + PartialEq + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
+{
+    /// No position.
+    const NONE: Self;
+    /// The first position, or the number of bits where there is none.
+    fn first(self) -> usize;
+    /// All but the first position.
+    fn others(self) -> Self;
+    /// Every position before `end`, which is less than the number of bits.
+    fn before(end: usize) -> Self;
+}
+
+macro_rules! impl_bits {
+    ($bits:ty) => {
+        impl Bits for $bits {
+            const NONE: Self = 0;
+            #[inline(always)]
+            fn first(self) -> usize {
+                self.trailing_zeros() as usize
+            }
+            #[inline(always)]
+            fn others(self) -> Self {
+                self & self.wrapping_sub(1)
+            }
+            #[inline(always)]
+            fn before(end: usize) -> Self {
+                ((1 as $bits) << end) - 1
+            }
+        }
+    };
+}
+
+impl_bits!(u64);
+impl_bits!(u128);
+
+/// What stands where in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks<B> {
+    /// Newlines; of a window also the end of the text, where it lies inside.
+    pub(crate) ends: B,
+    /// Colons.
+    pub(crate) colons: B,
+    /// Pipes.
+    pub(crate) pipes: B,
+    /// Bytes that are not printable ASCII, if they were asked for: 0 to 0x1f and from 0x7f.
+    pub(crate) odd: B,
+}
+
+/// A way to make marks. Having a value of it proves that the processor can.
+pub(crate) trait Scanner: Copy {
+    /// The marks of `N` bytes: 8, 16, 32 or 64. The bits from `N` are 0, and so are those of
+    /// `odd` where it is not asked for.
+    fn block<const N: usize>(self, block: &[u8; N], odd: bool) -> Marks<u64>;
+}
+
+impl Marks<u64> {
+    /// These, and others that stand `by` bytes behind; those that leave the window are lost.
+    #[inline(always)]
+    fn and(self, behind: Self, by: usize) -> Self {
+        Self {
+            ends: self.ends | behind.ends << by,
+            colons: self.colons | behind.colons << by,
+            pipes: self.pipes | behind.pipes << by,
+            odd: self.odd | behind.odd << by,
+        }
+    }
+}
+
+/// The marks of the first 64 bytes, or of all where they are fewer. Nothing for a text of less
+/// than 8 bytes.
+#[inline(always)]
+pub(crate) fn window<S: Scanner>(scanner: S, text: &[u8], odd: bool) -> Option<Marks<u64>> {
+    if let Some(block) = text.first_chunk::<64>() {
+        return Some(scanner.block(block, odd));
+    }
+    let marks = overlapping::<S, 32>(scanner, text, odd)
+        .or_else(|| overlapping::<S, 16>(scanner, text, odd))
+        .or_else(|| overlapping::<S, 8>(scanner, text, odd))?;
+    Some(Marks { ends: marks.ends | 1 << text.len(), ..marks })
+}
+
+/// The marks of `N` to `2 * N` bytes, less than 64: two blocks, one from the first byte and one up
+/// to the last. They agree where they overlap.
+///
+/// ```text
+/// text     . . . . . . . . . . .
+/// blocks   [------N------]
+///                [------N------]
+/// ```
+#[inline(always)]
+fn overlapping<S: Scanner, const N: usize>(
+    scanner: S,
+    text: &[u8],
+    odd: bool,
+) -> Option<Marks<u64>> {
+    let (first, last) = (text.first_chunk::<N>()?, text.last_chunk::<N>()?);
+    Some(scanner.block(first, odd).and(scanner.block(last, odd), text.len() - N))
+}
+
+/// The marks of the first 128 bytes, or of all where they are fewer, given those of the first 64.
+/// Nothing for a text of less than 64 bytes.
+///
+/// ```text
+/// text     . . . . . . . . . . . . . . .                64 to 127 bytes
+/// blocks   [------64-------]
+///                    [------64-------]      of this one only what is new
+/// ```
+#[inline(always)]
+pub(crate) fn wide<S: Scanner>(
+    scanner: S,
+    text: &[u8],
+    low: Marks<u64>,
+    odd: bool,
+) -> Option<Marks<u128>> {
+    let (_, behind) = text.split_at_checked(64)?;
+    let high = if let Some(block) = behind.first_chunk::<64>() {
+        scanner.block(block, odd)
+    } else {
+        let marks = scanner.block(text.last_chunk::<64>()?, odd);
+        let new = behind.len();
+        // From 1 to 64 bytes are known already.
+        let down = |bits: u64| bits >> 1 >> (63 - new);
+        Marks {
+            ends: down(marks.ends) | 1 << new,
+            colons: down(marks.colons),
+            pipes: down(marks.pipes),
+            odd: down(marks.odd),
+        }
+    };
+    let join = |low: u64, high: u64| u128::from(low) | u128::from(high) << 64;
+    Some(Marks {
+        ends: join(low.ends, high.ends),
+        colons: join(low.colons, high.colons),
+        pipes: join(low.pipes, high.pipes),
+        odd: join(low.odd, high.odd),
+    })
+}

@@ -1,0 +1,54 @@
+//! The scanners that this processor has, and the choice among them.
+
+use std::sync::OnceLock;
+
+use crate::scan::portable::Portable;
+#[cfg(target_arch = "x86_64")]
+use crate::scan::x86::{Avx2, Sse2};
+use crate::{Grammar, Receiver, usual};
+
+/// One way to read the usual line. They all say the same, and differ in speed alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Scanner(Way);
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Portable(Portable),
+    #[cfg(target_arch = "x86_64")]
+    Sse2(Sse2),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+}
+
+impl Scanner {
+    /// Every scanner that this processor has, the fastest last.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let ways = [
+            Some(Way::Portable(Portable)),
+            #[cfg(target_arch = "x86_64")]
+            Some(Way::Sse2(Sse2)),
+            #[cfg(target_arch = "x86_64")]
+            Avx2::detect().map(Way::Avx2),
+        ];
+        ways.into_iter().flatten().map(Self)
+    }
+
+    /// The fastest one; the processor is asked once.
+    #[must_use]
+    pub fn best() -> Self {
+        static BEST: OnceLock<Scanner> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().last().unwrap_or(Self(Way::Portable(Portable))))
+    }
+
+    /// Reads a packet as [`parse`](crate::parse()) does, with this scanner.
+    #[inline]
+    pub fn parse<'a>(self, packet: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
+        match self.0 {
+            Way::Portable(scanner) => usual::parse(scanner, packet, grammar, receiver),
+            #[cfg(target_arch = "x86_64")]
+            Way::Sse2(scanner) => usual::parse(scanner, packet, grammar, receiver),
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx2(scanner) => scanner.parse(packet, grammar, receiver),
+        }
+    }
+}

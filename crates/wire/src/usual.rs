@@ -1,0 +1,235 @@
+//! The fast path: the usual line, read without looking at its bytes one by one.
+//!
+//! ```text
+//! name ":" number "|" type [ "|@" rate ] [ "|#" tags ] ( "\n" / end )
+//! ```
+//!
+//! with one value, of at most 128 bytes, numbers of up to 15 digits without exponent and blanks,
+//! and the value of a set in place of the number. Whatever is not like that, or is like that but
+//! would be rejected, is left to `parse.rs`, which can read every line. So this file decides
+//! nothing: it gives the same answer sooner, or none.
+
+use crate::parse::{parse_first_line, parse_tags};
+use crate::scan::{Bits, Marks, Scanner, wide, window};
+use crate::{Grammar, Kind, Line, Names, Receiver, Sample, SignedGauge, Tags, Value, decimal};
+
+/// Reads a packet as [`parse`](crate::parse()) does.
+#[inline(always)]
+pub(crate) fn parse<'a, S: Scanner>(
+    scanner: S,
+    packet: &'a [u8],
+    grammar: &Grammar,
+    receiver: &mut impl Receiver<'a>,
+) {
+    let mut rest = packet;
+    while !rest.is_empty() {
+        rest = if let Some(usual) = read(scanner, rest, grammar) {
+            receiver.line(Line::Metric(usual.line));
+            receiver.sample(usual.sample);
+            usual.rest
+        } else {
+            parse_first_line(rest, grammar, receiver)
+        };
+    }
+}
+
+/// A usual line, its one sample, and what follows its newline.
+struct Usual<'a> {
+    line: &'a [u8],
+    sample: Sample<'a>,
+    rest: &'a [u8],
+}
+
+#[inline(always)]
+fn read<'a, S: Scanner>(scanner: S, text: &'a [u8], grammar: &Grammar) -> Option<Usual<'a>> {
+    let odd = grammar.names == Names::Utf8 || grammar.tags != Tags::Skip;
+    let marks = window(scanner, text, odd)?;
+    if marks.ends == 0 {
+        return read_line(text, wide(scanner, text, marks, odd)?, grammar);
+    }
+    read_line(text, marks, grammar)
+}
+
+/// Reads the first line of a text.
+///
+/// ```text
+/// hits:1|c|@0.1|#env:prod
+///     ^ ^ ^    ^         ^
+/// colon | |    |         end
+///    pipe next next      next
+/// ```
+///
+/// `next` is where the type ends, then where the rate ends, then where the tags end.
+#[inline(always)]
+fn read_line<'a, B: Bits>(text: &'a [u8], marks: Marks<B>, grammar: &Grammar) -> Option<Usual<'a>> {
+    if marks.ends == B::NONE {
+        return None;
+    }
+    let end = marks.ends.first();
+    let colon = marks.colons.first();
+    let stops = marks.pipes | marks.ends;
+    let pipe = stops.first();
+    let stops = stops.others();
+    let mut next = stops.first();
+    let mut stops = stops.others();
+    // A pipe in the name, no colon or no pipe.
+    if colon >= pipe || pipe >= end {
+        return None;
+    }
+    let name = text.get(..colon)?;
+    let name_is_odd = grammar.names == Names::Utf8
+        && (name.is_empty() || marks.odd & B::before(colon) != B::NONE);
+    if name_is_odd || name.len() > grammar.name_bytes_max || name.starts_with(b"_e{") {
+        return None;
+    }
+    let kind = read_kind(text, pipe, next)?;
+    let alone = || marks.colons.others().first() > pipe;
+    let value = read_value(text, colon + 1, pipe, alone, kind, grammar)?;
+    let mut rate = 1.0;
+    if next < end && *text.get(next + 1)? == b'@' {
+        let start = next + 2;
+        next = stops.first();
+        stops = stops.others();
+        rate = decimal::read(text, start, next)?;
+        if rate <= 0.0 || rate > 1.0 {
+            return None;
+        }
+    }
+    let mut tags = &[][..];
+    if next < end {
+        // Nothing may follow the tags, not even a carriage return.
+        if *text.get(next + 1)? != b'#' || stops.first() != end || *text.get(end - 1)? == b'\r' {
+            return None;
+        }
+        tags = text.get(next + 2..end)?;
+        check_tags(tags, marks.odd & B::before(end) & !B::before(next) != B::NONE, grammar)?;
+    }
+    Some(Usual {
+        line: text.get(..end)?,
+        sample: Sample { name, kind, value, rate, tags, timestamp: None },
+        rest: text.get(end + 1..).unwrap_or_default(),
+    })
+}
+
+/// The types by a number that is different for each of them: the exclusive or of the last byte
+/// of the symbol and the one before it (the pipe, where the symbol has one byte), without the
+/// upper bits. With each stands all that it has to look like: these two bytes and the distance
+/// of its end from the pipe.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, which would refuse it")]
+const KINDS: [(usize, Kind); 32] = {
+    let mut kinds = [(0, Kind::Counter); 32];
+    let mut index = 0;
+    while index < Kind::ALL.len() {
+        let kind = Kind::ALL[index];
+        let (before, last) = match kind.symbol().as_bytes() {
+            [last] => (b'|', *last),
+            [before, last] => (*before, *last),
+            _ => panic!("a symbol has one or two bytes"),
+        };
+        let place = &mut kinds[((before ^ last) & 31) as usize];
+        assert!(place.0 == 0, "two types have the same number");
+        *place = (look(before, last, kind.symbol().len() + 1), kind);
+        index += 1;
+    }
+    kinds
+};
+
+const fn look(before: u8, last: u8, distance: usize) -> usize {
+    before as usize | (last as usize) << 8 | distance << 16
+}
+
+/// The type between a pipe and the next mark, found without a branch for each.
+#[inline(always)]
+fn read_kind(text: &[u8], pipe: usize, next: usize) -> Option<Kind> {
+    let [before, last] = *text.get(..next)?.last_chunk::<2>()?;
+    let (found, kind) = *KINDS.get(usize::from((before ^ last) & 31))?;
+    (found == look(before, last, next - pipe)).then_some(kind)
+}
+
+#[inline(always)]
+fn read_value<'a>(
+    text: &'a [u8],
+    start: usize,
+    end: usize,
+    alone: impl Fn() -> bool,
+    kind: Kind,
+    grammar: &Grammar,
+) -> Option<Value<'a>> {
+    if kind == Kind::Set {
+        let member = text.get(start..end)?;
+        let usual = *member.first()? > b' ' && member.len() <= grammar.member_bytes_max;
+        return (usual && alone()).then_some(Value::Member(member));
+    }
+    let sign = *text.get(start)?;
+    let minus = sign == b'-';
+    let signed = minus | (sign == b'+');
+    let size = decimal::read(text, start + usize::from(signed), end)?;
+    let number = f64::from_bits(size.to_bits() | u64::from(minus) << 63);
+    let timer = matches!(kind, Kind::Distribution | Kind::Histogram | Kind::Timer);
+    if timer && number < 0.0 && !grammar.negative_timer {
+        return None;
+    }
+    if kind == Kind::Gauge && signed && grammar.signed_gauge == SignedGauge::Delta {
+        return Some(Value::Delta(number));
+    }
+    Some(Value::Number(number))
+}
+
+/// Whether the tags are what the grammar asks for; `odd` says that a byte of them is not
+/// printable ASCII.
+#[inline(always)]
+fn check_tags(tags: &[u8], odd: bool, grammar: &Grammar) -> Option<()> {
+    if let Tags::Check { count_max, bytes_max } = grammar.tags {
+        // A tag and its comma have two bytes at least: so many tags are never too many.
+        let few = tags.len().div_ceil(2) <= count_max && tags.len() <= bytes_max;
+        if odd || !few {
+            parse_tags(tags, grammar).ok()?;
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::portable::Portable;
+
+    const GRAMMARS: [Grammar; 3] = [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGSTATSD];
+
+    fn is_read(text: &str, grammar: &Grammar) -> bool {
+        read(Portable, text.as_bytes(), grammar).is_some()
+    }
+
+    /// What is told apart here makes a difference in time alone, so that no other test sees it.
+    #[test]
+    fn the_usual_line_takes_the_fast_path_in_every_dialect() {
+        let long = format!("{}:1|c|@0.1|#{}", "n".repeat(50), "t".repeat(66));
+        assert_eq!(long.len(), 127);
+        let lines = [
+            "a.bc:1|c",
+            "shop.requests:320.123456|ms|@0.1",
+            "shop.requests:-1.5|g",
+            "shop.requests:+999999999999999|g",
+            "gunicorn.requests:1|c|@1.0",
+            "shop.users:user 17|s",
+            "shop.requests:12|h|#env:prod,b",
+            "shop.requests:.5|d|@.25|#env:prod",
+            "shop.requests:5.|m",
+            &long,
+        ];
+        for line in lines {
+            for grammar in &GRAMMARS {
+                assert!(is_read(line, grammar), "{line}");
+                assert!(is_read(&format!("{line}\n"), grammar), "{line}");
+                assert!(is_read(&format!("{line}\nb:x|zz:1|c\r\n{line}"), grammar), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tags_field_that_has_to_be_looked_into_takes_the_fast_path_too() {
+        assert!(is_read("shop.requests:1|c|#st\u{e4}dte:k\u{f6}ln", &Grammar::DOGSTATSD));
+        let few = Tags::Check { count_max: 2, bytes_max: 9 };
+        assert!(is_read("shop.requests:1|c|#long,tags", &Grammar { tags: few, ..GRAMMARS[1] }));
+    }
+}
