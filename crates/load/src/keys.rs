@@ -65,11 +65,11 @@ impl FromStr for Weights {
     }
 }
 
-/// Makes the keys `load.<type>.<index>`.
+/// Makes the keys `<stem>.<type>.<index>`.
 ///
 /// Types alternate as smoothly as their weights allow, so that few keys hold several types too.
 /// A share of the keys has tags, spread as evenly.
-pub(crate) fn keys(count: u32, weights: &Weights, tagged_share: f64) -> Vec<Key> {
+pub(crate) fn keys(stem: &str, count: u32, weights: &Weights, tagged_share: f64) -> Vec<Key> {
     let total = i64::try_from(weights.total()).expect("seven weights of 32 bits fit");
     // The smooth weighted round robin of nginx: all gain their weight, the largest pays for all.
     let mut credits = [0_i64; Kind::ALL.len()];
@@ -88,7 +88,7 @@ pub(crate) fn keys(count: u32, weights: &Weights, tagged_share: f64) -> Vec<Key>
             tags_owed -= 1.0;
         }
         keys.push(Key {
-            name: format!("load.{}.{index}", kind.word()),
+            name: format!("{stem}.{}.{index}", kind.word()),
             kind,
             tags: if is_tagged { format!("env:load,shard:{}", index % 8) } else { String::new() },
         });
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn symbols(count: u32, weights: &str) -> Vec<&'static str> {
-        let keys = keys(count, &weights.parse().unwrap(), 0.0);
+        let keys = keys("load", count, &weights.parse().unwrap(), 0.0);
         keys.iter().map(|key| key.kind.symbol()).collect()
     }
 
@@ -117,9 +117,10 @@ mod tests {
 
     #[test]
     fn a_share_of_the_keys_has_tags() {
-        let keys = keys(100, &Weights::default(), 0.25);
+        let keys = keys("load", 100, &Weights::default(), 0.25);
         assert_eq!(keys.iter().filter(|key| !key.tags.is_empty()).count(), 25);
         assert_eq!(keys[3].tags, "env:load,shard:3");
+        assert_eq!(keys[3].name, "load.counter.3");
     }
 
     #[test]

@@ -6,10 +6,16 @@
 //! total, per type and per key. Whoever counted less has lost something. [`replay`] sends
 //! recorded datagrams, which [`recording`] reads from a file.
 //!
+//! To measure a server, a [`Feeder`] sends fast from memory, a [`BareCounter`] is what the server
+//! is measured by, and a [`Drain`] is a sink that costs little.
+//!
 //! Values are whole numbers and rates are powers of two, so every sum is exact in a double.
 //! The lines of one key leave from one port in order, so the last write of a gauge is known.
 
+mod bare;
 mod clock;
+mod drain;
+mod feed;
 mod keys;
 mod manifest;
 mod pace;
@@ -17,8 +23,12 @@ mod packets;
 mod plan;
 pub mod recording;
 mod send;
+mod sys;
 
+pub use bare::{BareCounter, Counted, Until, Waiting};
 pub use clock::Clock;
+pub use drain::Drain;
+pub use feed::{Fed, Feeder};
 pub use keys::Weights;
 pub use manifest::{KeyTotals, KindTotals, Manifest, Tally};
 pub use packets::{Packet, Packets, Reading};

@@ -5,24 +5,64 @@
     reason = "a command line tool that reports to the terminal"
 )]
 
+mod tools;
+
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Args, Parser};
 use gstatsd_load::recording::{self, Form};
 use gstatsd_load::{Clock, Manifest, Plan, Weights, replay, send};
 
+use crate::tools::Tool;
+
 /// Sends StatsD samples, always the same for one seed, and says exactly what was sent.
 #[derive(Parser)]
-#[command(name = "gstatsd-load", version)]
+#[command(
+    name = "gstatsd-load",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Cli {
-    /// Where to send: HOST:PORT or [HOST]:PORT
-    #[arg(long, value_name = "ADDR")]
-    to: String,
+    #[command(subcommand)]
+    tool: Option<Tool>,
 
+    /// Where to send: HOST:PORT or [HOST]:PORT
+    #[arg(long, value_name = "ADDR", required = true)]
+    to: Option<String>,
+
+    #[command(flatten)]
+    content: Content,
+
+    /// Samples per second at most, or datagrams with --replay [default: flat out]
+    #[arg(long, value_name = "NUMBER")]
+    rate: Option<f64>,
+
+    /// Write what was sent as JSON, in total, per type and per key
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+
+    /// Send recorded datagrams instead: one a line, with the escapes \n, \\ and \xNN
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all =
+            ["seed", "samples", "keys", "kinds", "packed", "ports", "tagged", "sampled", "manifest"]
+    )]
+    replay: Option<PathBuf>,
+
+    /// The recording holds bytes literals of Python, one a line
+    #[arg(long, requires = "replay")]
+    python: bool,
+}
+
+/// What to send, without how fast.
+#[derive(Args)]
+struct Content {
     /// Where the random choices begin
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -43,10 +83,6 @@ struct Cli {
     #[arg(long, value_name = "BYTES")]
     packed: Option<usize>,
 
-    /// Samples per second at most, or datagrams with --replay [default: flat out]
-    #[arg(long, value_name = "NUMBER")]
-    rate: Option<f64>,
-
     /// The number of source ports; one key leaves from one port
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     ports: usize,
@@ -58,27 +94,15 @@ struct Cli {
     /// The share of the counter and meter samples that have a rate
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     sampled: f64,
-
-    /// Write what was sent as JSON, in total, per type and per key
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
-
-    /// Send recorded datagrams instead: one a line, with the escapes \n, \\ and \xNN
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with_all =
-            ["seed", "samples", "keys", "kinds", "packed", "ports", "tagged", "sampled", "manifest"]
-    )]
-    replay: Option<PathBuf>,
-
-    /// The recording holds bytes literals of Python, one a line
-    #[arg(long, requires = "replay")]
-    python: bool,
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    let cli = Cli::parse();
+    let result = match &cli.tool {
+        Some(tool) => tool.run(),
+        None => run(&cli),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("gstatsd-load: {error:#}");
@@ -88,7 +112,8 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
-    let to = resolve(&cli.to)?;
+    let to = cli.to.as_deref().context("--to is missing")?;
+    let to = resolve(to)?;
     let clock = Clock::start();
     if let Some(file) = &cli.replay {
         let form = if cli.python { Form::Python } else { Form::Escaped };
@@ -98,7 +123,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         println!("sent {} packets, {} bytes", sent.packets, sent.bytes);
         return Ok(());
     }
-    let manifest = send(&cli.plan(), to)?;
+    let manifest = send(&cli.content.plan(cli.rate), to)?;
     let seconds = clock.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rounded rate for people")]
     let per_second = manifest.samples as f64 / seconds;
@@ -115,15 +140,15 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Cli {
-    fn plan(&self) -> Plan {
+impl Content {
+    fn plan(&self, rate_per_second: Option<f64>) -> Plan {
         Plan {
             seed: self.seed,
             samples: self.samples,
             keys: self.keys,
             kinds: self.kinds,
             packet_bytes_max: self.packed,
-            rate_per_second: self.rate,
+            rate_per_second,
             ports: self.ports,
             tagged_share: self.tagged,
             sampled_share: self.sampled,

@@ -45,6 +45,8 @@ pub struct Packets {
     open: Vec<Packet>,
     /// The line that was drawn last.
     line: Vec<u8>,
+    /// The key of the next line, where they come in turn instead of at random.
+    turn: Option<u32>,
 }
 
 /// Begins the packets of a plan that was checked.
@@ -57,6 +59,7 @@ pub(crate) fn draw(plan: &Plan, keys: Vec<Key>) -> Packets {
         sampled_share: plan.sampled_share,
         open: (0..plan.ports).map(empty_packet).collect(),
         line: Vec::new(),
+        turn: None,
     }
 }
 
@@ -84,10 +87,22 @@ impl Iterator for Packets {
 }
 
 impl Packets {
+    /// Takes the keys in turn, from the first, instead of at random.
+    pub(crate) fn in_turn(mut self) -> Self {
+        self.turn = Some(0);
+        self
+    }
+
     /// Draws a reading and writes its line.
     fn draw_line(&mut self) -> Reading {
         let count = u32::try_from(self.keys.len()).expect("a plan counts its keys in 32 bits");
-        let index = self.rng.u32(0..count);
+        let index = match self.turn {
+            None => self.rng.u32(0..count),
+            Some(index) => {
+                self.turn = Some((index + 1) % count);
+                index
+            }
+        };
         let key = &self.keys[index as usize];
         let mut events = 1;
         let value = match key.kind {

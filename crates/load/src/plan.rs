@@ -53,6 +53,9 @@ impl Plan {
     /// The smallest limit of a packet; any line fits into it.
     pub const PACKET_BYTES_MIN: usize = 128;
 
+    /// What the names of the keys begin with.
+    const STEM: &str = "load";
+
     /// The largest payload of a UDP datagram over IPv4.
     pub const PACKET_BYTES_MAX: usize = 65_507;
 
@@ -62,8 +65,17 @@ impl Plan {
     ///
     /// A field is outside of its range; the error names it.
     pub fn packets(&self) -> anyhow::Result<Packets> {
+        self.packets_named(Self::STEM)
+    }
+
+    /// The packets, with other names: `<stem>.<type>.<index>`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::packets`].
+    pub(crate) fn packets_named(&self, stem: &str) -> anyhow::Result<Packets> {
         self.check()?;
-        Ok(packets::draw(self, self.all_keys()))
+        Ok(packets::draw(self, self.all_keys(stem)))
     }
 
     /// An empty count of what this plan sends.
@@ -73,7 +85,7 @@ impl Plan {
     /// As [`Plan::packets`].
     pub fn tally(&self) -> anyhow::Result<Tally> {
         self.check()?;
-        Ok(Tally::new(self.all_keys()))
+        Ok(Tally::new(self.all_keys(Self::STEM)))
     }
 
     /// The manifest of a run in which everything is sent.
@@ -89,8 +101,8 @@ impl Plan {
         Ok(tally.manifest())
     }
 
-    fn all_keys(&self) -> Vec<Key> {
-        keys::keys(self.keys, &self.kinds, self.tagged_share)
+    fn all_keys(&self, stem: &str) -> Vec<Key> {
+        keys::keys(stem, self.keys, &self.kinds, self.tagged_share)
     }
 
     fn check(&self) -> anyhow::Result<()> {
