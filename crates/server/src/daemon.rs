@@ -99,7 +99,15 @@ impl Service {
             let (spare, returned) = channel();
             let table = aggregation::table(config, &naming);
             let inbox = inbox.clone();
-            workers.push(Worker::new(index, sockets, table, cadence, inbox, returned)?);
+            workers.push(Worker::new(
+                index,
+                sockets,
+                table,
+                cadence,
+                inbox,
+                returned,
+                config.pin_workers,
+            )?);
             spares.push(spare);
         }
         let own_prefix = naming.own_prefix().map(str::to_owned);

@@ -5,7 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSo
 use std::num::NonZeroUsize;
 
 use anyhow::{Context as _, bail};
-use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
+use nix::sys::socket::{
+    setsockopt,
+    sockopt::{RcvBufForce, UdpGroSegment},
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::{Config, Listener};
@@ -115,6 +118,8 @@ fn bind_address(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<
         socket.set_only_v6(only_v6)?;
     }
     socket.set_reuse_port(shared)?;
+    // Kernels before 5.0 do not know it, and then each datagram comes alone.
+    setsockopt(&socket, UdpGroSegment, &true).ok();
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket)

@@ -43,6 +43,7 @@ pub(crate) fn config(
         prefix: draft.prefix(),
         own_metrics: draft.own_metrics(),
         shutdown_timeout: draft.seconds(&keys::SHUTDOWN_TIMEOUT, None, file.shutdown_timeout),
+        pin_workers: file.pin_workers.unwrap_or(keys::PIN_WORKERS.default),
         receive_buffer_bytes: draft.whole(
             &keys::RECEIVE_BUFFER_BYTES,
             None,

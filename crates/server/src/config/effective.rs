@@ -18,6 +18,7 @@ pub(crate) fn file(config: &Config) -> File {
         prefix: Some(escape(&config.prefix)),
         own_metrics: Some(config.own_metrics.clone()),
         shutdown_timeout: Some(config.shutdown_timeout.as_secs_f64()),
+        pin_workers: Some(config.pin_workers),
         receive_buffer_bytes: whole(config.receive_buffer_bytes),
         series_max: whole(config.series_max),
         samples_max: whole(config.samples_max),

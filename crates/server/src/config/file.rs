@@ -33,6 +33,8 @@ pub(crate) struct File {
     /// `shutdown_timeout`, in seconds
     #[serde(serialize_with = "short_number")]
     pub(crate) shutdown_timeout: Option<f64>,
+    /// `pin_workers`
+    pub(crate) pin_workers: Option<bool>,
     /// `receive_buffer_bytes`
     pub(crate) receive_buffer_bytes: Option<i64>,
     /// `series_max`

@@ -15,6 +15,7 @@ pub(crate) const ALL: &[Key] = &[
     Key::Text(&PREFIX),
     Key::Text(&OWN_METRICS),
     Key::Number(&SHUTDOWN_TIMEOUT),
+    Key::Switch(&PIN_WORKERS),
     Key::Whole(&RECEIVE_BUFFER_BYTES),
     Key::Whole(&SERIES_MAX),
     Key::Whole(&SAMPLES_MAX),
@@ -143,6 +144,18 @@ pub(crate) const SHUTDOWN_TIMEOUT: Number = Number {
     above_min: false,
     max: 3_600.0,
     default: 5.0,
+};
+
+/// `pin_workers`
+pub(crate) const PIN_WORKERS: Switch = Switch {
+    about: About {
+        path: "pin_workers",
+        flag: None,
+        effect: "Keep each worker to one core, the first to the first, and so on. For a machine \
+                 that does nothing else.",
+        edge: "",
+    },
+    default: false,
 };
 
 /// `receive_buffer_bytes`

@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) own_metrics: String,
     /// How long the last flush may take to reach the sinks.
     pub(crate) shutdown_timeout: Duration,
+    /// Whether each worker keeps to one core.
+    pub(crate) pin_workers: bool,
     /// The receive buffer to ask for each socket, in bytes.
     pub(crate) receive_buffer_bytes: usize,
     /// Keys, spellings included, that a worker holds at most in an interval.

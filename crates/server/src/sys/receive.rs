@@ -1,4 +1,12 @@
 //! Receives datagrams in batches: `recvmmsg`.
+//!
+//! Where a sender hands the kernel many datagrams of one size at once, or a network card gathers
+//! them, the kernel may hand them on as one (`UDP_GRO`): a buffer of many datagrams, with their
+//! size beside it. They are taken apart here.
+//!
+//! ```text
+//! buffer    | datagram | datagram | datagram | last |      control    segment size
+//! ```
 #![expect(unsafe_code, reason = "no library offers recvmmsg into buffers that stay")]
 
 use std::io;
@@ -12,13 +20,23 @@ const SPREAD: usize = 192;
 /// Room for a batch of datagrams, used again and again.
 pub(crate) struct Batch {
     /// Invariant: `headers[i]` points at `vectors[i]`, which covers the first `packet_bytes` of
-    /// `buffers[i]`. None of the three is ever moved or resized.
+    /// `buffers[i]`, and at `controls[i]`. None of the four is ever moved or resized.
     buffers: Box<[u8]>,
     _vectors: Box<[libc::iovec]>,
+    controls: Box<[Control]>,
     headers: Box<[libc::mmsghdr]>,
     packet_bytes: usize,
     /// How many of `headers` the last call filled in; `received <= headers.len()`.
     received: usize,
+}
+
+/// Room for the one control message that is asked for.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Control {
+    header: libc::cmsghdr,
+    segment_bytes: libc::c_int,
+    _padding: libc::c_int,
 }
 
 /// One datagram as received.
@@ -42,35 +60,43 @@ impl Batch {
                 iov_len: packet_bytes,
             })
             .collect();
+        let header = libc::cmsghdr { cmsg_len: 0, cmsg_level: 0, cmsg_type: 0 };
+        let control = Control { header, segment_bytes: 0, _padding: 0 };
+        let mut controls = vec![control; packets].into_boxed_slice();
         let headers = vectors
             .iter_mut()
-            .map(|vector| libc::mmsghdr {
+            .zip(&mut controls)
+            .map(|(vector, control)| libc::mmsghdr {
                 msg_hdr: libc::msghdr {
                     msg_name: ptr::null_mut(),
                     msg_namelen: 0,
                     msg_iov: vector,
                     msg_iovlen: 1,
-                    msg_control: ptr::null_mut(),
-                    msg_controllen: 0,
+                    msg_control: ptr::from_mut(control).cast(),
+                    msg_controllen: size_of::<Control>(),
                     msg_flags: 0,
                 },
                 msg_len: 0,
             })
             .collect();
-        Self { buffers, _vectors: vectors, headers, packet_bytes, received: 0 }
+        Self { buffers, _vectors: vectors, controls, headers, packet_bytes, received: 0 }
     }
 
     /// Takes what waits in the socket, at most one batch, without waiting for more. Gives the
-    /// number of datagrams, 0 when none waits.
+    /// number of buffers that were filled, 0 when nothing waits.
     ///
     /// # Errors
     /// The socket is broken, or its network is down.
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        // The kernel has written how much of the room it used.
+        for header in &mut self.headers[..self.received] {
+            header.msg_hdr.msg_controllen = size_of::<Control>();
+        }
         self.received = 0;
         let count = libc::c_uint::try_from(self.headers.len()).unwrap_or(libc::c_uint::MAX);
         // SAFETY: `headers` holds `count` headers, and each points at a vector that covers a
-        // buffer which we own and borrow mutably here (the invariant of the struct). The kernel
-        // keeps no pointer after the call.
+        // buffer, and at room for a control message, all of which we own and borrow mutably here
+        // (the invariant of the struct). The kernel keeps no pointer after the call.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -96,17 +122,47 @@ impl Batch {
     /// The datagrams of the last [`Batch::receive`], in order.
     pub(crate) fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
         let buffers = self.buffers.chunks_exact(self.packet_bytes + SPREAD);
-        self.headers[..self.received].iter().zip(buffers).map(|(header, buffer)| Packet {
-            bytes: &buffer[..(header.msg_len as usize).min(self.packet_bytes)],
-            truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+        let filled = self.headers[..self.received].iter().zip(&self.controls).zip(buffers);
+        filled.flat_map(|((header, control), buffer)| {
+            let bytes = &buffer[..(header.msg_len as usize).min(self.packet_bytes)];
+            let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+            segments(bytes, segment_bytes(header, control), truncated)
         })
     }
+}
+
+/// The size of the datagrams in a buffer; `None` where it is one.
+fn segment_bytes(header: &libc::mmsghdr, control: &Control) -> Option<usize> {
+    let has_control = header.msg_hdr.msg_controllen > 0;
+    let is_size =
+        (control.header.cmsg_level, control.header.cmsg_type) == (libc::SOL_UDP, libc::UDP_GRO);
+    let bytes = usize::try_from(control.segment_bytes).ok()?;
+    (has_control && is_size && bytes > 0).then_some(bytes)
+}
+
+/// Takes a buffer apart. What did not fit was at its end.
+fn segments(
+    buffer: &[u8],
+    segment_bytes: Option<usize>,
+    truncated: bool,
+) -> impl Iterator<Item = Packet<'_>> {
+    let stride = segment_bytes.unwrap_or(buffer.len()).max(1);
+    // An empty datagram is one too.
+    let count = buffer.len().div_ceil(stride).max(1);
+    (0..count).map(move |index| {
+        let end = buffer.len().min((index + 1) * stride);
+        let bytes = &buffer[index * stride..end];
+        Packet { bytes, truncated: truncated && index + 1 == count }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
     use std::os::fd::AsFd as _;
+
+    use nix::sys::socket::setsockopt;
+    use nix::sys::socket::sockopt::{UdpGroSegment, UdpGsoSegment};
 
     use super::*;
 
@@ -134,6 +190,43 @@ mod tests {
         assert_eq!(batch.packets().next(), Some(Packet { bytes: b"b", truncated: false }));
         assert_eq!(batch.receive(receiver.as_fd()).unwrap(), 0);
         assert_eq!(batch.packets().count(), 0);
+    }
+
+    #[test]
+    fn a_buffer_of_many_datagrams_is_taken_apart() {
+        let (sender, receiver) = pair();
+        setsockopt(&receiver, UdpGroSegment, &true).unwrap();
+        // The kernel cuts what is sent into segments of this size.
+        setsockopt(&sender, UdpGsoSegment, &5).unwrap();
+        for _ in 0..2 {
+            sender.send(b"a:1|cb:2|cc:3|cd:4").unwrap();
+        }
+        setsockopt(&sender, UdpGsoSegment, &0).unwrap();
+        sender.send(b"e:5|c").unwrap();
+        let mut batch = Batch::new(4, 65_536);
+        let mut packets = Vec::new();
+        // Twice, so that what the first call wrote into the headers does not hold for the next.
+        while packets.len() < 9 {
+            assert!(batch.receive(receiver.as_fd()).unwrap() > 0);
+            packets.extend(batch.packets().map(|packet| packet.bytes.to_vec()));
+        }
+        let one: [&[u8]; 4] = [b"a:1|c", b"b:2|c", b"c:3|c", b"d:4"];
+        assert_eq!(packets, [&one[..], &one[..], &[b"e:5|c"]].concat());
+    }
+
+    #[test]
+    fn segments_are_of_one_size_but_for_the_last() {
+        let check = |bytes: &'static [u8], size, truncated, expected: &[(&[u8], bool)]| {
+            let packets: Vec<_> = segments(bytes, size, truncated).collect();
+            let packets: Vec<_> =
+                packets.iter().map(|packet| (packet.bytes, packet.truncated)).collect();
+            assert_eq!(packets, expected);
+        };
+        check(b"", None, false, &[(b"", false)]);
+        check(b"abc", None, true, &[(b"abc", true)]);
+        check(b"abc", Some(3), false, &[(b"abc", false)]);
+        check(b"abcd", Some(2), true, &[(b"ab", false), (b"cd", true)]);
+        check(b"abcde", Some(2), false, &[(b"ab", false), (b"cd", false), (b"e", false)]);
     }
 
     #[test]

@@ -283,3 +283,26 @@ fn stray_words_are_warned_of_and_the_daemon_runs() {
     assert_eq!(spy.wait_for("stats.a").value, "2.000000");
     daemon.stop();
 }
+
+#[test]
+fn workers_keep_to_their_cores_when_asked() {
+    let spy = SpyGraphite::start();
+    let sink = spy.sink();
+    for (config, kept) in [("pin_workers = true", true), ("", false)] {
+        let daemon = Daemon::configured(config, &["-b", "127.0.0.1:0", "-s", &sink]);
+        let allowed = || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+            let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+            let first = tasks
+                .map(|task| task.unwrap().path())
+                .find(|task| read(task.join("comm")).trim() == "worker 0")?;
+            let status = read(first.join("status"));
+            let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+            Some(cores.trim().to_owned())
+        };
+        let all = std::thread::available_parallelism().unwrap().get();
+        wait_until("the worker keeps to its core", || {
+            allowed().is_some_and(|cores| (cores == "0") == (kept || all == 1))
+        });
+    }
+}
