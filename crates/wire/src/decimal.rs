@@ -13,6 +13,9 @@
 //! At most 15 digits make a whole number below 2^53, and the powers of ten up to 10^15 are exact
 //! doubles too, so the one rounding of the division is the correct one (Clinger, 1990).
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86;
+
 /// As many digits always make a whole number below 2^53.
 const DIGITS_MAX: usize = 15;
 

@@ -17,6 +17,8 @@ pub(crate) mod x86;
 
 use std::ops::{BitAnd, BitOr, Not};
 
+use crate::decimal;
+
 /// A set of positions in a text: bit 0 is its first byte.
 pub(crate) trait Bits:
     Copy + PartialEq + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
@@ -72,6 +74,12 @@ pub(crate) trait Scanner: Copy {
     /// The marks of `N` bytes: 8, 16, 32 or 64. The bits from `N` are 0, and so are those of
     /// `odd` where it is not asked for.
     fn block<const N: usize>(self, block: &[u8; N], odd: bool) -> Marks<u64>;
+
+    /// The number that `text[start..end]` stands for, as [`decimal::read`] reads it.
+    #[inline(always)]
+    fn decimal(self, text: &[u8], start: usize, end: usize) -> Option<f64> {
+        decimal::read(text, start, end)
+    }
 }
 
 impl Marks<u64> {

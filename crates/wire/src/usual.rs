@@ -11,7 +11,7 @@
 
 use crate::parse::{parse_first_line, parse_tags};
 use crate::scan::{Bits, Marks, Scanner, wide, window};
-use crate::{Grammar, Kind, Line, Names, Receiver, Sample, SignedGauge, Tags, Value, decimal};
+use crate::{Grammar, Kind, Line, Names, Receiver, Sample, SignedGauge, Tags, Value};
 
 /// Reads a packet as [`parse`](crate::parse()) does.
 #[inline(always)]
@@ -45,9 +45,9 @@ fn read<'a, S: Scanner>(scanner: S, text: &'a [u8], grammar: &Grammar) -> Option
     let odd = grammar.names == Names::Utf8 || grammar.tags != Tags::Skip;
     let marks = window(scanner, text, odd)?;
     if marks.ends == 0 {
-        return read_line(text, wide(scanner, text, marks, odd)?, grammar);
+        return read_line(scanner, text, wide(scanner, text, marks, odd)?, grammar);
     }
-    read_line(text, marks, grammar)
+    read_line(scanner, text, marks, grammar)
 }
 
 /// Reads the first line of a text.
@@ -61,7 +61,12 @@ fn read<'a, S: Scanner>(scanner: S, text: &'a [u8], grammar: &Grammar) -> Option
 ///
 /// `next` is where the type ends, then where the rate ends, then where the tags end.
 #[inline(always)]
-fn read_line<'a, B: Bits>(text: &'a [u8], marks: Marks<B>, grammar: &Grammar) -> Option<Usual<'a>> {
+fn read_line<'a, S: Scanner, B: Bits>(
+    scanner: S,
+    text: &'a [u8],
+    marks: Marks<B>,
+    grammar: &Grammar,
+) -> Option<Usual<'a>> {
     if marks.ends == B::NONE {
         return None;
     }
@@ -76,21 +81,31 @@ fn read_line<'a, B: Bits>(text: &'a [u8], marks: Marks<B>, grammar: &Grammar) ->
     if colon >= pipe || pipe >= end {
         return None;
     }
-    let name = text.get(..colon)?;
+    let (line, rest) = text.split_at_checked(end)?;
+    let name = line.get(..colon)?;
     let name_is_odd = grammar.names == Names::Utf8
         && (name.is_empty() || marks.odd & B::before(colon) != B::NONE);
-    if name_is_odd || name.len() > grammar.name_bytes_max || name.starts_with(b"_e{") {
+    if name_is_odd || name.len() > grammar.name_bytes_max || begins_event(text) {
         return None;
     }
-    let kind = read_kind(text, pipe, next)?;
-    let alone = || marks.colons.others().first() > pipe;
-    let value = read_value(text, colon + 1, pipe, alone, kind, grammar)?;
+    let kind = read_kind(line, pipe, next)?;
+    let value = if kind == Kind::Set {
+        let member = line.get(colon + 1..pipe)?;
+        // A colon would make two of it.
+        let usual = *member.first()? > b' ' && marks.colons.others().first() > pipe;
+        if !usual || member.len() > grammar.member_bytes_max {
+            return None;
+        }
+        Value::Member(member)
+    } else {
+        read_number(scanner, line, colon + 1, pipe, kind, grammar)?
+    };
     let mut rate = 1.0;
-    if next < end && *text.get(next + 1)? == b'@' {
+    if next < end && *line.get(next + 1)? == b'@' {
         let start = next + 2;
         next = stops.first();
         stops = stops.others();
-        rate = decimal::read(text, start, next)?;
+        rate = scanner.decimal(line, start, next)?;
         if rate <= 0.0 || rate > 1.0 {
             return None;
         }
@@ -98,17 +113,21 @@ fn read_line<'a, B: Bits>(text: &'a [u8], marks: Marks<B>, grammar: &Grammar) ->
     let mut tags = &[][..];
     if next < end {
         // Nothing may follow the tags, not even a carriage return.
-        if *text.get(next + 1)? != b'#' || stops.first() != end || *text.get(end - 1)? == b'\r' {
+        if *line.get(next + 1)? != b'#' || stops.first() != end || line.ends_with(b"\r") {
             return None;
         }
-        tags = text.get(next + 2..end)?;
+        tags = line.get(next + 2..)?;
         check_tags(tags, marks.odd & B::before(end) & !B::before(next) != B::NONE, grammar)?;
     }
-    Some(Usual {
-        line: text.get(..end)?,
-        sample: Sample { name, kind, value, rate, tags, timestamp: None },
-        rest: text.get(end + 1..).unwrap_or_default(),
-    })
+    let sample = Sample { name, kind, value, rate, tags, timestamp: None };
+    Some(Usual { line, sample, rest: rest.get(1..).unwrap_or_default() })
+}
+
+/// Whether a text begins like an event, `_e{`. A service check has a pipe before any colon.
+#[inline(always)]
+fn begins_event(text: &[u8]) -> bool {
+    const EVENT: u32 = u32::from_le_bytes(*b"_e{\0");
+    text.first_chunk::<4>().is_none_or(|begin| u32::from_le_bytes(*begin) & 0x00ff_ffff == EVENT)
 }
 
 /// The types by a number that is different for each of them: the exclusive or of the last byte
@@ -146,30 +165,28 @@ fn read_kind(text: &[u8], pipe: usize, next: usize) -> Option<Kind> {
     (found == look(before, last, next - pipe)).then_some(kind)
 }
 
+/// Reads a number with a sign or none.
 #[inline(always)]
-fn read_value<'a>(
-    text: &'a [u8],
+fn read_number<'a, S: Scanner>(
+    scanner: S,
+    line: &[u8],
     start: usize,
     end: usize,
-    alone: impl Fn() -> bool,
     kind: Kind,
     grammar: &Grammar,
 ) -> Option<Value<'a>> {
-    if kind == Kind::Set {
-        let member = text.get(start..end)?;
-        let usual = *member.first()? > b' ' && member.len() <= grammar.member_bytes_max;
-        return (usual && alone()).then_some(Value::Member(member));
-    }
-    let sign = *text.get(start)?;
+    let sign = *line.get(start)?;
     let minus = sign == b'-';
     let signed = minus | (sign == b'+');
-    let size = decimal::read(text, start + usize::from(signed), end)?;
+    let size = scanner.decimal(line, start + usize::from(signed), end)?;
     let number = f64::from_bits(size.to_bits() | u64::from(minus) << 63);
-    let timer = matches!(kind, Kind::Distribution | Kind::Histogram | Kind::Timer);
-    if timer && number < 0.0 && !grammar.negative_timer {
-        return None;
+    if !grammar.negative_timer && number < 0.0 {
+        let timer = matches!(kind, Kind::Distribution | Kind::Histogram | Kind::Timer);
+        if timer {
+            return None;
+        }
     }
-    if kind == Kind::Gauge && signed && grammar.signed_gauge == SignedGauge::Delta {
+    if grammar.signed_gauge == SignedGauge::Delta && signed && kind == Kind::Gauge {
         return Some(Value::Delta(number));
     }
     Some(Value::Number(number))

@@ -8,6 +8,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Marks, Scanner};
+use crate::decimal::{self, x86};
 use crate::{Grammar, Receiver, usual};
 
 /// SSE2 belongs to every x86-64.
@@ -104,6 +105,22 @@ impl Scanner for Avx2 {
         }
         marks
     }
+
+    #[inline(always)]
+    fn decimal(self, text: &[u8], start: usize, end: usize) -> Option<f64> {
+        let length = end.wrapping_sub(start);
+        match text.get(..end)?.last_chunk::<16>() {
+            // SAFETY: a processor that has AVX2 has everything up to SSE4.2.
+            Some(bytes) if (1..=16).contains(&length) => unsafe { x86::last(bytes, length) },
+            _ => read_near_begin(text, start, end),
+        }
+    }
+}
+
+/// Where not even sixteen bytes stand before the end of the number, which is so for short names.
+#[inline(never)]
+fn read_near_begin(text: &[u8], start: usize, end: usize) -> Option<f64> {
+    decimal::read(text, start, end)
 }
 
 #[target_feature(enable = "avx2")]
