@@ -1,7 +1,8 @@
 //! What a sample costs from memory, without a socket: parse, key and update.
 //!
-//! `cargo bench -p gstatsd-aggregate --bench ingest`. Prints nanoseconds a metric, the best of
-//! several passes. Times of two runs cannot be compared; ratios within one can.
+//! `cargo bench -p gstatsd-aggregate --bench ingest [-- KEYS [METRICS]]`. Prints nanoseconds a
+//! metric, the best of several passes. Times of two runs cannot be compared; ratios within one
+//! can. Under callgrind, with few metrics, it counts instructions.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
@@ -17,16 +18,32 @@ const BATCH_PACKETS: usize = 32;
 const PASSES: usize = 5;
 
 fn main() {
-    // Cargo passes `--bench`; anything else is the one number of keys to measure.
-    let keys = std::env::args().skip(1).find_map(|word| word.parse().ok());
-    let all = keys.map_or(vec![1_000, 100_000, 1_000_000], |keys| vec![keys]);
+    // Cargo passes `--bench` too.
+    let mut numbers = std::env::args().filter_map(|word| word.parse::<usize>().ok());
+    let all = numbers.next().map_or(vec![1_000, 100_000, 1_000_000], |keys| vec![keys]);
+    let metrics = numbers.next();
     println!("{:>9} {:>7} {:>10}", "keys", "kinds", "ns/metric");
     for keys in all {
         for (kinds, name) in [(MIXED, "mixed"), (&["c"], "c"), (&["ms"], "ms")] {
-            let packets = packets(keys, kinds);
+            let metrics = metrics.unwrap_or((4 * keys).max(1_000_000));
+            let packets = packets(keys, metrics, kinds);
             println!("{keys:>9} {name:>7} {:>10.1}", measure(&packets, keys));
+            if name == "mixed" {
+                println!("{keys:>9} {:>7} {:>10.2}", "x2", two_workers(&packets, keys));
+            }
         }
     }
+}
+
+/// How many times as fast two workers on two cores are as one alone.
+fn two_workers(packets: &[Vec<u8>], keys: usize) -> f64 {
+    let alone = measure(packets, keys);
+    let both: f64 = std::thread::scope(|scope| {
+        let workers = [(); 2].map(|()| scope.spawn(|| measure(packets, keys)));
+        workers.into_iter().map(|worker| worker.join().expect("it does not panic")).sum()
+    });
+    // Each did as much as the one alone, in the mean of their times.
+    2.0 * alone / (both / 2.0)
 }
 
 /// 9 of 20 are counters, 7 timers, 3 gauges and 1 a set.
@@ -63,12 +80,11 @@ fn measure(packets: &[Vec<u8>], keys: usize) -> f64 {
     best
 }
 
-/// Packets that use each key four times, and at least a million metrics, in random order.
-fn packets(keys: usize, kinds: &[&str]) -> Vec<Vec<u8>> {
-    let count = (4 * keys).max(1_000_000);
+/// Packets that use keys in random order.
+fn packets(keys: usize, metrics: usize, kinds: &[&str]) -> Vec<Vec<u8>> {
     let (mut packets, mut packet) = (Vec::new(), Vec::new());
     let mut random = 1_u64;
-    for _ in 0..count {
+    for _ in 0..metrics {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let key = usize::try_from(random >> 33).unwrap_or(0) % keys;
         let value = random >> 40 & 1_023;

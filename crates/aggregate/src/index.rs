@@ -9,7 +9,7 @@
 //! fingerprint --> alias { fingerprint, slot, interval, record }     32 bytes, open addressing
 //!                            |          the alias knows where the record of this interval
 //!                            v          stands, once it was used in it
-//!                         slot { interval, record, aliases }        the same for the series
+//!                         slot { interval, record, aliases }        the same, for all aliases
 //! ```
 //!
 //! Aliases that were not used for some intervals expire, a few at a time; a slot goes with its
@@ -17,8 +17,8 @@
 
 use crate::prefetch::prefetch;
 
-/// How many aliases there is room for at first; always a power of two.
-const PLACES_MIN: usize = 1_024;
+/// How many places there are at first; always a power of two. Tests grow all the time.
+const PLACES_MIN: usize = if cfg!(test) { 4 } else { 1_024 };
 
 /// Spellings, and the slots that they belong to.
 pub(crate) struct Index {
@@ -44,9 +44,12 @@ struct Alias {
     /// Where the record of that interval stands.
     record: u32,
     canonical: bool,
+    /// Whether other spellings lead to the slot too, or have done so. As long as there is but
+    /// the canonical one, it alone knows the record, and the slot need not be fetched.
+    shared: bool,
 }
 
-/// A place for one series.
+/// A place for one series. What it says of an interval holds once it has several aliases.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     /// The interval in which it was last written.
@@ -102,6 +105,10 @@ impl Index {
     ) -> Option<u32> {
         let place = self.find(fingerprint)?;
         let alias = &mut self.places[place];
+        if !alias.shared {
+            (alias.interval, alias.record) = (interval, new_record(alias.slot));
+            return Some(alias.record);
+        }
         let slot = &mut self.slots[alias.slot as usize];
         if slot.interval != interval {
             slot.interval = interval;
@@ -120,6 +127,7 @@ impl Index {
         if let Some(place) = self.find(canonical) {
             let slot = self.places[place].slot;
             if fingerprint != canonical && self.has_room() {
+                self.share(place);
                 self.add(fingerprint, slot, false, before);
             }
             return Learned::Alias(slot);
@@ -130,9 +138,8 @@ impl Index {
         let fresh = Slot { interval: before, record: 0, aliases: 0 };
         let slot = place(&mut self.slots, &mut self.slots_free, fresh);
         self.add(canonical, slot, true, before);
-        if fingerprint != canonical && self.has_room() {
-            self.add(fingerprint, slot, false, before);
-        }
+        // Found now, it learns the other spelling.
+        self.learn(fingerprint, canonical, before);
         Learned::Series(slot)
     }
 
@@ -148,10 +155,12 @@ impl Index {
         for _ in 0..budget.min(self.places.len()) {
             let alias = self.places[self.cursor];
             let expired = alias.fingerprint != 0 && {
-                let slot = self.slots[alias.slot as usize];
                 // The canonical alias stays as long as any other leads to its slot.
-                let (used, alone) = match alias.canonical {
-                    true => (slot.interval, slot.aliases == 1),
+                let (used, alone) = match alias.canonical && alias.shared {
+                    true => {
+                        let slot = self.slots[alias.slot as usize];
+                        (slot.interval, slot.aliases == 1)
+                    }
                     false => (alias.interval, true),
                 };
                 alone && interval.wrapping_sub(used) > idle_max
@@ -185,11 +194,28 @@ impl Index {
         self.count < self.aliases_max
     }
 
+    /// From now on the slot of this canonical alias knows the record.
+    fn share(&mut self, place: usize) {
+        let alias = &mut self.places[place];
+        if !alias.shared {
+            alias.shared = true;
+            let slot = &mut self.slots[alias.slot as usize];
+            (slot.interval, slot.record) = (alias.interval, alias.record);
+        }
+    }
+
     fn add(&mut self, fingerprint: u128, slot: u32, canonical: bool, interval: u32) {
         if (self.count + 1) * 2 > self.places.len() {
             self.grow();
         }
-        self.insert(Alias { fingerprint, slot, interval, record: 0, canonical });
+        self.insert(Alias {
+            fingerprint,
+            slot,
+            interval,
+            record: 0,
+            canonical,
+            shared: !canonical,
+        });
         self.count += 1;
         self.slots[slot as usize].aliases += 1;
     }

@@ -65,7 +65,7 @@ impl Table {
 
     /// Begins to take in packets that were received together, at `order`.
     pub fn batch(&mut self, order: Order) -> Batch<'_, '_> {
-        Batch { table: self, order, pending: ArrayVec::new() }
+        Batch { table: self, order, pending: ArrayVec::new(), members: ArrayVec::new() }
     }
 
     /// Takes in one packet as a batch of its own.
@@ -160,34 +160,28 @@ impl Table {
         }
     }
 
-    /// Writes a sample to its record.
+    /// Writes a sample to its record; one of a set has its member beside it.
     #[inline]
-    fn write(&mut self, pending: &Pending<'_>, record: u32, order: Order) {
-        match pending.value {
-            Value::Number(value) => match pending.kind {
-                SeriesKind::Counter => self.write_count(record, value, pending.rate),
-                SeriesKind::Timer => self.write_timing(record, value),
-                SeriesKind::Gauge => self.part.gauges[record as usize].value.set(order, value),
-                SeriesKind::Set => unreachable!("the value of a set sample is a member"),
-            },
-            Value::Member(member) => self.write_member(record, member),
-            Value::Delta(change) => {
-                let overflow = self.part.gauges[record as usize].value.change(order, change);
+    fn write(&mut self, pending: &Pending<'_>, record: u32, member: &[u8], order: Order) {
+        match pending.write {
+            Write::Count => {
+                let counter = &mut self.part.counters[record as usize].value;
+                let overflow;
+                (counter.sum, overflow) = sum::weighted(counter.sum, pending.number, pending.rate);
+                counter.samples += 1;
                 self.part.counts.overflows += u64::from(overflow);
             }
+            Write::Timing => self.write_timing(record, pending.number),
+            Write::Gauge => {
+                self.part.gauges[record as usize].value.set(order, pending.number);
+            }
+            Write::Change => {
+                let gauge = &mut self.part.gauges[record as usize].value;
+                let overflow = gauge.change(order, pending.number);
+                self.part.counts.overflows += u64::from(overflow);
+            }
+            Write::Member => self.write_member(record, member),
         }
-    }
-
-    #[inline]
-    fn write_count(&mut self, record: u32, value: f64, rate: f64) {
-        // Multiplied by the inverse, not divided: the original's last digit. The inverse of the
-        // smallest rates leaves the range.
-        let weighted = sum::clamp(value * sum::clamp(1.0 / rate));
-        let counter = &mut self.part.counters[record as usize].value;
-        let overflow;
-        (counter.sum, overflow) = sum::saturating(counter.sum, weighted);
-        counter.samples += 1;
-        self.part.counts.overflows += u64::from(overflow);
     }
 
     #[inline]
@@ -235,16 +229,41 @@ pub struct Batch<'t, 'p> {
     table: &'t mut Table,
     order: Order,
     pending: ArrayVec<Pending<'p>, PENDING_MAX>,
+    /// Those of the samples that are to be added to sets, in order.
+    members: ArrayVec<&'p [u8], PENDING_MAX>,
 }
 
-/// A sample that waits to be written.
+/// A sample that waits to be written: one cache line.
 #[derive(Clone, Copy)]
 struct Pending<'p> {
     fingerprint: u128,
-    kind: SeriesKind,
     spelling: &'p [u8],
-    value: Value<'p>,
+    number: f64,
     rate: f64,
+    kind: SeriesKind,
+    write: Write,
+}
+
+/// What a sample does to its series.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Change,
+    Count,
+    Gauge,
+    Member,
+    Timing,
+}
+
+impl Write {
+    /// What a number does to a series; the samples of sets have none.
+    fn of(kind: SeriesKind) -> Self {
+        match kind {
+            SeriesKind::Counter => Self::Count,
+            SeriesKind::Gauge => Self::Gauge,
+            SeriesKind::Set => Self::Member,
+            SeriesKind::Timer => Self::Timing,
+        }
+    }
 }
 
 impl<'p> Batch<'_, 'p> {
@@ -279,13 +298,19 @@ impl<'p> Batch<'_, 'p> {
             }
             records.push(record);
         }
+        let mut members = self.members.iter();
         for (pending, record) in self.pending.iter().zip(records) {
+            let member = match pending.write {
+                Write::Member => members.next().copied().unwrap_or_default(),
+                _ => &[],
+            };
             match record {
-                Ok(record) => table.write(pending, record, self.order),
+                Ok(record) => table.write(pending, record, member, self.order),
                 Err(refusal) => table.refuse(pending, refusal),
             }
         }
         self.pending.clear();
+        self.members.clear();
     }
 }
 
@@ -314,12 +339,20 @@ impl<'p> Receiver<'p> for Batch<'_, 'p> {
 
     #[inline]
     fn sample(&mut self, sample: Sample<'p>) {
-        let Sample { name: spelling, kind, value, rate, .. } = sample;
-        let kind = SeriesKind::of(kind);
+        let Sample { name: spelling, value, rate, .. } = sample;
+        let kind = SeriesKind::of(sample.kind);
         let fingerprint = self.table.fingerprinter.of(kind, spelling);
         self.table.index.prefetch(fingerprint);
         self.table.part.counts.samples_received += 1;
-        self.pending.push(Pending { fingerprint, kind, spelling, value, rate });
+        let (write, number) = match value {
+            Value::Number(number) => (Write::of(kind), number),
+            Value::Delta(change) => (Write::Change, change),
+            Value::Member(member) => {
+                self.members.push(member);
+                (Write::Member, 0.0)
+            }
+        };
+        self.pending.push(Pending { fingerprint, spelling, number, rate, kind, write });
         if self.pending.is_full() {
             self.settle();
         }

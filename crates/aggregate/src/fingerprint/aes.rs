@@ -13,7 +13,8 @@
 #![expect(unsafe_code, reason = "functions for one kind of processor are unsafe to call")]
 
 use std::arch::x86_64::{
-    __m128i, _mm_aesenc_si128, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_unpackhi_epi64, _mm_xor_si128,
+    __m128i, _mm_aesenc_si128, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_set_epi64x,
+    _mm_unpackhi_epi64, _mm_xor_si128,
 };
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -105,12 +106,13 @@ impl Key {
     }
 }
 
-/// The block that begins at `from`.
+/// The block that begins at `from`, which is no later than the last one.
 #[target_feature(enable = "sse2")]
 fn block(spelling: &[u8], from: usize) -> __m128i {
-    let block = &spelling[from..][..BLOCK];
-    let half = |at: usize| block[at..].first_chunk().map_or(0, |half| i64::from_le_bytes(*half));
-    _mm_set_epi64x(half(8), half(0))
+    debug_assert!(from + BLOCK <= spelling.len());
+    // SAFETY: every caller holds `from` to the last block, so 16 bytes from it are in the
+    // spelling; the load needs no alignment.
+    unsafe { _mm_loadu_si128(spelling.as_ptr().add(from).cast()) }
 }
 
 /// A spelling of less than a block, in words that overlap.

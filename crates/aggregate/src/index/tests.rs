@@ -36,6 +36,18 @@ fn two_spellings_of_a_series_share_its_record() {
 }
 
 #[test]
+fn a_second_spelling_finds_the_record_of_the_first() {
+    let mut index = Index::new(10);
+    index.learn(1, 1, 0);
+    assert_eq!(use_record(&mut index, 1, 1, 7), Some(7));
+    assert_eq!(index.learn(2, 1, 0), Learned::Alias(0));
+    assert_eq!(use_record(&mut index, 2, 1, 8), Some(7));
+    // And the other way round in the next interval.
+    assert_eq!(use_record(&mut index, 2, 2, 9), Some(9));
+    assert_eq!(use_record(&mut index, 1, 2, 10), Some(9));
+}
+
+#[test]
 fn without_room_a_known_series_is_found_and_a_new_one_refused() {
     let mut index = Index::new(1);
     assert_eq!(index.learn(1, 1, 0), Learned::Series(0));
@@ -49,6 +61,7 @@ fn an_idle_slot_is_retired_and_its_number_used_again() {
     let mut index = Index::new(10);
     index.learn(2, 1, 0);
     use_record(&mut index, 1, 1, 0);
+    use_record(&mut index, 2, 1, 0);
     assert_eq!(sweep_all(&mut index, 3, 2), []);
     assert_eq!(sweep_all(&mut index, 4, 2), [0]);
     assert_eq!(index.count, 0);
