@@ -5,8 +5,10 @@
     reason = "a command line tool for people and CI logs"
 )]
 
+mod bench;
 mod command;
 mod generate;
+mod long;
 mod place;
 mod setup;
 mod test;
@@ -40,6 +42,10 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Measure what a metric costs, beside a counter that only receives
+    Bench(bench::Options),
+    /// What takes too long for `test`: a minute in which nothing may be lost, then `bench`
+    Long,
 }
 
 fn main() -> ExitCode {
@@ -60,5 +66,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(&place),
         Chore::Generate { check: true } => generate::check(&place),
         Chore::Generate { check: false } => generate::write(&place),
+        Chore::Bench(options) => bench::run(&place, options),
+        Chore::Long => long::run(&place),
     }
 }

@@ -1,0 +1,102 @@
+//! `cargo xtask bench`: what a metric costs the server, beside what a datagram costs a counter
+//! that does nothing else.
+//!
+//! Both receive the same packets at the same rate, in turn, on one core; the sender has the
+//! other. CPU time is compared, not throughput: on a small machine a contest of throughput
+//! measures the sender.
+
+mod clock;
+mod cpu;
+mod machine;
+mod measure;
+mod page;
+mod program;
+mod receiver;
+mod score;
+mod workload;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+pub(crate) use self::clock::Clock;
+use self::measure::Settings;
+use self::page::Report;
+pub(crate) use self::program::{Core, Program};
+pub(crate) use self::receiver::{REST, Receiver};
+pub(crate) use self::score::per;
+use self::workload::WORKLOADS;
+use crate::command::{self, cargo, header};
+use crate::place::Place;
+
+/// The page that `--write` brings up to date.
+const PAGE: &str = "docs/benchmarks.md";
+
+/// How the measuring is done.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Options {
+    /// Two pairs and an interval of 3 s, to see in two minutes where things stand
+    #[arg(long)]
+    quick: bool,
+
+    /// Write the tables to docs/benchmarks.md too
+    #[arg(long)]
+    write: bool,
+
+    /// Measure only the workloads whose names contain this
+    #[arg(long, value_name = "TEXT", conflicts_with = "write")]
+    only: Option<String>,
+}
+
+/// Builds the programs as they are shipped, measures every workload and prints the tables.
+///
+/// # Errors
+///
+/// A program cannot be built or started, or does not do what it should. That something was lost
+/// is no error: it stands in the tables.
+pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
+    build(place)?;
+    let settings = match options.quick {
+        true => Settings {
+            pairs: 2,
+            interval: Duration::from_secs(3),
+            bare_slice: Duration::from_millis(500),
+        },
+        false => Settings {
+            pairs: 5,
+            interval: Duration::from_secs(10),
+            bare_slice: Duration::from_secs(1),
+        },
+    };
+    let mut rows = Vec::new();
+    for workload in WORKLOADS {
+        if options.only.as_ref().is_none_or(|only| workload.title().contains(only)) {
+            header(&workload.title());
+            let row =
+                measure::measure(place, &workload, &settings).with_context(|| workload.title())?;
+            println!("{}", page::short(&row));
+            rows.push(row);
+        }
+    }
+    let report = Report { machine: machine::describe(place)?, settings, rows };
+    let tables = page::tables(&report);
+    println!("\n{tables}");
+    if options.write {
+        let path = place.root.join(PAGE);
+        let old = fs::read_to_string(&path).with_context(|| format!("cannot read {PAGE}"))?;
+        fs::write(&path, page::replace(&old, &tables)?)?;
+    }
+    Ok(())
+}
+
+/// Builds the server and the tools, as they are shipped.
+///
+/// # Errors
+///
+/// The build fails.
+pub(crate) fn build(place: &Place) -> anyhow::Result<()> {
+    let args = ["build", "--release", "-p", "gstatsd", "-p", "gstatsd-load"];
+    header(&format!("cargo {}", args.join(" ")));
+    command::run(&mut cargo(place, &args))
+}

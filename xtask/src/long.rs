@@ -1,0 +1,93 @@
+//! `cargo xtask long`: what takes too long for `cargo xtask test`.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::bench::{self, Clock, Core, Program, REST, Receiver, per};
+use crate::command::header;
+use crate::place::Place;
+
+/// What is sent in the run that must lose nothing.
+const FEED: &str = "feed --keys 100000 --samples 1000000 --kinds c=9,ms=7,g=3,s=1 --sampled 0.2 \
+                    --tagged 0.25 --ports 64";
+/// How long that run is.
+const EXACT: Duration = Duration::from_secs(60);
+/// How long one rate is tried on the bare counter.
+const TRIAL: Duration = Duration::from_secs(2);
+/// The first rate that is tried, in packets per second, the factor to the next, and how many.
+const RATE_FIRST: f64 = 50_000.0;
+const RATE_STEP: f64 = 1.2;
+const RATES: usize = 20;
+/// A sender that reaches less than this share of the rate has come to its end.
+const REACHED: f64 = 0.95;
+
+/// Proves that nothing is lost in a minute at half the rate that the bare counter can take, and
+/// then measures.
+///
+/// # Errors
+///
+/// Something was lost, or a program does not do what it should.
+pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
+    bench::build(place)?;
+    exactness(place)?;
+    bench::run(place, &bench::Options::default())
+}
+
+fn exactness(place: &Place) -> anyhow::Result<()> {
+    header("exactness: two workers, 100k keys, 64 source ports");
+    let feed: Vec<_> = FEED.split_whitespace().collect();
+    let mut sender = Program::tool(place, Core::Any, &feed)?;
+    sender.wait_for("ready")?;
+    let lossless = lossless_rate(place, &mut sender)?;
+    println!("the bare counter takes {lossless:.0} packets/s without a loss");
+
+    let mut drain = Program::tool(place, Core::Any, &["drain"])?;
+    let sink = drain.wait_for("listening on ")?;
+    let flags = ["--workers", "2", "-s", &sink];
+    let mut server = Receiver::server(place, Core::Any, Duration::from_secs(10), &flags)?;
+    let clock = Clock::start();
+    server.feed(&mut sender, lossless / 2.0, EXACT)?;
+    let seconds = clock.elapsed().as_secs_f64();
+    thread::sleep(REST);
+    let cpu = server.cpu()?;
+    let sent = server.sent;
+    let counts = server.stop()?;
+    let of = |name: &str| counts.get(name).copied().unwrap_or_default();
+    println!(
+        "in {seconds:.1} s: sent {} metrics in {} packets ({:.0} packets/s), aggregated {}, \
+         dropped by the kernel {}; {:.0} ns of CPU time a metric",
+        sent.samples,
+        sent.packets,
+        per(sent.packets, sent.ns) * 1e9,
+        of("samples.aggregated"),
+        of("datagrams.dropped.kernel"),
+        per(cpu.total(), sent.samples),
+    );
+    ensure!(of("datagrams.dropped.kernel") == 0, "the kernel dropped datagrams");
+    ensure!(of("datagrams.received") == sent.packets, "datagrams were lost");
+    ensure!(of("samples.aggregated") == sent.samples, "metrics were lost");
+    Ok(())
+}
+
+/// The highest rate that the bare counter receives without a loss, or that the sender reaches.
+fn lossless_rate(place: &Place, sender: &mut Program) -> anyhow::Result<f64> {
+    let (mut rate, mut lossless) = (RATE_FIRST, 0.0);
+    for _ in 0..RATES {
+        let mut bare = Receiver::bare(place, Core::Any, "paced")?;
+        let sent = bare.feed(sender, rate, TRIAL)?;
+        thread::sleep(REST);
+        if bare.lost_packets()? > 0 {
+            break;
+        }
+        let reached = per(sent.packets, sent.ns) * 1e9;
+        lossless = f64::max(lossless, reached);
+        if reached < rate * REACHED {
+            break;
+        }
+        rate *= RATE_STEP;
+    }
+    ensure!(lossless > 0.0, "the bare counter loses packets at {RATE_FIRST} a second");
+    Ok(lossless)
+}
