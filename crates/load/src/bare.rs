@@ -18,13 +18,13 @@ use crate::clock::Clock;
 use crate::sys::{self, Room, Taken};
 
 /// How many datagrams are received at once. As in `server/src/work.rs`, like all that follows.
-const BATCH_PACKETS: usize = 32;
+const BATCH_PACKETS: usize = 64;
+/// A batch of at least so many is followed by the next one without a nap.
+const BATCH_FULL: usize = BATCH_PACKETS / 2;
 /// Above the longest datagram.
 const PACKET_BYTES_MAX: usize = 65_536;
-/// How long to sleep after a batch that was less than half full.
-const PAUSE: Duration = Duration::from_micros(200);
-/// After so long without a datagram it sleeps until one comes.
-const IDLE: Duration = Duration::from_millis(10);
+/// How long to nap after a batch that was not full.
+const NAP: Duration = Duration::from_micros(200);
 /// The receive buffer that is asked for, in bytes.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 
@@ -36,7 +36,8 @@ const LOOK_MS: u16 = 100;
 pub enum Waiting {
     /// In `recvmmsg`, until there is one.
     Blocking,
-    /// After a batch that was less than half full, sleep a little, so that the next one is full.
+    /// After a batch that was not full, nap, so that the next one is fuller. When nothing came
+    /// meanwhile, sleep until something does.
     Paced,
 }
 
@@ -113,26 +114,20 @@ impl BareCounter {
         let mut room = Room::new(BATCH_PACKETS, PACKET_BYTES_MAX);
         let mut counted = Counted::default();
         let clock = Clock::start();
-        let mut last = Duration::ZERO;
         while !stop.load(Ordering::Relaxed) {
             let now = clock.elapsed();
             let enough = until.packets.is_some_and(|packets| counted.packets >= packets);
             if enough || until.duration.is_some_and(|duration| now >= duration) {
                 break;
             }
-            let wait = self.waiting == Waiting::Blocking;
-            let Taken { packets, bytes } = room.receive(self.socket.as_fd(), wait)?;
+            let blocking = self.waiting == Waiting::Blocking;
+            let Taken { packets, bytes } = room.receive(self.socket.as_fd(), blocking)?;
             counted.packets += packets as u64;
             counted.bytes += bytes;
-            if packets > 0 {
-                last = now;
-            }
-            if wait || packets >= BATCH_PACKETS / 2 {
-                continue;
-            }
-            match now.saturating_sub(last) < IDLE {
-                true => clock.sleep(PAUSE),
-                false => self.sleep_until_something_comes(),
+            match (self.waiting, packets) {
+                (Waiting::Paced, 0) => self.sleep_until_something_comes(),
+                (Waiting::Paced, 1..BATCH_FULL) => clock.sleep(NAP),
+                _ => {}
             }
         }
         counted.dropped = sys::dropped_datagrams(self.socket.as_fd())?;
@@ -164,10 +159,10 @@ mod tests {
             let to = counter.address().unwrap();
             let sender = thread::spawn(move || {
                 let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-                // The pause outlasts what it takes to call the counter idle.
+                // A pause, in which the counter falls asleep, and looks whether it is over.
                 for packet in 0..100 {
                     if packet == 50 {
-                        thread::sleep(IDLE * 5);
+                        thread::sleep(Duration::from_millis(u64::from(LOOK_MS) * 2));
                     }
                     socket.send_to(b"a:1|c", to).unwrap();
                 }

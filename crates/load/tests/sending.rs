@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, UdpSocket};
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
@@ -126,4 +127,83 @@ fn the_program_fails_with_one_line_that_names_the_cause() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stderr, b"gstatsd-load: ports: must lie in 1 to 1000\n");
+}
+
+/// A tool that runs, and what it says; it is killed at the end.
+struct Tool(process::Child, Lines<BufReader<ChildStdout>>);
+
+impl Tool {
+    fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gstatsd-load"));
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self(child, lines)
+    }
+
+    /// The next line, which begins so.
+    fn says(&mut self, start: &str) -> String {
+        let line = self.1.next().unwrap().unwrap();
+        line.strip_prefix(start).unwrap_or_else(|| panic!("{line}")).to_owned()
+    }
+
+    fn tell(&mut self, line: &str) {
+        writeln!(self.0.stdin.as_ref().unwrap(), "{line}").unwrap();
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn what_is_fed_is_counted_by_the_bare_counter_until_a_signal_ends_it() {
+    let mut bare = Tool::start(&["bare"]);
+    let to = bare.says("listening on ");
+    let mut feed = Tool::start(&["feed", "--keys", "50", "--packed", "512"]);
+    feed.says("ready");
+    feed.tell(&format!("keys {to}"));
+    let keys = feed.says("fed packets=");
+    assert!(keys.contains(" samples=50 "), "{keys}");
+    feed.tell(&format!("feed {to} 2000 0.1"));
+    let more = feed.says("fed packets=");
+    let packets = |said: &str| said.split_once(' ').unwrap().0.parse::<u64>().unwrap();
+    let sent = packets(&keys) + packets(&more);
+    // What was sent is taken within a few pauses; the signal ends it at once.
+    thread::sleep(Duration::from_millis(100));
+    let pid = bare.0.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    let counted = bare.says("counted packets=");
+    assert_eq!(packets(&counted), sent);
+    assert!(counted.contains(" dropped=0 cpu_ns="), "{counted}");
+    assert!(bare.0.wait().unwrap().success());
+
+    feed.tell("feed somewhere");
+    assert!(!feed.0.wait().unwrap().success());
+}
+
+#[test]
+fn the_bare_counter_ends_after_so_many_packets() {
+    let mut bare = Tool::start(&["bare", "--waiting", "blocking", "--packets", "2"]);
+    let to = bare.says("listening on ");
+    replay(&[b"a:1|c".to_vec(), b"b:1|c".to_vec()], to.parse().unwrap(), None).unwrap();
+    assert!(bare.says("counted ").starts_with("packets=2 bytes=10 dropped=0 "));
+    let mut bare = Tool::start(&["bare", "--seconds", "0.05"]);
+    bare.says("listening on ");
+    assert!(bare.says("counted ").starts_with("packets=0 "));
+}
+
+#[test]
+fn the_drain_reads_what_comes() {
+    let mut drain = Tool::start(&["drain"]);
+    let to = drain.says("listening on ");
+    for _ in 0..2 {
+        let mut connection = TcpStream::connect(&to).unwrap();
+        connection.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
+        // More than the buffers of the kernel hold.
+        connection.write_all(&vec![b'x'; 20_000_000]).unwrap();
+    }
 }
