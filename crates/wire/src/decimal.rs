@@ -10,14 +10,13 @@
 //! closed      0   0   0   0   0   1   2   5         = 125, divided by 10^1
 //! ```
 //!
-//! At most 15 digits make a whole number below 2^53, and the powers of ten up to 10^15 are exact
-//! doubles too, so the one rounding of the division is the correct one (Clinger, 1990).
+//! Beside a point stand 15 digits at most. They make a whole number below 2^53, and the powers of
+//! ten up to 10^15 are exact doubles too, so the one rounding of the division is the correct one
+//! (Clinger, 1990). Without a point nothing is divided, and the one rounding is that of the whole
+//! number.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
-
-/// As many digits always make a whole number below 2^53.
-const DIGITS_MAX: usize = 15;
 
 /// Divides by the power of ten of as many digits as follow the point; the last two entries are
 /// for no point at all in 8 and in 16 characters.
@@ -25,8 +24,9 @@ const NARROW: [f64; 9] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e0];
 const WIDE: [f64; 17] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e0];
 
-/// The number that `text[start..end]` stands for: 1 to 15 digits with or without a point among,
-/// before or behind them. Nothing for any other text, and for one outside of `text`.
+/// The number that `text[start..end]` stands for, 1 to 16 bytes: digits, at least one, with or
+/// without a point among, before or behind them. Nothing for any other text, and for one outside
+/// of `text`.
 #[inline(always)]
 pub(crate) fn read(text: &[u8], start: usize, end: usize) -> Option<f64> {
     match end.wrapping_sub(start) {
@@ -73,8 +73,7 @@ macro_rules! define {
             let bytes = bytes ^ (point >> 7).wrapping_mul(<$register>::from(b'.' ^ b'0'));
             // 0x76 is what a byte lacks to its top bit when it is 10.
             let digits = ((bytes.wrapping_add(every(0x76))) | bytes) & every(0x80) == 0;
-            let count = length - usize::from(has_point);
-            if !digits || count == 0 || count > DIGITS_MAX {
+            if !digits || length == usize::from(has_point) {
                 return None;
             }
             // Everything where there is no point.

@@ -44,6 +44,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+mod agreement;
 mod decimal;
 mod event;
 mod grammar;
@@ -57,6 +58,8 @@ mod scanners;
 mod usual;
 mod write;
 
+#[doc(hidden)]
+pub use agreement::fuzz_parse;
 pub use grammar::{EmptyValue, Grammar, Names, SignedGauge, Tags};
 #[doc(hidden)]
 pub use parse::parse_obviously;

@@ -164,3 +164,81 @@ pub(crate) fn wide<S: Scanner>(
         odd: join(low.odd, high.odd),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The marks of up to 128 bytes, byte by byte.
+    fn marks(text: &[u8]) -> Marks<u128> {
+        let find = |is: fn(u8) -> bool| {
+            let found = text.iter().enumerate().filter(|(_, byte)| is(**byte));
+            found.fold(0, |bits, (place, _)| bits | 1_u128 << place)
+        };
+        Marks {
+            ends: find(|byte| byte == b'\n'),
+            colons: find(|byte| byte == b':'),
+            pipes: find(|byte| byte == b'|'),
+            odd: find(|byte| !matches!(byte, b' '..=b'~')),
+        }
+    }
+
+    /// Every byte in every place, beside one of three others.
+    fn texts(length: usize) -> impl Iterator<Item = Vec<u8>> {
+        (0..=0xff_u8).flat_map(move |begin| {
+            [1, 11, 27].map(|step: u8| {
+                let bytes =
+                    std::iter::successors(Some(begin), |byte| Some(byte.wrapping_add(step)));
+                bytes.take(length).collect()
+            })
+        })
+    }
+
+    fn check_block<const N: usize>(scanner: impl Scanner) {
+        for text in texts(N) {
+            let expected = marks(&text);
+            let found = scanner.block::<N>(text.first_chunk().unwrap(), true);
+            let wide = |bits: u64| u128::from(bits);
+            let Marks { ends, colons, pipes, odd } = found;
+            let found = [ends, colons, pipes, odd].map(wide);
+            let expected = [expected.ends, expected.colons, expected.pipes, expected.odd];
+            assert_eq!(found, expected, "{}", text.escape_ascii());
+            assert_eq!(scanner.block::<N>(text.first_chunk().unwrap(), false).odd, 0);
+        }
+    }
+
+    fn check_windows(scanner: impl Scanner) {
+        for length in 8..140_u8 {
+            for text in texts(length.into()).step_by(16) {
+                let expected =
+                    marks(text.first_chunk::<128>().map_or(&text, <[u8; 128]>::as_slice));
+                let ends = expected.ends | 1_u128.checked_shl(length.into()).unwrap_or(0);
+                let low = window(scanner, &text, true).unwrap();
+                assert_eq!(u128::from(low.ends), ends & u128::from(u64::MAX));
+                assert_eq!(u128::from(low.odd), expected.odd & u128::from(u64::MAX));
+                if length >= 64 {
+                    let found = wide(scanner, &text, low, true).unwrap();
+                    assert_eq!(found, Marks { ends, ..expected }, "{}", text.escape_ascii());
+                }
+            }
+        }
+    }
+
+    fn check(scanner: impl Scanner) {
+        check_block::<8>(scanner);
+        check_block::<16>(scanner);
+        check_block::<32>(scanner);
+        check_block::<64>(scanner);
+        check_windows(scanner);
+    }
+
+    #[test]
+    fn every_scanner_finds_the_marks_that_are_there_and_no_others() {
+        check(portable::Portable);
+        #[cfg(target_arch = "x86_64")]
+        {
+            check(x86::Sse2);
+            x86::Avx2::detect().into_iter().for_each(check);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The scanners that this processor has, and the choice among them.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use crate::scan::portable::Portable;
@@ -8,10 +9,10 @@ use crate::scan::x86::{Avx2, Sse2};
 use crate::{Grammar, Receiver, usual};
 
 /// One way to read the usual line. They all say the same, and differ in speed alone.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Scanner(Way);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Way {
     Portable(Portable),
     #[cfg(target_arch = "x86_64")]
@@ -50,5 +51,18 @@ impl Scanner {
             #[cfg(target_arch = "x86_64")]
             Way::Avx2(scanner) => scanner.parse(packet, grammar, receiver),
         }
+    }
+}
+
+/// `Portable`, `Sse2` or `Avx2`.
+impl fmt::Debug for Scanner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Way::Portable(_) => "Portable",
+            #[cfg(target_arch = "x86_64")]
+            Way::Sse2(_) => "Sse2",
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx2(_) => "Avx2",
+        })
     }
 }

@@ -4,7 +4,7 @@
 //! name ":" number "|" type [ "|@" rate ] [ "|#" tags ] ( "\n" / end )
 //! ```
 //!
-//! with one value, of at most 128 bytes, numbers of up to 15 digits without exponent and blanks,
+//! with one value, of less than 128 bytes, numbers of up to 16 bytes without exponent and blanks,
 //! and the value of a set in place of the number. Whatever is not like that, or is like that but
 //! would be rejected, is left to `parse.rs`, which can read every line. So this file decides
 //! nothing: it gives the same answer sooner, or none.
@@ -77,7 +77,8 @@ fn read_line<'a, S: Scanner, B: Bits>(
     let stops = stops.others();
     let mut next = stops.first();
     let mut stops = stops.others();
-    // A pipe in the name, no colon or no pipe.
+    // A pipe in the name, no colon or no pipe. What follows would find nothing then, but after
+    // this the compiler knows that these places lie in the line, and leaves out a check of each.
     if colon >= pipe || pipe >= end {
         return None;
     }
@@ -226,7 +227,7 @@ mod tests {
             "a.bc:1|c",
             "shop.requests:320.123456|ms|@0.1",
             "shop.requests:-1.5|g",
-            "shop.requests:+999999999999999|g",
+            "shop.requests:+9999999999999999|g",
             "gunicorn.requests:1|c|@1.0",
             "shop.users:user 17|s",
             "shop.requests:12|h|#env:prod,b",

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm_set1_epi32, _mm_shuffle_epi8, _mm_sub_epi8, _mm_subs_epu8, _mm_testz_si128,
 };
 
-use super::{DIGITS_MAX, WIDE};
+use super::WIDE;
 
 /// The sixteen bytes from the one with the index of a length are ones for the last so many, and
 /// zeros before.
@@ -59,11 +59,10 @@ pub(crate) fn last(bytes: &[u8; 16], length: usize) -> Option<f64> {
     let is_point = _mm_cmpeq_epi8(digits, all(b'.'.wrapping_sub(b'0')));
     let place = (_mm_movemask_epi8(is_point) | 1 << 16).trailing_zeros() as usize;
     let point = POINTS.get(place)?;
-    let count = length - usize::from(place < 16);
     let closed = _mm_shuffle_epi8(digits, vector(&point.from));
     // A second point, and whatever is no digit, is more than 9.
     let more = _mm_subs_epu8(closed, all(9));
-    if _mm_testz_si128(more, more) == 0 || count == 0 || count > DIGITS_MAX {
+    if _mm_testz_si128(more, more) == 0 || length == usize::from(place < 16) {
         return None;
     }
     // Neighbours together: 16 digits, 8 numbers of two digits, 4 of four, 2 of eight.

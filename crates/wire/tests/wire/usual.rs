@@ -2,12 +2,12 @@
 //! near the edges of its windows, of numbers near the most digits that it reads, and of packets
 //! that stop anywhere.
 
-use gstatsd_wire::{Grammar, Names, SignedGauge, Tags};
+use gstatsd_wire::{Grammar, Names, SignedGauge, Tags, fuzz_parse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use crate::log::{check_all, entries};
+use crate::log::{check_all, entries, show};
 use crate::twin;
 
 const GRAMMARS: [Grammar; 3] = [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGSTATSD];
@@ -72,7 +72,8 @@ fn tags() -> impl Strategy<Value = String> {
 }
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    let kinds = vec!["c", "ms", "g", "s", "h", "d", "m", "s", "ms", "xs", "c ", "C", "", "|c"];
+    let kinds =
+        vec!["c", "ms", "g", "s", "h", "d", "m", "s", "ms", "xs", "xms", "c ", "C", "", "|c"];
     let values = prop_oneof![5 => numbers(), 1 => names()];
     let ends = select(vec!["", "", "", "", "", "\r", "|", "|T1", "|c:x"]);
     (names(), values, select(kinds), rates(), tags(), ends).prop_map(
@@ -106,6 +107,7 @@ proptest! {
         packet in packets(), grammar in grammars(),
     ) {
         prop_assert_eq!(entries(&packet, &grammar), twin::entries(&packet, &grammar));
+        fuzz_parse(&packet);
     }
 }
 
@@ -152,6 +154,16 @@ fn every_place_of_a_point_is_read() {
                 check_all(format!("{name}:-{text}|c"), &format!("{name}: -{shown} c"));
             }
         }
+    }
+}
+
+#[test]
+fn a_type_is_all_that_stands_between_the_pipes() {
+    for kind in ["xms", "ccms", "xc", "ss", "mms", "m|s", "x|ms"] {
+        let packet = format!("name:1|{kind}");
+        let expected = twin::entries(packet.as_bytes(), &Grammar::GSTATSD);
+        assert_eq!(entries(packet.as_bytes(), &Grammar::GSTATSD), expected, "{packet}");
+        check_all(format!("{packet}\nb:1|c"), &format!("{} / b: 1 c", show(&expected)));
     }
 }
 
