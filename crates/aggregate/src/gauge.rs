@@ -8,21 +8,28 @@ pub struct Order {
     /// The monotonic clock when the batch was received, in nanoseconds.
     pub nanoseconds: u64,
     /// The worker that received it, for batches of one nanosecond.
-    pub worker: usize,
+    pub worker: u32,
 }
 
 /// What an interval wrote to a gauge: the last set, and the changes since it. A worker's own
 /// earlier writes are gone with its next set; changes stay one per batch, since a set of
 /// another worker may turn out to lie between them.
+///
+/// Small, as there may be millions: changes, which few gauges have, stand elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Gauge {
-    set: Option<Write>,
+    /// The last set; one of the default order and value where there was none.
+    set: Write,
     /// In order; none is before `set`.
-    changes: Vec<Write>,
-    pub(crate) samples: u64,
+    changes: Option<Box<Changes>>,
+    pub(crate) samples: u32,
+    is_set: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Changes(Vec<Write>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Write {
     order: Order,
     value: f64,
@@ -30,42 +37,50 @@ struct Write {
 
 impl Gauge {
     /// The gauge is now `value`.
+    #[inline]
     pub(crate) fn set(&mut self, order: Order, value: f64) {
-        self.set = Some(Write { order, value });
-        self.changes.clear();
+        self.set = Write { order, value };
+        self.is_set = true;
+        self.changes = None;
         self.samples += 1;
     }
 
     /// The gauge changes by `change`. The flag says whether that left the range of a double.
     pub(crate) fn change(&mut self, order: Order, change: f64) -> bool {
         self.samples += 1;
-        if let Some(last) = self.changes.last_mut().filter(|last| last.order == order) {
+        let Changes(changes) = &mut **self.changes.get_or_insert_default();
+        if let Some(last) = changes.last_mut().filter(|last| last.order == order) {
             let overflow;
             (last.value, overflow) = sum::saturating(last.value, change);
             return overflow;
         }
-        self.changes.push(Write { order, value: change });
+        changes.push(Write { order, value: change });
         false
     }
 
     /// Takes in the writes of another worker.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.samples += other.samples;
-        if other.set.map(|write| write.order) > self.set.map(|write| write.order) {
-            self.set = other.set;
+        if other.is_set && (!self.is_set || other.set.order > self.set.order) {
+            (self.set, self.is_set) = (other.set, true);
         }
-        self.changes.extend_from_slice(&other.changes);
-        self.changes.sort_by_key(|write| write.order);
-        if let Some(set) = self.set {
-            self.changes.retain(|write| write.order >= set.order);
+        if self.changes.is_none() && other.changes.is_none() {
+            return;
+        }
+        let Changes(changes) = &mut **self.changes.get_or_insert_default();
+        changes.extend(other.changes.iter().flat_map(|changes| &changes.0));
+        changes.sort_by_key(|write| write.order);
+        if self.is_set {
+            changes.retain(|write| write.order >= self.set.order);
         }
     }
 
     /// The value at the end of the interval; `before` is the one at its start.
     pub(crate) fn resolve(&self, before: f64) -> f64 {
-        let start = self.set.map_or(before, |write| write.value);
+        let start = if self.is_set { self.set.value } else { before };
+        let changes = self.changes.iter().flat_map(|changes| &changes.0);
         // Adding nothing must not turn -0 into 0.
-        self.changes.iter().fold(start, |value, write| sum::saturating(value, write.value).0)
+        changes.fold(start, |value, write| sum::saturating(value, write.value).0)
     }
 }
 
@@ -73,7 +88,7 @@ impl Gauge {
 mod tests {
     use super::*;
 
-    fn at(nanoseconds: u64, worker: usize) -> Order {
+    fn at(nanoseconds: u64, worker: u32) -> Order {
         Order { nanoseconds, worker }
     }
 

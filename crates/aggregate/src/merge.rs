@@ -66,7 +66,7 @@ impl Merger {
             part.counts.overflows += u64::from(overflow);
         }
         for record in &part.gauges {
-            samples += record.value.samples;
+            samples += u64::from(record.value.samples);
             let Gathered::Gauge(gauge) =
                 self.gathered(worker, record.slot, || Gathered::Gauge(Gauge::default()))
             else {
