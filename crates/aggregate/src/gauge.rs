@@ -8,7 +8,7 @@ pub struct Order {
     /// The monotonic clock when the batch was received, in nanoseconds.
     pub nanoseconds: u64,
     /// The worker that received it, for batches of one nanosecond.
-    pub worker: u32,
+    pub worker: usize,
 }
 
 /// What an interval wrote to a gauge: the last set, and the changes since it. A worker's own
@@ -88,7 +88,7 @@ impl Gauge {
 mod tests {
     use super::*;
 
-    fn at(nanoseconds: u64, worker: u32) -> Order {
+    fn at(nanoseconds: u64, worker: usize) -> Order {
         Order { nanoseconds, worker }
     }
 

@@ -104,8 +104,7 @@ impl Ours {
     fn packet(&mut self, worker: usize, packet: &str) {
         self.nanoseconds += 1;
         let table = &mut self.tables[worker];
-        let nanoseconds = self.nanoseconds;
-        let order = Order { nanoseconds, worker: u32::try_from(worker).unwrap() };
+        let order = Order { nanoseconds: self.nanoseconds, worker };
         table.packet(packet.as_bytes(), order);
     }
 

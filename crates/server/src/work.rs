@@ -172,8 +172,7 @@ impl Worker {
                     largest = received.max(largest);
                     let since = now.saturating_duration_since(self.epoch).as_nanos();
                     let nanoseconds = u64::try_from(since).unwrap_or(u64::MAX);
-                    let worker = u32::try_from(self.index).unwrap_or(u32::MAX);
-                    let order = Order { nanoseconds, worker };
+                    let order = Order { nanoseconds, worker: self.index };
                     take_in(&mut self.table, batch, order);
                 }
                 Err(error) => {
