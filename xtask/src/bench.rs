@@ -57,6 +57,8 @@ pub(crate) struct Options {
 /// is no error: it stands in the tables.
 pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     build(place)?;
+    // Before the measuring: what is committed meanwhile was not measured.
+    let machine = machine::describe(place)?;
     let settings = match options.quick {
         true => Settings {
             pairs: 2,
@@ -79,7 +81,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
             rows.push(row);
         }
     }
-    let report = Report { machine: machine::describe(place)?, settings, rows };
+    let report = Report { machine, settings, rows };
     let tables = page::tables(&report);
     println!("\n{tables}");
     if options.write {

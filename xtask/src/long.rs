@@ -41,7 +41,7 @@ fn exactness(place: &Place) -> anyhow::Result<()> {
     let mut sender = Program::tool(place, Core::Any, &feed)?;
     sender.wait_for("ready")?;
     let lossless = lossless_rate(place, &mut sender)?;
-    println!("the bare counter takes {lossless:.0} packets/s without a loss");
+    println!("the bare counter takes {lossless:.0} packets/s without a loss, or no more is sent");
 
     let mut drain = Program::tool(place, Core::Any, &["drain"])?;
     let sink = drain.wait_for("listening on ")?;

@@ -9,8 +9,8 @@ pub(crate) struct Workload {
     pub(crate) keys: u32,
     /// Packets per second at most; less if the server would have no room for its flush beside.
     pub(crate) packets_per_second_max: u32,
-    /// The bare counter's CPU time over ours that is aimed at.
-    pub(crate) aim: f64,
+    /// The bare counter's CPU time over ours that is aimed at, where that is the measure.
+    pub(crate) aim: Option<f64>,
     /// Whether a bare counter that blocks is measured too.
     pub(crate) blocking: bool,
 }
@@ -26,11 +26,13 @@ pub(crate) enum Shape {
     Tagged,
     /// Packed, and all are timers.
     Timers,
+    /// Packed, and those of equal size leave the sender as one buffer (`UDP_SEGMENT`).
+    Segments,
 }
 
 /// All of them, in the order of the tables. The rates keep the samples of an interval within the
 /// bound that the server is given.
-pub(crate) const WORKLOADS: [Workload; 9] = [
+pub(crate) const WORKLOADS: [Workload; 10] = [
     Workload { blocking: true, ..workload(Shape::Single, 1_000, 0.92) },
     workload(Shape::Single, 100_000, 0.87),
     workload(Shape::Single, 1_000_000, 0.78),
@@ -40,6 +42,7 @@ pub(crate) const WORKLOADS: [Workload; 9] = [
     workload(Shape::Tagged, 100_000, 0.33),
     workload(Shape::Timers, 100, 0.35),
     workload(Shape::Timers, 100_000, 0.30),
+    Workload { aim: None, ..workload(Shape::Segments, 1_000, 0.0) },
 ];
 
 impl Workload {
@@ -71,6 +74,9 @@ impl Workload {
         if self.shape == Shape::Tagged {
             flags.push_str(" --tagged 0.25");
         }
+        if self.shape == Shape::Segments {
+            flags.push_str(" --segments");
+        }
         flags.split_whitespace().map(str::to_owned).collect()
     }
 }
@@ -83,6 +89,7 @@ impl Shape {
             Self::Packed => "packed",
             Self::Tagged => "packed, a quarter with tags",
             Self::Timers => "packed, timers only",
+            Self::Segments => "packed, in equal segments",
         }
     }
 }
@@ -90,10 +97,10 @@ impl Shape {
 const fn workload(shape: Shape, keys: u32, aim: f64) -> Workload {
     let packets_per_second_max = match shape {
         Shape::Single => 200_000,
-        Shape::Packed | Shape::Tagged => 100_000,
+        Shape::Packed | Shape::Tagged | Shape::Segments => 100_000,
         Shape::Timers => 50_000,
     };
-    Workload { shape, keys, packets_per_second_max, aim, blocking: false }
+    Workload { shape, keys, packets_per_second_max, aim: Some(aim), blocking: false }
 }
 
 #[cfg(test)]
@@ -116,5 +123,7 @@ mod tests {
             WORKLOADS[7].flags().join(" "),
             "--keys 100 --samples 200000 --kinds ms=1 --packed 1432"
         );
+        assert!(WORKLOADS[9].flags().contains(&"--segments".to_owned()));
+        assert_eq!(WORKLOADS[9].aim, None);
     }
 }
