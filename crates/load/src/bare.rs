@@ -25,6 +25,8 @@ const BATCH_FULL: usize = BATCH_PACKETS / 2;
 const PACKET_BYTES_MAX: usize = 65_536;
 /// How long to nap after a batch that was not full.
 const NAP: Duration = Duration::from_micros(200);
+/// So many naps may bring nothing before it sleeps until something comes.
+const EMPTY_NAPS_MAX: u32 = 5;
 /// The receive buffer that is asked for, in bytes.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
 
@@ -37,7 +39,7 @@ pub enum Waiting {
     /// In `recvmmsg`, until there is one.
     Blocking,
     /// After a batch that was not full, nap, so that the next one is fuller. When nothing came
-    /// meanwhile, sleep until something does.
+    /// for some naps, sleep until something does.
     Paced,
 }
 
@@ -114,6 +116,7 @@ impl BareCounter {
         let mut room = Room::new(BATCH_PACKETS, PACKET_BYTES_MAX);
         let mut counted = Counted::default();
         let clock = Clock::start();
+        let mut empty_naps = 0;
         while !stop.load(Ordering::Relaxed) {
             let now = clock.elapsed();
             let enough = until.packets.is_some_and(|packets| counted.packets >= packets);
@@ -125,10 +128,13 @@ impl BareCounter {
             counted.packets += packets as u64;
             counted.bytes += bytes;
             match (self.waiting, packets) {
-                (Waiting::Paced, 0) => self.sleep_until_something_comes(),
-                (Waiting::Paced, 1..BATCH_FULL) => clock.sleep(NAP),
+                (Waiting::Paced, 0) if empty_naps >= EMPTY_NAPS_MAX => {
+                    self.sleep_until_something_comes();
+                }
+                (Waiting::Paced, 0..BATCH_FULL) => clock.sleep(NAP),
                 _ => {}
             }
+            empty_naps = if packets == 0 { empty_naps + 1 } else { 0 };
         }
         counted.dropped = sys::dropped_datagrams(self.socket.as_fd())?;
         counted.cpu = sys::process_cpu();

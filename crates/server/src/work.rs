@@ -3,7 +3,7 @@
 //! ```text
 //! receive a batch --> its packets into the table --> the batch was full: again, at once
 //!       ^                                            it was not: nap, and again
-//!       |                                            it was empty: sleep until a packet comes
+//!       |                                            several were empty: sleep until one comes
 //!       +--- at the deadline: push the part ---------------+
 //! ```
 //!
@@ -37,6 +37,9 @@ const BATCH_PACKETS: usize = 64;
 const BATCH_FULL: usize = BATCH_PACKETS / 2;
 /// How long to nap while packets keep coming. The receive buffer must hold what comes meanwhile.
 const NAP: Duration = Duration::from_micros(200);
+/// So many naps may bring nothing before the worker sleeps until a packet comes: a sender that
+/// sends in bursts wakes nobody either, and one that is rare costs but these few.
+const EMPTY_NAPS_MAX: u32 = 5;
 /// Above the longest datagram that UDP can carry, 65,507 bytes over IPv4 and 65,527 over IPv6.
 const PACKET_BYTES_MAX: usize = 65_536;
 /// How long a socket may be drained at the end. A sender that never pauses must not hold us.
@@ -131,6 +134,7 @@ impl Worker {
             self.pin();
         }
         let mut batch = Batch::new(BATCH_PACKETS, PACKET_BYTES_MAX);
+        let mut empty_naps = 0;
         loop {
             let now = clock::now();
             if now >= self.cadence.deadline(self.interval) {
@@ -140,11 +144,13 @@ impl Worker {
                 Ok(Control::Stop) | Err(TryRecvError::Disconnected) => break,
                 Err(TryRecvError::Empty) => {}
             }
-            match self.receive(&mut batch, now) {
-                0 => self.wait(),
-                1..BATCH_FULL => self.nap(now),
+            let received = self.receive(&mut batch, now);
+            match received {
+                0 if empty_naps >= EMPTY_NAPS_MAX => self.wait(),
+                0..BATCH_FULL => self.nap(now),
                 _ => {}
             }
+            empty_naps = if received == 0 { empty_naps + 1 } else { 0 };
         }
         self.drain(&mut batch);
         self.push(clock::now(), true);
