@@ -4,8 +4,8 @@ use gstatsd_wire::Reason;
 
 use crate::gauge::Gauge;
 use crate::members::Members;
-use crate::prefetch::prefetch;
-use crate::{Counts, Key, SeriesKind};
+use crate::prefetch::{Rows, row};
+use crate::{Counts, Key};
 
 /// How much of a rejected text is kept as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 128;
@@ -79,15 +79,11 @@ impl Part {
         examples.clear();
     }
 
-    /// Begins to fetch a record.
+    /// Where the records of each kind stand, by the kind's discriminant.
     #[inline]
-    pub(crate) fn prefetch(&self, kind: SeriesKind, record: u32) {
-        match kind {
-            SeriesKind::Counter => prefetch(&self.counters, record as usize),
-            SeriesKind::Gauge => prefetch(&self.gauges, record as usize),
-            SeriesKind::Set => prefetch(&self.sets, record as usize),
-            SeriesKind::Timer => prefetch(&self.timers, record as usize),
-        }
+    pub(crate) fn rows(&self) -> Rows<4> {
+        let Self { counters, gauges, sets, timers, .. } = self;
+        Rows::new([row(counters), row(gauges), row(sets), row(timers)])
     }
 
     pub(crate) fn example(&mut self, reason: Reason, text: &[u8]) {

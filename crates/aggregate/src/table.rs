@@ -291,10 +291,11 @@ impl<'p> Batch<'_, 'p> {
     fn settle(&mut self) {
         let table = &mut *self.table;
         let mut records: ArrayVec<Result<u32, Refusal>, PENDING_MAX> = ArrayVec::new();
+        let rows = table.part.rows();
         for pending in &self.pending {
             let record = table.record(pending);
             if let Ok(record) = record {
-                table.part.prefetch(pending.kind, record);
+                rows.prefetch(pending.kind as usize, record as usize);
             }
             records.push(record);
         }
