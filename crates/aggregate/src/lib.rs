@@ -33,6 +33,6 @@ pub use number::Number;
 pub use part::{Example, Part};
 pub use points::{Naming, Point};
 pub use series::{Key, SeriesKind};
-pub use snapshot::{OwnPoint, Series, Snapshot, State, Window};
+pub use snapshot::{OwnPoint, Series, SetMembers, Snapshot, State, Window};
 pub use table::{Batch, Limits, Table};
 pub use timer::TimerStatistics;

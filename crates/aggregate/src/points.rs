@@ -74,12 +74,10 @@ impl Naming {
     /// series, our own.
     pub fn points(&self, snapshot: &Snapshot, mut emit: impl FnMut(Point<'_>)) {
         let mut name = Vec::new();
-        for kind in [SeriesKind::Timer, SeriesKind::Counter, SeriesKind::Gauge, SeriesKind::Set] {
-            for series in snapshot.series.iter().filter(|series| series.key.kind == kind) {
-                self.series_points(series, snapshot.window, &mut name, &mut emit);
-            }
-        }
-        let series_count = Number::Whole(snapshot.series.len() as u64);
+        snapshot.series().for_each(|series| {
+            self.series_points(&series, snapshot.window, &mut name, &mut emit);
+        });
+        let series_count = Number::Whole(snapshot.series_count() as u64);
         emit(Point { name: b"statsd.numStats", value: series_count });
         for own in &snapshot.own {
             emit(Point { name: own.name.as_bytes(), value: Number::Whole(own.value) });
@@ -89,13 +87,15 @@ impl Naming {
     /// How many points [`Naming::points`] makes of a snapshot.
     #[must_use]
     pub fn point_count(&self, snapshot: &Snapshot) -> u64 {
-        let of_series = |series: &Series| match series.state {
-            State::Counter(_) | State::Gauge(_) => 2,
-            State::Set(_) => 1,
-            State::Timer(_) => 5,
+        let points = |kind| {
+            let of_each = match kind {
+                SeriesKind::Counter | SeriesKind::Gauge => 2,
+                SeriesKind::Set => 1,
+                SeriesKind::Timer => 5,
+            };
+            of_each * snapshot.kind_count(kind) as u64
         };
-        let series: u64 = snapshot.series.iter().map(of_series).sum();
-        series + 1 + snapshot.own.len() as u64
+        SeriesKind::ALL.into_iter().map(points).sum::<u64>() + 1 + snapshot.own.len() as u64
     }
 
     /// Whether a series would come out among our own metrics or the dialect's.
@@ -115,12 +115,12 @@ impl Naming {
 
     fn series_points(
         &self,
-        series: &Series,
+        series: &Series<'_>,
         window: Window,
         name: &mut Vec<u8>,
         emit: &mut impl FnMut(Point<'_>),
     ) {
-        let key = &*series.key.name;
+        let key = series.name;
         let mut point = |stem: &str, leaf: &[&str], value| {
             name.clear();
             name.extend_from_slice(stem.as_bytes());
@@ -131,18 +131,18 @@ impl Naming {
             }
             emit(Point { name, value });
         };
-        match &series.state {
+        match series.state {
             State::Counter(count) => {
                 let rate = sum::clamp(count / window.seconds);
                 point("stats.", &[], Number::Fixed(rate));
-                point("stats_counts.", &[], Number::Fixed(*count));
+                point("stats_counts.", &[], Number::Fixed(count));
             }
             State::Gauge(value) => {
-                point("stats.", &[], Number::Fixed(*value));
-                point("stats_counts.", &[], Number::Fixed(*value));
+                point("stats.", &[], Number::Fixed(value));
+                point("stats_counts.", &[], Number::Fixed(value));
             }
             State::Set(members) => {
-                point("stats.sets.", &[".count"], Number::Whole(members.len() as u64));
+                point("stats.sets.", &[".count"], Number::Whole(members.count() as u64));
             }
             State::Timer(values) => {
                 let Some(statistics) = TimerStatistics::of(values, self.percent) else { return };

@@ -17,6 +17,9 @@ pub enum SeriesKind {
 }
 
 impl SeriesKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Counter, Self::Gauge, Self::Set, Self::Timer];
+
     /// The kind of series that a type feeds: histograms and distributions are timers, meters
     /// are counters.
     #[must_use]

@@ -1,18 +1,35 @@
 //! The immutable result of one flush.
+//!
+//! ```text
+//! counters   name 0 -> 12.0   name 3 -> 1.0   ...        16 bytes each
+//! gauges     the same
+//! timers     name 1 -> values up to 3   name 2 -> up to 5   ...
+//! values     |----- of name 1 -----|----- of name 2 ---|
+//! sets       like timers, of members
+//! names      shared with the merger and with other snapshots
+//! ```
 
-use std::sync::Arc;
+mod texts;
 
-use crate::Key;
+use crate::SeriesKind;
+pub(crate) use texts::Texts;
 
 /// What all workers gathered in one interval, merged by key.
 #[derive(Debug)]
 pub struct Snapshot {
     /// The interval.
     pub window: Window,
-    /// The series that were written in it, each key once.
-    pub series: Vec<Series>,
     /// Our own metrics. They never pass through a table, so nobody can forge them.
     pub own: Vec<OwnPoint>,
+    pub(crate) names: Texts,
+    pub(crate) counters: Vec<Reading>,
+    pub(crate) gauges: Vec<Reading>,
+    pub(crate) sets: Vec<Span>,
+    /// Of all sets, in their order.
+    pub(crate) members: Texts,
+    pub(crate) timers: Vec<Span>,
+    /// Of all timers, in their order.
+    pub(crate) values: Vec<f64>,
 }
 
 /// The interval of a snapshot.
@@ -25,25 +42,33 @@ pub struct Window {
 }
 
 /// One series of a snapshot.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
-    /// What it is known by.
-    pub key: Arc<Key>,
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'a> {
+    /// Its name, sanitised, without a prefix.
+    pub name: &'a [u8],
     /// What the interval made of it.
-    pub state: State,
+    pub state: State<'a>,
 }
 
 /// What an interval made of a series.
-#[derive(Clone, Debug, PartialEq)]
-pub enum State {
+#[derive(Clone, Copy, Debug)]
+pub enum State<'a> {
     /// The sum of the samples, each divided by its rate; finite.
     Counter(f64),
     /// The value at the end of the interval; finite.
     Gauge(f64),
-    /// The distinct members, in byte order.
-    Set(Vec<Box<[u8]>>),
+    /// The distinct members, at least one.
+    Set(SetMembers<'a>),
     /// The values in ascending order, at least one; finite.
-    Timer(Vec<f64>),
+    Timer(&'a [f64]),
+}
+
+/// The members of a set, each once, in byte order.
+#[derive(Clone, Copy, Debug)]
+pub struct SetMembers<'a> {
+    texts: &'a Texts,
+    start: u32,
+    end: u32,
 }
 
 /// One of our own metrics.
@@ -55,26 +80,161 @@ pub struct OwnPoint {
     pub value: u64,
 }
 
+/// A series with one value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// The number of its name.
+    pub(crate) name: u32,
+    pub(crate) value: f64,
+}
+
+/// A series with several things, which lie in one row with those of the others of its kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// The number of its name.
+    pub(crate) name: u32,
+    /// Where they end; they begin where those of the series before end.
+    pub(crate) end: usize,
+}
+
 impl Snapshot {
-    /// About how much memory it takes, in bytes; keys are shared with the registry and count
-    /// only as references.
+    /// A snapshot without series. What is pushed must have a name that is new for its kind.
+    #[must_use]
+    pub fn new(window: Window) -> Self {
+        Self {
+            window,
+            own: Vec::new(),
+            names: Texts::default(),
+            counters: Vec::new(),
+            gauges: Vec::new(),
+            sets: Vec::new(),
+            members: Texts::default(),
+            timers: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Appends a counter; `sum` is finite.
+    pub fn push_counter(&mut self, name: &[u8], sum: f64) {
+        let name = self.names.push(name);
+        self.counters.push(Reading { name, value: sum });
+    }
+
+    /// Appends a gauge; `value` is finite.
+    pub fn push_gauge(&mut self, name: &[u8], value: f64) {
+        let name = self.names.push(name);
+        self.gauges.push(Reading { name, value });
+    }
+
+    /// Appends a set, with each of its members once, in byte order; at least one.
+    pub fn push_set<'a>(&mut self, name: &[u8], members: impl IntoIterator<Item = &'a [u8]>) {
+        let name = self.names.push(name);
+        for member in members {
+            self.members.push(member);
+        }
+        self.sets.push(Span { name, end: self.members.len() });
+    }
+
+    /// Appends a timer, with its values in ascending order; at least one, finite.
+    pub fn push_timer(&mut self, name: &[u8], values: &[f64]) {
+        let name = self.names.push(name);
+        self.values.extend_from_slice(values);
+        self.timers.push(Span { name, end: self.values.len() });
+    }
+
+    /// How many series there are.
+    #[must_use]
+    pub fn series_count(&self) -> usize {
+        let Self { counters, gauges, sets, timers, .. } = self;
+        counters.len() + gauges.len() + sets.len() + timers.len()
+    }
+
+    /// Every series, each key once: the timers, the counters, the gauges, the sets.
+    pub fn series(&self) -> impl Iterator<Item = Series<'_>> {
+        let timers = self.spans(&self.timers);
+        let timers = timers.map(|(name, start, end)| Series {
+            name,
+            state: State::Timer(&self.values[start..end]),
+        });
+        let counters = self.readings(&self.counters);
+        let counters = counters.map(|(name, sum)| Series { name, state: State::Counter(sum) });
+        let gauges = self.readings(&self.gauges);
+        let gauges = gauges.map(|(name, value)| Series { name, state: State::Gauge(value) });
+        let sets = self.spans(&self.sets).map(|(name, start, end)| {
+            let [start, end] = [start, end].map(number_of_text);
+            let members = SetMembers { texts: &self.members, start, end };
+            Series { name, state: State::Set(members) }
+        });
+        timers.chain(counters).chain(gauges).chain(sets)
+    }
+
+    /// How many series of a kind there are.
+    #[must_use]
+    pub fn kind_count(&self, kind: SeriesKind) -> usize {
+        match kind {
+            SeriesKind::Counter => self.counters.len(),
+            SeriesKind::Gauge => self.gauges.len(),
+            SeriesKind::Set => self.sets.len(),
+            SeriesKind::Timer => self.timers.len(),
+        }
+    }
+
+    /// About how much memory it takes, in bytes; names are shared with the merger and count only
+    /// as references.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let states: usize = self.series.iter().map(|series| series.state.heap_bytes()).sum();
         let own: usize = self.own.iter().map(|own| size_of::<OwnPoint>() + own.name.len()).sum();
-        size_of::<Self>() + self.series.capacity() * size_of::<Series>() + states + own
+        let readings = self.counters.capacity() + self.gauges.capacity();
+        let spans = self.sets.capacity() + self.timers.capacity();
+        size_of::<Self>()
+            + own
+            + self.names.reference_bytes()
+            + readings * size_of::<Reading>()
+            + spans * size_of::<Span>()
+            + self.members.bytes()
+            + self.values.capacity() * size_of::<f64>()
+    }
+
+    fn readings(&self, readings: &[Reading]) -> impl Iterator<Item = (&[u8], f64)> {
+        readings.iter().map(|reading| (self.names.text(reading.name), reading.value))
+    }
+
+    /// The name of each series, and the start and the end of what it has.
+    fn spans(&self, spans: &[Span]) -> impl Iterator<Item = (&[u8], usize, usize)> {
+        spans.iter().scan(0, |next, &Span { name, end }| {
+            let start = std::mem::replace(next, end);
+            Some((self.names.text(name), start, end))
+        })
     }
 }
 
-impl State {
-    fn heap_bytes(&self) -> usize {
+impl State<'_> {
+    /// The kind of the series.
+    #[must_use]
+    pub fn kind(&self) -> SeriesKind {
         match self {
-            Self::Counter(_) | Self::Gauge(_) => 0,
-            Self::Set(members) => {
-                let texts: usize = members.iter().map(|member| member.len()).sum();
-                members.capacity() * size_of::<Box<[u8]>>() + texts
-            }
-            Self::Timer(values) => values.capacity() * size_of::<f64>(),
+            Self::Counter(_) => SeriesKind::Counter,
+            Self::Gauge(_) => SeriesKind::Gauge,
+            Self::Set(_) => SeriesKind::Set,
+            Self::Timer(_) => SeriesKind::Timer,
         }
     }
+}
+
+impl<'a> SetMembers<'a> {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let texts = self.texts;
+        (self.start..self.end).map(|number| texts.text(number))
+    }
+}
+
+fn number_of_text(place: usize) -> u32 {
+    u32::try_from(place).expect("texts are numbered in 32 bits")
 }

@@ -31,10 +31,7 @@ impl TimerStatistics {
         if sorted.len() > 1 {
             let rank = threshold_rank(sorted.len(), percent);
             if let Some((&threshold, _)) = sorted[..rank].split_last() {
-                let total = sorted[..rank].iter().fold(0.0, |total, &value| {
-                    let (total, _) = sum::saturating(total, value);
-                    total
-                });
+                let total = total(&sorted[..rank]);
                 statistics.upper_percent = threshold;
                 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
                 let count = rank as f64;
@@ -42,6 +39,28 @@ impl TimerStatistics {
             }
         }
         Some(statistics)
+    }
+}
+
+/// Sorts the values of a timer as the original does: stably and by value, so that 0 and -0 stay
+/// as they came.
+pub(crate) fn sort(values: &mut [f64]) {
+    let is_negative_zero = |value: &f64| value.to_bits() == (-0.0_f64).to_bits();
+    if values.iter().any(is_negative_zero) {
+        values.sort_by(|left, right| left.partial_cmp(right).expect("values are finite"));
+    } else {
+        // Equal values are the same bits, so nobody can tell how they were ordered.
+        values.sort_unstable_by(f64::total_cmp);
+    }
+}
+
+/// The sum from left to right, held at the edge of the range.
+fn total(values: &[f64]) -> f64 {
+    let plain = values.iter().fold(0.0, |total, value| total + value);
+    // A plain sum that has once left the range never comes back.
+    match plain.is_finite() {
+        true => plain,
+        false => values.iter().fold(0.0, |total, &value| sum::saturating(total, value).0),
     }
 }
 
@@ -78,6 +97,29 @@ mod tests {
     fn a_threshold_below_the_first_value_leaves_mean_and_upper_as_they_are() {
         let statistics = TimerStatistics::of(&[1.0, 2.0], 0.5).unwrap();
         assert_eq!((statistics.mean, statistics.upper_percent), (1.0, 2.0));
+    }
+
+    #[test]
+    fn values_are_sorted_and_zeros_of_both_signs_stay_as_they_came() {
+        let cases: [(&[f64], &[f64]); 3] = [
+            (&[3.0, -1.0, 2.0, 0.0], &[-1.0, 0.0, 2.0, 3.0]),
+            (&[0.0, 1.0, -0.0, -1.0, 0.0], &[-1.0, 0.0, -0.0, 0.0, 1.0]),
+            (&[-0.0, 0.0, -0.0], &[-0.0, 0.0, -0.0]),
+        ];
+        for (values, sorted) in cases {
+            let mut values = values.to_vec();
+            sort(&mut values);
+            let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&values), bits(sorted));
+        }
+    }
+
+    #[test]
+    fn the_sum_is_made_from_left_to_right() {
+        // The other way round, the ones are not lost one by one.
+        let values = [[2_f64.powi(53)].as_slice(), &[1.0; 5]].concat();
+        assert_eq!(total(&values), 2_f64.powi(53));
+        assert_eq!(total(&[-f64::MAX, -f64::MAX, f64::MAX]), 0.0);
     }
 
     #[test]

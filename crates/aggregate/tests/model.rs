@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gstatsd_aggregate::{
-    Dialect, Limits, Merger, Naming, Order, Part, SeriesKind, Snapshot, State, Table, Window,
+    Dialect, Limits, Merger, Naming, Order, Part, Series, SeriesKind, Snapshot, State, Table,
+    Window,
 };
 use proptest::prelude::*;
 
@@ -24,7 +25,14 @@ enum Step {
 }
 
 /// What an interval made of each series, by kind and name.
-type Expected = BTreeMap<(SeriesKind, Vec<u8>), State>;
+type Expected = BTreeMap<(SeriesKind, Vec<u8>), Outcome>;
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Value(f64),
+    Members(Vec<Vec<u8>>),
+    Values(Vec<f64>),
+}
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
@@ -74,6 +82,33 @@ fn series_that_come_and_go_leave_no_trace() {
 }
 
 #[test]
+fn a_kind_comes_out_in_one_order_whichever_series_is_written_first() {
+    for kind in KINDS {
+        let mut ours = Ours::new(LIMITS);
+        let mut names = |order: &[&str]| -> Vec<Vec<u8>> {
+            order.iter().for_each(|name| ours.packet(0, &format!("{name}:1|{kind}")));
+            ours.snapshot(false).series().map(|series| series.name.to_vec()).collect()
+        };
+        let first = names(&["a", "b", "c"]);
+        assert_eq!(names(&["c", "a", "b"]), first, "{kind}");
+        assert_eq!(names(&["b"]), [b"b"], "{kind}");
+    }
+}
+
+#[test]
+fn a_snapshot_stays_as_it_is_while_the_merger_goes_on() {
+    let mut ours = Ours::new(LIMITS);
+    ours.packet(0, "a:1|c");
+    let before = ours.snapshot(false);
+    for name in 0..3_000 {
+        ours.packet(1, &format!("series{name}:1|c"));
+        ours.interval(false);
+    }
+    let a = ((SeriesKind::Counter, b"a".to_vec()), Outcome::Value(1.0));
+    assert_eq!(by_key(&before), Expected::from([a]));
+}
+
+#[test]
 fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
     let mut ours = Ours::new(Limits { series_max: 1, samples_max: 1 });
     ours.packet(0, "a:1|c");
@@ -109,6 +144,10 @@ impl Ours {
     }
 
     fn interval(&mut self, reversed: bool) -> Expected {
+        by_key(&self.snapshot(reversed))
+    }
+
+    fn snapshot(&mut self, reversed: bool) -> Snapshot {
         let parts = self.tables.iter_mut().map(|table| table.rotate(Box::<Part>::default()));
         let mut parts: Vec<_> = parts.enumerate().collect();
         if reversed {
@@ -118,17 +157,23 @@ impl Ours {
             self.merger.add(*worker, part);
             assert_eq!(part.counts.samples_residual(), 0);
         }
-        by_key(self.merger.finish(WINDOW, Vec::new()))
+        self.merger.finish(WINDOW, Vec::new())
     }
 }
 
-fn by_key(snapshot: Snapshot) -> Expected {
-    let count = snapshot.series.len();
-    let series = snapshot.series.into_iter();
-    let by_key: Expected =
-        series.map(|series| ((series.key.kind, series.key.name.to_vec()), series.state)).collect();
-    assert_eq!(by_key.len(), count, "each key stands once");
+fn by_key(snapshot: &Snapshot) -> Expected {
+    let by_key: Expected = snapshot.series().map(outcome).collect();
+    assert_eq!(by_key.len(), snapshot.series_count(), "each key stands once");
     by_key
+}
+
+fn outcome(series: Series<'_>) -> ((SeriesKind, Vec<u8>), Outcome) {
+    let outcome = match series.state {
+        State::Counter(value) | State::Gauge(value) => Outcome::Value(value),
+        State::Set(members) => Outcome::Members(members.iter().map(<[u8]>::to_vec).collect()),
+        State::Timer(values) => Outcome::Values(values.to_vec()),
+    };
+    ((series.state.kind(), series.name.to_vec()), outcome)
 }
 
 /// The slow, obvious way: one map, no workers, no spellings, nothing kept.
@@ -164,18 +209,18 @@ impl Twin {
         let Self { counters, gauges, sets, timers } = std::mem::take(self);
         let mut expected = Expected::new();
         for (name, sum) in counters {
-            expected.insert((SeriesKind::Counter, name), State::Counter(sum));
+            expected.insert((SeriesKind::Counter, name), Outcome::Value(sum));
         }
         for (name, value) in gauges {
-            expected.insert((SeriesKind::Gauge, name), State::Gauge(value));
+            expected.insert((SeriesKind::Gauge, name), Outcome::Value(value));
         }
         for (name, members) in sets {
-            let members = members.into_iter().map(|member| member.into_bytes().into()).collect();
-            expected.insert((SeriesKind::Set, name), State::Set(members));
+            let members = members.into_iter().map(|member| member.into_bytes()).collect();
+            expected.insert((SeriesKind::Set, name), Outcome::Members(members));
         }
         for (name, mut values) in timers {
             values.sort_by(f64::total_cmp);
-            expected.insert((SeriesKind::Timer, name), State::Timer(values));
+            expected.insert((SeriesKind::Timer, name), Outcome::Values(values));
         }
         expected
     }

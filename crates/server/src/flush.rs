@@ -129,7 +129,7 @@ impl Flush {
         let snapshot = self.merger.finish(window, own);
         log::debug!(
             "flush at {timestamp}: {} series, {} datagrams, {} samples",
-            snapshot.series.len(),
+            snapshot.series_count(),
             counts.datagrams_received,
             counts.samples_received,
         );

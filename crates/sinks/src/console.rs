@@ -64,7 +64,7 @@ impl Sink for Console {
         write_head(snapshot, &mut text);
         write_table(&self.naming, snapshot, &mut text);
         // In an idle interval only news is worth a line.
-        if !lost.is_empty() && (!snapshot.series.is_empty() || lost != self.lost) {
+        if !lost.is_empty() && (snapshot.series_count() > 0 || lost != self.lost) {
             text.push_str("  lost since start: ");
             text.push_str(&lost);
             text.push('\n');
@@ -90,7 +90,7 @@ fn write_head(snapshot: &Snapshot, out: &mut String) {
     let Window { timestamp, seconds } = snapshot.window;
     let second = timestamp.rem_euclid(24 * 60 * 60);
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let series = match snapshot.series.len() {
+    let series = match snapshot.series_count() {
         0 => "nothing".to_owned(),
         count => format!("{count} series"),
     };
@@ -99,7 +99,7 @@ fn write_head(snapshot: &Snapshot, out: &mut String) {
 }
 
 fn write_table(naming: &Naming, snapshot: &Snapshot, out: &mut String) {
-    let rows: Vec<_> = first_rows(&snapshot.series)
+    let rows: Vec<_> = first_rows(snapshot)
         .into_iter()
         .map(|series| Row::of(series, naming, snapshot.window))
         .collect();
@@ -112,16 +112,18 @@ fn write_table(naming: &Naming, snapshot: &Snapshot, out: &mut String) {
             None => push(out, format_args!("{value}\n")),
         }
     }
-    let more = snapshot.series.len() - rows.len();
+    let more = snapshot.series_count() - rows.len();
     if more > 0 {
         push(out, format_args!("  ... and {more} more\n"));
     }
 }
 
 /// The series to show, sorted by kind and name.
-fn first_rows(series: &[Series]) -> Vec<&Series> {
-    let by_key = |a: &&Series, b: &&Series| -> Ordering { a.key.cmp(&b.key) };
-    let mut rows: Vec<_> = series.iter().collect();
+fn first_rows(snapshot: &Snapshot) -> Vec<Series<'_>> {
+    let by_key = |a: &Series<'_>, b: &Series<'_>| -> Ordering {
+        (a.state.kind(), a.name).cmp(&(b.state.kind(), b.name))
+    };
+    let mut rows: Vec<_> = snapshot.series().collect();
     // Sorting all of a million names to show a few would take seconds.
     if rows.len() > ROWS_MAX {
         rows.select_nth_unstable_by(ROWS_MAX, by_key);
@@ -140,17 +142,17 @@ struct Row {
 }
 
 impl Row {
-    fn of(series: &Series, naming: &Naming, window: Window) -> Self {
-        let (value, rate) = match &series.state {
+    fn of(series: Series<'_>, naming: &Naming, window: Window) -> Self {
+        let (value, rate) = match series.state {
             State::Counter(count) => {
                 let rate = (count / window.seconds).clamp(f64::MIN, f64::MAX);
-                (short(*count), Some(short(rate)))
+                (short(count), Some(short(rate)))
             }
-            State::Gauge(value) => (short(*value), None),
-            State::Set(members) => (format!("{} distinct", members.len()), None),
+            State::Gauge(value) => (short(value), None),
+            State::Set(members) => (format!("{} distinct", members.count()), None),
             State::Timer(values) => (timer(values, naming), None),
         };
-        Self { kind: series.key.kind.word(), name: printable(&series.key.name), value, rate }
+        Self { kind: series.state.kind().word(), name: printable(series.name), value, rate }
     }
 }
 

@@ -127,10 +127,9 @@ fn write_line(point: Point<'_>, end: &str, out: &mut Vec<u8>) {
 mod tests {
     use std::io;
     use std::net::TcpListener;
-    use std::sync::Arc;
     use std::thread;
 
-    use gstatsd_aggregate::{Dialect, Key, Number, Series, SeriesKind, State, Window};
+    use gstatsd_aggregate::{Dialect, Number, Window};
 
     use super::*;
 
@@ -149,11 +148,10 @@ mod tests {
         let reading = thread::spawn(move || {
             io::copy(&mut listener.accept().unwrap().0, &mut io::sink()).unwrap()
         });
-        let name = b"a".repeat(1_024).into_boxed_slice();
-        let key = Arc::new(Key { kind: SeriesKind::Counter, name });
-        let series = vec![Series { key, state: State::Counter(1.0) }; 10_000];
-        let window = Window { timestamp: 1_700_000_000, seconds: 10.0 };
-        let snapshot = Snapshot { window, series, own: Vec::new() };
+        let mut snapshot = Snapshot::new(Window { timestamp: 1_700_000_000, seconds: 10.0 });
+        for index in 0..10_000 {
+            snapshot.push_counter(format!("{index:01024}").as_bytes(), 1.0);
+        }
 
         let patience = Duration::from_mins(1);
         let host = "127.0.0.1".to_owned();

@@ -43,7 +43,7 @@ fn outcome(config: &Config, packet: &[u8]) -> String {
     let seconds = config.flush_interval.as_secs_f64();
     let snapshot = merger.finish(Window { timestamp: 0, seconds }, Vec::new());
     let reserved: u64 = part.counts.samples_rejected[gstatsd_wire::Reason::ReservedName as usize];
-    if snapshot.series.is_empty() {
+    if snapshot.series_count() == 0 {
         return match reserved {
             0 => "becomes nothing\n".to_owned(),
             _ => "becomes nothing: reserved_name, it would come out among our own metrics\n"

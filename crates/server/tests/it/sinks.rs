@@ -58,7 +58,7 @@ fn a_sink_that_is_down() {
     // Bound but not listening: refuses, and nobody else gets the port.
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
-    let log = beside(port, "queue_bytes = 100000\n", |_| {});
+    let log = beside(port, "queue_bytes = 40000\n", |_| {});
     let books = accounting(&log);
     assert_eq!(books["bad:points.delivered"], 0);
     assert!(books["bad:points.dropped.queue_full"] > 0, "{log}");

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use gstatsd_aggregate::{Dialect, Key, OwnPoint, SeriesKind};
+use gstatsd_aggregate::{Dialect, OwnPoint};
 
 use super::*;
 
@@ -45,18 +45,15 @@ fn naming() -> Naming {
     Naming::new(&Dialect::GSTATSD, "app", 90.0, "gstatsd")
 }
 
-fn series(kind: SeriesKind, name: &[u8], state: State) -> Series {
-    Series { key: Arc::new(Key { kind, name: name.into() }), state }
-}
-
-fn counter(name: &[u8]) -> Series {
-    series(SeriesKind::Counter, name, State::Counter(1.0))
-}
-
-fn snapshot(series: Vec<Series>, own: &[(&str, u64)]) -> Snapshot {
+/// A snapshot of counters that are 1, and of what we say about ourselves.
+fn snapshot(counters: &[&str], own: &[(&str, u64)]) -> Snapshot {
+    let mut snapshot = Snapshot::new(Window { timestamp: 1_700_000_000, seconds: 10.0 });
+    for name in counters {
+        snapshot.push_counter(name.as_bytes(), 1.0);
+    }
     let point = |&(name, value): &(&str, u64)| OwnPoint { name: name.into(), value };
-    let window = Window { timestamp: 1_700_000_000, seconds: 10.0 };
-    Snapshot { window, series, own: own.iter().map(point).collect() }
+    snapshot.own = own.iter().map(point).collect();
+    snapshot
 }
 
 /// What the console shows of snapshots, one after the other.
@@ -71,28 +68,27 @@ fn shown(snapshots: &[Snapshot]) -> String {
 
 #[test]
 fn every_kind_has_its_row_sorted_by_kind_and_name() {
-    let members = (0..17_u8).map(|member| Box::from([member])).collect();
-    let series = vec![
-        series(SeriesKind::Timer, b"request.time", State::Timer(vec![1.0, 2.0, 3.0, 4.0, 5.0])),
-        series(SeriesKind::Set, b"users", State::Set(members)),
-        series(SeriesKind::Gauge, b"workers", State::Gauge(4.0)),
-        series(SeriesKind::Counter, b"requests", State::Counter(12.0)),
-        series(SeriesKind::Counter, b"bytes", State::Counter(1_234_567.5)),
-    ];
+    let mut snapshot = snapshot(&[], &[]);
+    snapshot.push_timer(b"request.time", &[1.0, 2.0, 3.0, 4.0, 5.0]);
+    let members: Vec<_> = (0..17_u8).map(|member| [member]).collect();
+    snapshot.push_set(b"users", members.iter().map(|member| &member[..]));
+    snapshot.push_gauge(b"workers", 4.0);
+    snapshot.push_counter(b"requests", 12.0);
+    snapshot.push_counter(b"bytes", 1_234_567.5);
     let text = "22:13:20 UTC  10 s  5 series\n\
                 \x20 counter  bytes         1234567.5  123456.75/s\n\
                 \x20 counter  requests      12         1.2/s\n\
                 \x20 gauge    workers       4\n\
                 \x20 set      users         17 distinct\n\
                 \x20 timer    request.time  n 5  lower 1  mean 3  upper_90 5  upper 5\n";
-    assert_eq!(shown(&[snapshot(series, &[])]), text);
+    assert_eq!(shown(&[snapshot]), text);
 }
 
 #[test]
 fn an_idle_interval_is_one_short_line() {
-    let mut idle = snapshot(Vec::new(), &[]);
+    let mut idle = snapshot(&[], &[]);
     assert_eq!(shown(&[idle]), "22:13:20 UTC  10 s  nothing\n");
-    idle = snapshot(Vec::new(), &[]);
+    idle = snapshot(&[], &[]);
     idle.window = Window { timestamp: -1, seconds: 0.25 };
     assert_eq!(shown(&[idle]), "23:59:59 UTC  0.25 s  nothing\n");
 }
@@ -105,8 +101,8 @@ fn losses_are_one_line_which_idle_intervals_do_not_repeat() {
         ("gstatsd.samples.shed.memory", 0),
         ("gstatsd.datagrams.dropped.kernel", 2),
     ];
-    let busy = || snapshot(vec![counter(b"a")], &own);
-    let idle = || snapshot(Vec::new(), &own);
+    let busy = || snapshot(&["a"], &own);
+    let idle = || snapshot(&[], &own);
     let head = "22:13:20 UTC  10 s";
     let row = "  counter  a  1  0.1/s\n";
     let lost = "  lost since start: lines.rejected.no_value 3, datagrams.dropped.kernel 2\n";
@@ -118,24 +114,26 @@ fn losses_are_one_line_which_idle_intervals_do_not_repeat() {
 
 #[test]
 fn only_the_first_rows_are_shown_and_the_rest_is_counted() {
-    let names = (0..ROWS_MAX + 3).rev().map(|index| format!("n{index:03}"));
-    let series: Vec<_> = names.map(|name| counter(name.as_bytes())).collect();
-    let text = shown(&[snapshot(series, &[])]);
+    let counters = |names: &[String]| {
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        shown(&[snapshot(&names, &[])])
+    };
+    let names: Vec<_> = (0..ROWS_MAX + 3).rev().map(|index| format!("n{index:03}")).collect();
+    let text = counters(&names);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), ROWS_MAX + 2);
     assert_eq!(lines[1], "  counter  n000  1  0.1/s");
     assert_eq!(lines[ROWS_MAX], format!("  counter  n{:03}  1  0.1/s", ROWS_MAX - 1));
     assert_eq!(lines[ROWS_MAX + 1], "  ... and 3 more");
 
-    let series = (0..ROWS_MAX).map(|index| counter(index.to_string().as_bytes())).collect();
-    let text = shown(&[snapshot(series, &[])]);
+    let text = counters(&names[..ROWS_MAX]);
     assert_eq!(text.lines().count(), ROWS_MAX + 1);
 }
 
 #[test]
 fn a_long_name_pushes_only_its_own_row_aside() {
     let long = "x".repeat(1_000);
-    let text = shown(&[snapshot(vec![counter(b"a"), counter(long.as_bytes())], &[])]);
+    let text = shown(&[snapshot(&["a", &long], &[])]);
     let gap = " ".repeat(WIDTH_MAX - 1);
     let rows = format!("  counter  a{gap}  1  0.1/s\n  counter  {long}  1  0.1/s\n");
     assert!(text.ends_with(&rows), "{text}");
@@ -155,7 +153,7 @@ fn a_terminal_is_not_attacked() {
     for (name, text) in cases {
         assert_eq!(printable(name), text);
     }
-    let text = shown(&[snapshot(vec![counter(b"\x1b[2J")], &[("gstatsd.\x1b.shed.a", 1)])]);
+    let text = shown(&[snapshot(&["\x1b[2J"], &[("gstatsd.\x1b.shed.a", 1)])]);
     assert!(!text.contains('\x1b'), "{text:?}");
 }
 
@@ -180,15 +178,15 @@ fn numbers_are_short() {
 
 #[test]
 fn a_rate_beyond_all_numbers_is_the_largest_number() {
-    let mut snapshot =
-        snapshot(vec![series(SeriesKind::Counter, b"a", State::Counter(f64::MAX))], &[]);
+    let mut snapshot = snapshot(&[], &[]);
+    snapshot.push_counter(b"a", f64::MAX);
     snapshot.window.seconds = 0.1;
     assert!(shown(&[snapshot]).ends_with("  1.7976931348623157e308/s\n"));
 }
 
 #[test]
 fn a_closed_console_is_final_and_a_full_one_is_not() {
-    let snapshot = snapshot(Vec::new(), &[]);
+    let snapshot = snapshot(&[], &[]);
     let mut closed = Console::new(naming(), Screen::with_room(0, ErrorKind::BrokenPipe));
     let error = closed.send(&snapshot).unwrap_err();
     assert!(error.is_final());
@@ -205,10 +203,10 @@ fn what_is_shown_again_after_an_error_begins_on_a_line_start_and_is_complete() {
     let own = [("gstatsd.lines.rejected.no_value", 3)];
     let screen = Screen::with_room(5, ErrorKind::StorageFull);
     let mut console = Console::new(naming(), screen.clone());
-    console.send(&snapshot(Vec::new(), &own)).unwrap_err();
+    console.send(&snapshot(&[], &own)).unwrap_err();
     *screen.room.lock().unwrap() = usize::MAX;
-    console.send(&snapshot(Vec::new(), &own)).unwrap();
-    console.send(&snapshot(Vec::new(), &own)).unwrap();
+    console.send(&snapshot(&[], &own)).unwrap();
+    console.send(&snapshot(&[], &own)).unwrap();
     let idle = "22:13:20 UTC  10 s  nothing\n";
     let lost = "  lost since start: lines.rejected.no_value 3\n";
     assert_eq!(screen.text(), format!("22:13\n{idle}{lost}{idle}"));
@@ -216,7 +214,7 @@ fn what_is_shown_again_after_an_error_begins_on_a_line_start_and_is_complete() {
 
 #[test]
 fn points_are_counted_as_another_sink_would_make_them() {
-    let snapshot = snapshot(vec![counter(b"a")], &[("gstatsd.lines.received", 1)]);
+    let snapshot = snapshot(&["a"], &[("gstatsd.lines.received", 1)]);
     let console = Console::new(naming(), io::sink());
     assert_eq!(console.point_counter()(&snapshot), 4);
 }

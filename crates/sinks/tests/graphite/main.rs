@@ -4,12 +4,9 @@
 mod faults;
 mod peer;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use gstatsd_aggregate::{
-    Dialect, Key, Naming, OwnPoint, Series, SeriesKind, Snapshot, State, Window,
-};
+use gstatsd_aggregate::{Dialect, Naming, OwnPoint, Snapshot, Window};
 use gstatsd_sinks::{Graphite, GraphiteSettings, Sink as _};
 
 use peer::Peer;
@@ -31,21 +28,18 @@ fn graphite_to(peer: &Peer) -> Graphite {
     graphite("127.0.0.1", peer.port(), Duration::from_mins(1))
 }
 
-fn series(kind: SeriesKind, name: &str, state: State) -> Series {
-    Series { key: Arc::new(Key { kind, name: name.as_bytes().into() }), state }
-}
-
-fn snapshot(timestamp: i64, series: Vec<Series>) -> Snapshot {
-    Snapshot { window: Window { timestamp, seconds: 10.0 }, series, own: Vec::new() }
+fn snapshot(timestamp: i64) -> Snapshot {
+    Snapshot::new(Window { timestamp, seconds: 10.0 })
 }
 
 /// Two points for each counter and one for their number.
 fn counters(timestamp: i64, count: u32) -> Snapshot {
-    let counter = |index: u32| {
+    let mut snapshot = snapshot(timestamp);
+    for index in 0..count {
         let name = format!("requests.{index:06}");
-        series(SeriesKind::Counter, &name, State::Counter(f64::from(index) * 1_001.0))
-    };
-    snapshot(timestamp, (0..count).map(counter).collect())
+        snapshot.push_counter(name.as_bytes(), f64::from(index) * 1_001.0);
+    }
+    snapshot
 }
 
 /// The lines of a snapshot, written in the slow and obvious way.
@@ -63,15 +57,11 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
 
 #[test]
 fn a_snapshot_arrives_as_these_bytes() {
-    let mut snapshot = snapshot(
-        TIMESTAMP,
-        vec![
-            series(SeriesKind::Set, "users", State::Set(vec![(*b"ann").into(), (*b"bob").into()])),
-            series(SeriesKind::Gauge, "workers", State::Gauge(-4.5)),
-            series(SeriesKind::Counter, "requests", State::Counter(12.0)),
-            series(SeriesKind::Timer, "time", State::Timer(vec![1.0, 2.0, 6.0])),
-        ],
-    );
+    let mut snapshot = snapshot(TIMESTAMP);
+    snapshot.push_set(b"users", [b"ann", b"bob"].map(|member| &member[..]));
+    snapshot.push_gauge(b"workers", -4.5);
+    snapshot.push_counter(b"requests", 12.0);
+    snapshot.push_timer(b"time", &[1.0, 2.0, 6.0]);
     snapshot.own.push(OwnPoint { name: "gstatsd.lines.metric".into(), value: u64::MAX });
     let peer = Peer::on("127.0.0.1");
     let mut graphite = graphite_to(&peer);

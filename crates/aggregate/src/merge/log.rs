@@ -1,0 +1,113 @@
+//! What an interval brings to series that take any number of things: the values of timers, the
+//! members of sets.
+
+use super::registry::Record;
+use crate::snapshot::Span;
+
+/// Things as they came, each with the series that it belongs to; grouped at the end.
+#[derive(Debug)]
+pub(super) struct Log<T> {
+    /// One for each series, in the order of their first write.
+    pub(super) groups: Vec<Group>,
+    things: Vec<T>,
+    /// The group of each thing.
+    thing_groups: Vec<u32>,
+}
+
+/// The things of one series.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// The number of the name of the series.
+    name: u32,
+    /// How many there are.
+    count: usize,
+    /// Where the next of them goes when they are put in order.
+    next: usize,
+}
+
+impl Group {
+    /// A group without things, of the number of a name.
+    pub(super) fn new(name: u32) -> Self {
+        Self { name, count: 0, next: 0 }
+    }
+}
+
+impl Record for Group {
+    fn name(&self) -> u32 {
+        self.name
+    }
+}
+
+impl<T> Default for Log<T> {
+    fn default() -> Self {
+        Self { groups: Vec::new(), things: Vec::new(), thing_groups: Vec::new() }
+    }
+}
+
+impl<T: Copy + Default> Log<T> {
+    /// Appends a thing.
+    pub(super) fn push(&mut self, group: u32, thing: T) {
+        self.groups[group as usize].count += 1;
+        self.things.push(thing);
+        self.thing_groups.push(group);
+    }
+
+    /// Empties it: gives all things, those of a series side by side and in the order in which
+    /// they came, and the series that have any, in the order of their names' numbers.
+    ///
+    /// Each thing is written once, to where the counts of the groups before say (counting sort).
+    pub(super) fn take_grouped(&mut self) -> (Vec<Span>, Vec<T>) {
+        let groups = &mut self.groups;
+        let mut by_name: Vec<usize> = (0..groups.len()).collect();
+        by_name.sort_unstable_by_key(|&index| groups[index].name);
+        let mut spans = Vec::with_capacity(groups.len());
+        let mut end = 0;
+        for index in by_name {
+            let group = &mut groups[index];
+            group.next = end;
+            end += group.count;
+            if group.count > 0 {
+                spans.push(Span { name: group.name, end });
+            }
+        }
+        let mut grouped = vec![T::default(); end];
+        for (&thing, &group) in self.things.iter().zip(&self.thing_groups) {
+            let next = &mut groups[group as usize].next;
+            grouped[*next] = thing;
+            *next += 1;
+        }
+        self.groups.clear();
+        self.things.clear();
+        self.thing_groups.clear();
+        (spans, grouped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_are_grouped_by_name_and_stay_in_order() {
+        let mut log = Log::default();
+        for name in [30, 20, 10] {
+            log.groups.push(Group::new(name));
+        }
+        for (group, thing) in [(2, 'a'), (0, 'b'), (2, 'c'), (0, 'd'), (0, 'b')] {
+            log.push(group, thing);
+        }
+        for _ in 0..2 {
+            let (spans, things) = log.take_grouped();
+            let spans: Vec<_> = spans.iter().map(|span| (span.name, span.end)).collect();
+            assert_eq!(spans, [(10, 2), (30, 5)]);
+            assert_eq!(things, ['a', 'c', 'b', 'd', 'b']);
+            // What is left must not come back.
+            for name in [10, 30] {
+                log.groups.push(Group::new(name));
+            }
+            for (group, thing) in [(0, 'a'), (0, 'c'), (1, 'b'), (1, 'd'), (1, 'b')] {
+                log.push(group, thing);
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The series that workers hold: which slot of which worker is which series, and its name.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use hashbrown::HashTable;
+
+use crate::index::place;
+use crate::part::Change;
+use crate::snapshot::{Reading, Texts};
+use crate::{Key, SeriesKind};
+
+/// Names of series that nobody holds any more are kept until there are this many more of them
+/// than of the others.
+const DEAD_NAMES_MAX: usize = 10_000;
+
+/// Every series that a worker holds.
+#[derive(Default)]
+pub(super) struct Registry {
+    /// Keyed at random, so that no sender can choose names that collide.
+    hasher: RandomState,
+    by_key: HashTable<u32>,
+    entries: Vec<Option<Entry>>,
+    entries_free: Vec<u32>,
+    /// For each worker, the entry of each of its slots.
+    slots: Vec<Vec<u32>>,
+    names: Texts,
+    /// How many series are held.
+    held: usize,
+    /// Entries that a last worker has released. Another may hold them again before the interval
+    /// ends; and if it does not, what they have gathered in it is still theirs.
+    released: Vec<u32>,
+}
+
+struct Entry {
+    /// The number of its name.
+    name: u32,
+    /// Where its record of this interval stands, or that of an earlier interval stood.
+    record: u32,
+    /// How many workers hold the series.
+    holders: u16,
+    kind: SeriesKind,
+}
+
+/// What an interval has brought to a series so far.
+pub(super) trait Record {
+    /// The number of the name of the series.
+    fn name(&self) -> u32;
+}
+
+impl Record for Reading {
+    fn name(&self) -> u32 {
+        self.name
+    }
+}
+
+impl Registry {
+    /// Every name, the living among the dead.
+    pub(super) fn names(&self) -> &Texts {
+        &self.names
+    }
+
+    /// How many series the workers hold; one that several of them hold counts once.
+    pub(super) fn series_count(&self) -> usize {
+        self.held
+    }
+
+    /// Learns which slots of a worker got or lost their series.
+    pub(super) fn follow(&mut self, worker: usize, changes: impl IntoIterator<Item = Change>) {
+        if self.slots.len() <= worker {
+            self.slots.resize_with(worker + 1, Vec::new);
+        }
+        for change in changes {
+            match change {
+                Change::Born(slot, key) => {
+                    let index = self.hold(&key);
+                    let slots = &mut self.slots[worker];
+                    if slots.len() <= slot as usize {
+                        slots.resize(slot as usize + 1, u32::MAX);
+                    }
+                    slots[slot as usize] = index;
+                }
+                Change::Retired(slot) => self.release(self.slots[worker][slot as usize]),
+            }
+        }
+    }
+
+    /// Where the record of a slot's series stands in `records`, which are those of its kind; the
+    /// first write of an interval makes it, of the number of the name.
+    pub(super) fn record<R: Record>(
+        &mut self,
+        worker: usize,
+        slot: u32,
+        records: &mut Vec<R>,
+        new: impl FnOnce(u32) -> R,
+    ) -> u32 {
+        let index = self.slots[worker][slot as usize];
+        let entry = self.entries[index as usize].as_mut().expect("a written series is held");
+        // What is left of an earlier interval leads nowhere, or to the record of another series.
+        let left = records.get(entry.record as usize);
+        if left.is_none_or(|record| record.name() != entry.name) {
+            entry.record = u32::try_from(records.len()).expect("no more records than series");
+            records.push(new(entry.name));
+        }
+        entry.record
+    }
+
+    /// Forgets the series that nobody holds. No record may be left of the interval.
+    pub(super) fn end_interval(&mut self) {
+        while let Some(index) = self.released.pop() {
+            let entry = &mut self.entries[index as usize];
+            let Some(dead) = entry.take_if(|entry| entry.holders == 0) else { continue };
+            let hash = self.hasher.hash_one((dead.kind as u8, self.names.text(dead.name)));
+            if let Ok(found) = self.by_key.find_entry(hash, |&known| known == index) {
+                found.remove();
+            }
+            self.entries_free.push(index);
+        }
+        if self.names.len() > 2 * self.held + DEAD_NAMES_MAX {
+            self.bury_dead_names();
+        }
+    }
+
+    /// One more worker holds the series.
+    fn hold(&mut self, key: &Key) -> u32 {
+        let Key { kind, name } = key;
+        let hash = self.hasher.hash_one((*kind as u8, &**name));
+        let (entries, names) = (&self.entries, &self.names);
+        let known = self.by_key.find(hash, |&index| {
+            let entry = entries[index as usize].as_ref();
+            entry.is_some_and(|entry| entry.kind == *kind && names.text(entry.name) == &**name)
+        });
+        if let Some(&index) = known {
+            if let Some(entry) = &mut self.entries[index as usize] {
+                self.held += usize::from(entry.holders == 0);
+                entry.holders += 1;
+            }
+            return index;
+        }
+        self.held += 1;
+        let name = self.names.push(name);
+        let entry = Entry { name, record: u32::MAX, holders: 1, kind: *kind };
+        let index = place(&mut self.entries, &mut self.entries_free, Some(entry));
+        let (entries, names, hasher) = (&self.entries, &self.names, &self.hasher);
+        self.by_key.insert_unique(hash, index, |&index| {
+            let entry = entries[index as usize].as_ref();
+            entry.map_or(0, |entry| hasher.hash_one((entry.kind as u8, names.text(entry.name))))
+        });
+        index
+    }
+
+    /// One worker less holds the series.
+    fn release(&mut self, index: u32) {
+        let Some(entry) = &mut self.entries[index as usize] else { return };
+        entry.holders -= 1;
+        if entry.holders == 0 {
+            self.held -= 1;
+            self.released.push(index);
+        }
+    }
+
+    /// Numbers the names of the living anew. Snapshots keep the old ones.
+    fn bury_dead_names(&mut self) {
+        let mut living = Texts::default();
+        for entry in self.entries.iter_mut().flatten() {
+            entry.name = living.push(self.names.text(entry.name));
+        }
+        self.names = living;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COUNTER: SeriesKind = SeriesKind::Counter;
+
+    fn born(slot: u32, name: &str) -> Change {
+        Change::Born(slot, Key { kind: COUNTER, name: name.as_bytes().into() })
+    }
+
+    fn names(registry: &Registry, records: &[Reading]) -> Vec<String> {
+        let name = |record: &Reading| registry.names().text(record.name).to_vec();
+        records.iter().map(|record| String::from_utf8(name(record)).unwrap()).collect()
+    }
+
+    fn new(name: u32) -> Reading {
+        Reading { name, value: 0.0 }
+    }
+
+    #[test]
+    fn the_slots_of_all_workers_lead_to_one_record_of_a_series() {
+        let mut registry = Registry::default();
+        registry.follow(0, [born(0, "a"), born(1, "b")]);
+        registry.follow(1, [born(7, "b")]);
+        assert_eq!(registry.series_count(), 2);
+        let mut records = Vec::new();
+        assert_eq!(registry.record(1, 7, &mut records, new), 0);
+        assert_eq!(registry.record(0, 0, &mut records, new), 1);
+        assert_eq!(registry.record(0, 1, &mut records, new), 0);
+        assert_eq!(names(&registry, &records), ["b", "a"]);
+        // Of the next interval: where `b` stood before, `a` stands now.
+        records.clear();
+        assert_eq!(registry.record(0, 0, &mut records, new), 0);
+        assert_eq!(registry.record(0, 1, &mut records, new), 1);
+        assert_eq!(names(&registry, &records), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_series_of_the_interval_that_is_released_and_held_again_is_the_same() {
+        let mut registry = Registry::default();
+        registry.follow(0, [born(0, "a")]);
+        let mut records = Vec::new();
+        registry.record(0, 0, &mut records, new);
+        registry.follow(0, [Change::Retired(0)]);
+        assert_eq!(registry.series_count(), 0);
+        registry.follow(1, [born(5, "a")]);
+        assert_eq!(registry.record(1, 5, &mut records, new), 0);
+        registry.end_interval();
+        assert_eq!(registry.series_count(), 1);
+        registry.follow(1, [Change::Retired(5)]);
+        registry.end_interval();
+        assert_eq!((registry.series_count(), registry.by_key.len()), (0, 0));
+    }
+
+    #[test]
+    fn names_of_the_dead_are_buried_when_they_are_many() {
+        let mut registry = Registry::default();
+        registry.follow(0, [born(0, "first"), born(1, "second")]);
+        for number in 0..2 * DEAD_NAMES_MAX {
+            registry.follow(1, [born(0, &number.to_string())]);
+            registry.follow(1, [Change::Retired(0)]);
+            registry.end_interval();
+        }
+        registry.follow(0, [Change::Retired(0)]);
+        registry.end_interval();
+        assert!(registry.names.len() <= DEAD_NAMES_MAX + 4);
+        assert_eq!((registry.entries.len(), registry.by_key.len()), (3, 1));
+        let mut records = Vec::new();
+        registry.record(0, 1, &mut records, new);
+        assert_eq!(names(&registry, &records), ["second"]);
+        registry.follow(1, [born(0, "second")]);
+        assert_eq!(registry.series_count(), 1);
+    }
+}
