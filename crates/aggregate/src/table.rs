@@ -256,6 +256,7 @@ enum Write {
 
 impl Write {
     /// What a number does to a series; the samples of sets have none.
+    #[inline]
     fn of(kind: SeriesKind) -> Self {
         match kind {
             SeriesKind::Counter => Self::Count,
@@ -288,6 +289,7 @@ impl<'p> Batch<'_, 'p> {
     }
 
     /// Writes what waits.
+    #[inline(never)]
     fn settle(&mut self) {
         let table = &mut *self.table;
         let mut records: ArrayVec<Result<u32, Refusal>, PENDING_MAX> = ArrayVec::new();
@@ -338,7 +340,8 @@ impl<'p> Receiver<'p> for Batch<'_, 'p> {
         }
     }
 
-    #[inline]
+    // Always, so that the sample is taken apart in registers: a call would pass it by memory.
+    #[inline(always)]
     fn sample(&mut self, sample: Sample<'p>) {
         let Sample { name: spelling, value, rate, .. } = sample;
         let kind = SeriesKind::of(sample.kind);
