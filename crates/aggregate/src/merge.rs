@@ -130,12 +130,8 @@ impl Merger {
     }
 
     fn close_timers(&mut self) -> (Vec<Span>, Vec<f64>) {
-        let (timers, mut values) = self.timers.take_grouped();
-        let mut start = 0;
-        for timer in &timers {
-            timer::sort(&mut values[start..timer.end]);
-            start = timer.end;
-        }
+        let (timers, values) = self.timers.take_grouped();
+        let values = timer::sort_each(values, timers.iter().map(|timer| timer.end));
         (timers, values)
     }
 
