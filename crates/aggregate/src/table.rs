@@ -18,8 +18,9 @@ use crate::{Counts, Dialect, Key, Part, SeriesKind, Shed, sum};
 const IDLE_INTERVALS_MAX: u32 = 60;
 /// How many samples wait to be written at most.
 const PENDING_MAX: usize = 64;
-/// How many spellings are looked at for expiry after each batch, and at each rotation: a
-/// bounded cost, many times what the batch can have added.
+/// How many places of spellings are looked at for expiry: for each sample, as many as it can have
+/// taken; after a batch no more than this; and some at each rotation, for a worker at rest.
+const SWEEP_SAMPLE: usize = 2;
 const SWEEP_BATCH: usize = 64;
 const SWEEP_ROTATION: usize = 16_384;
 
@@ -65,7 +66,8 @@ impl Table {
 
     /// Begins to take in packets that were received together, at `order`.
     pub fn batch(&mut self, order: Order) -> Batch<'_, '_> {
-        Batch { table: self, order, pending: ArrayVec::new(), members: ArrayVec::new() }
+        let (pending, members) = (ArrayVec::new(), ArrayVec::new());
+        Batch { table: self, order, pending, members, samples: 0 }
     }
 
     /// Takes in one packet as a batch of its own.
@@ -231,6 +233,8 @@ pub struct Batch<'t, 'p> {
     pending: ArrayVec<Pending<'p>, PENDING_MAX>,
     /// Those of the samples that are to be added to sets, in order.
     members: ArrayVec<&'p [u8], PENDING_MAX>,
+    /// How many samples have been written.
+    samples: usize,
 }
 
 /// A sample that waits to be written: one cache line.
@@ -291,6 +295,7 @@ impl<'p> Batch<'_, 'p> {
     /// Writes what waits.
     #[inline(never)]
     fn settle(&mut self) {
+        self.samples += self.pending.len();
         let table = &mut *self.table;
         let mut records: ArrayVec<Result<u32, Refusal>, PENDING_MAX> = ArrayVec::new();
         let rows = table.part.rows();
@@ -320,7 +325,7 @@ impl<'p> Batch<'_, 'p> {
 impl Drop for Batch<'_, '_> {
     fn drop(&mut self) {
         self.settle();
-        self.table.sweep(SWEEP_BATCH);
+        self.table.sweep(SWEEP_BATCH.min(SWEEP_SAMPLE * self.samples));
     }
 }
 
