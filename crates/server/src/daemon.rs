@@ -55,7 +55,6 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     }
     while signals.wait() == Request::Reopen {
         logger.reopen();
-        log::info!("the log file was opened again");
     }
     log::info!("stopping");
     service.stop(config)?;

@@ -59,12 +59,16 @@ impl Logger {
         logger
     }
 
-    /// Opens the file again, after it was moved away. Where that fails the old one is kept.
+    /// Opens the file again, after it was moved away, and says so in it. Where that fails the old
+    /// one is kept. A log that is no file stays as it is.
     pub(crate) fn reopen(&self) {
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let Output::File { path, file } = &mut *output else { return };
         match append(path) {
-            Ok(again) => *file = again,
+            Ok(again) => {
+                *file = again;
+                write_line(file, Level::Info, format_args!("the log file was opened again"));
+            }
             Err(error) => {
                 let line = format_args!("the log stays in the old file: {error:#}");
                 write_line(file, Level::Error, line);
