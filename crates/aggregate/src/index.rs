@@ -105,6 +105,10 @@ impl Index {
     ) -> Option<u32> {
         let place = self.find(fingerprint)?;
         let alias = &mut self.places[place];
+        // A spelling without room for an alias comes this way each time, by the canonical one.
+        if alias.interval == interval {
+            return Some(alias.record);
+        }
         if !alias.shared {
             (alias.interval, alias.record) = (interval, new_record(alias.slot));
             return Some(alias.record);

@@ -109,6 +109,15 @@ fn a_snapshot_stays_as_it_is_while_the_merger_goes_on() {
 }
 
 #[test]
+fn spellings_without_room_write_to_their_series_in_order() {
+    let mut ours = Ours::new(Limits { series_max: 1, samples_max: 1 });
+    ours.packet(0, "ab:1|g\na b:2|g\na!b:3|g");
+    let key = (SeriesKind::Gauge, b"ab".to_vec());
+    let interval = ours.interval(false);
+    assert_eq!(interval[&key], Outcome::Value(3.0));
+}
+
+#[test]
 fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
     let mut ours = Ours::new(Limits { series_max: 1, samples_max: 1 });
     ours.packet(0, "a:1|c");

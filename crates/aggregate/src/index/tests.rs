@@ -54,6 +54,10 @@ fn without_room_a_known_series_is_found_and_a_new_one_refused() {
     assert_eq!(index.learn(2, 1, 0), Learned::Alias(0));
     assert_eq!(index.learn(3, 3, 0), Learned::Refused);
     assert_eq!(index.count, 1);
+    // Every spelling goes by the canonical one, and finds the one record of the interval.
+    assert_eq!(use_record(&mut index, 1, 1, 7), Some(7));
+    assert_eq!(use_record(&mut index, 1, 1, 8), Some(7));
+    assert_eq!(use_record(&mut index, 1, 2, 9), Some(9));
 }
 
 #[test]
