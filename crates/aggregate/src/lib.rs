@@ -23,10 +23,11 @@ mod series;
 mod snapshot;
 mod sum;
 mod table;
+mod tags;
 mod timer;
 
 pub use counts::{Counts, Shed};
-pub use dialect::Dialect;
+pub use dialect::{Dialect, Sanitising};
 pub use gauge::Order;
 pub use merge::Merger;
 pub use number::Number;
@@ -35,4 +36,5 @@ pub use points::{Naming, Point};
 pub use series::{Key, SeriesKind};
 pub use snapshot::{OwnPoint, Series, SetMembers, Snapshot, State, Window};
 pub use table::{Batch, Limits, Table};
+pub use tags::{SeriesName, write_series};
 pub use timer::TimerStatistics;

@@ -55,6 +55,7 @@ pub mod recording;
 mod sample;
 mod scan;
 mod scanners;
+mod tags;
 mod usual;
 mod write;
 
@@ -68,4 +69,5 @@ pub use reason::Reason;
 pub use sample::{Kind, Line, Receiver, Rejection, Sample, Value};
 #[doc(hidden)]
 pub use scanners::Scanner;
+pub use tags::Tag;
 pub use write::{Unwritable, write};

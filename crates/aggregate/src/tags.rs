@@ -1,0 +1,124 @@
+//! Name and tags of a series in one text, the same for every spelling.
+//!
+//! ```text
+//! requests                                   without tags
+//! requests 0x1f env 0x1e prod 0x1f flag      tags env = prod and flag, sorted by key
+//! ```
+//!
+//! Neither of the two separators can stand in a name or a tag: dialects delete control characters
+//! or reject them.
+
+use gstatsd_wire::Tag;
+
+/// Stands before each tag.
+const TAG: u8 = 0x1f;
+/// Stands between a key and its value.
+const VALUE: u8 = 0x1e;
+
+/// The text of a series, to be read as a name and tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesName<'a> {
+    name: &'a [u8],
+    /// Empty, or begins with the separator of the first tag.
+    tags: &'a [u8],
+}
+
+impl<'a> SeriesName<'a> {
+    /// Reads the text of a series: that of a [`Key`](crate::Key) or a
+    /// [`Series`](crate::Series).
+    #[must_use]
+    pub fn of(text: &'a [u8]) -> Self {
+        let end = text.iter().position(|&byte| byte == TAG).unwrap_or(text.len());
+        let (name, tags) = text.split_at(end);
+        Self { name, tags }
+    }
+
+    /// The name without the tags.
+    #[must_use]
+    pub fn name(self) -> &'a [u8] {
+        self.name
+    }
+
+    /// Whether there is any tag.
+    #[must_use]
+    pub fn has_tags(self) -> bool {
+        !self.tags.is_empty()
+    }
+
+    /// The tags, in the order of their keys, each key once.
+    pub fn tags(self) -> impl Iterator<Item = Tag<'a>> + Clone {
+        self.tags.split(|&byte| byte == TAG).skip(1).map(|tag| {
+            match tag.iter().position(|&byte| byte == VALUE) {
+                Some(end) => Tag { key: &tag[..end], value: Some(&tag[end + 1..]) },
+                None => Tag { key: tag, value: None },
+            }
+        })
+    }
+}
+
+/// Appends the text of a series to `out`. The tags may come in any order and are sorted here; of
+/// several with one key the last holds. Gives the number of the others. Neither the name nor a
+/// tag has a control character.
+pub fn write_series(name: &[u8], tags: &mut Vec<Tag<'_>>, out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(name);
+    let before = tags.len();
+    // Stable, so that of one key the last one still stands last.
+    tags.reverse();
+    tags.sort_by_key(|tag| tag.key);
+    tags.dedup_by_key(|tag| tag.key);
+    for Tag { key, value } in &*tags {
+        out.push(TAG);
+        out.extend_from_slice(key);
+        if let Some(value) = value {
+            out.push(VALUE);
+            out.extend_from_slice(value);
+        }
+    }
+    before - tags.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(text: &str) -> Tag<'_> {
+        match text.split_once('=') {
+            Some((key, value)) => Tag { key: key.as_bytes(), value: Some(value.as_bytes()) },
+            None => Tag { key: text.as_bytes(), value: None },
+        }
+    }
+
+    fn check(tags: &[&str], expected: &[&str], repeated: usize) {
+        let mut text = Vec::new();
+        let mut given: Vec<_> = tags.iter().map(|text| tag(text)).collect();
+        assert_eq!(write_series(b"a.b", &mut given, &mut text), repeated, "{tags:?}");
+        let read = SeriesName::of(&text);
+        assert_eq!(read.name(), b"a.b");
+        assert_eq!(read.has_tags(), !expected.is_empty());
+        let expected: Vec<_> = expected.iter().map(|text| tag(text)).collect();
+        assert_eq!(read.tags().collect::<Vec<_>>(), expected, "{tags:?}");
+    }
+
+    #[test]
+    fn tags_are_a_set_in_the_order_of_their_keys() {
+        check(&[], &[], 0);
+        check(&["b=1", "a=2"], &["a=2", "b=1"], 0);
+        check(&["ab=1", "a=2", "a.=3", "b"], &["a=2", "a.=3", "ab=1", "b"], 0);
+        check(&["flag", "empty="], &["empty=", "flag"], 0);
+    }
+
+    #[test]
+    fn of_several_tags_with_one_key_the_last_holds() {
+        check(&["b=1", "a=1", "b=2", "b=3"], &["a=1", "b=3"], 2);
+        check(&["b=1", "b"], &["b"], 1);
+        check(&["b", "b="], &["b="], 1);
+        check(&["b=2", "b=1", "c=1", "c=1"], &["b=1", "c=1"], 2);
+    }
+
+    #[test]
+    fn a_text_without_tags_is_its_name() {
+        let read = SeriesName::of(b"a;b=c");
+        assert_eq!((read.name(), read.tags().count()), (&b"a;b=c"[..], 0));
+        assert_eq!(SeriesName::of(b"").name(), b"");
+    }
+}
