@@ -1,6 +1,8 @@
 //! A dialect: the switches in which the originals differ.
 
-use gstatsd_wire::Grammar;
+use gstatsd_wire::{Grammar, Kind};
+
+use crate::SeriesKind;
 
 /// How lines are read and how names are made safe.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +11,9 @@ pub struct Dialect {
     pub grammar: Grammar,
     /// What becomes of names.
     pub sanitising: Sanitising,
+    /// Whether histograms and distributions are series of their own. Otherwise all values of a
+    /// name and tags are one timer.
+    pub histograms_apart: bool,
 }
 
 /// What becomes of the bytes of a name.
@@ -25,13 +30,33 @@ pub enum Sanitising {
 
 impl Dialect {
     /// gstatsd 0.6.
-    pub const GSTATSD: Self = Self { grammar: Grammar::GSTATSD, sanitising: Sanitising::Gstatsd };
+    pub const GSTATSD: Self = Self {
+        grammar: Grammar::GSTATSD,
+        sanitising: Sanitising::Gstatsd,
+        histograms_apart: false,
+    };
 
     /// The Node.js StatsD.
-    pub const STATSD: Self = Self { grammar: Grammar::STATSD, sanitising: Sanitising::Statsd };
+    pub const STATSD: Self =
+        Self { grammar: Grammar::STATSD, sanitising: Sanitising::Statsd, histograms_apart: false };
 
     /// DogStatsD.
-    pub const DOGSTATSD: Self = Self { grammar: Grammar::DOGSTATSD, sanitising: Sanitising::Keep };
+    pub const DOGSTATSD: Self =
+        Self { grammar: Grammar::DOGSTATSD, sanitising: Sanitising::Keep, histograms_apart: true };
+
+    /// The kind of series that a type feeds. Meters are counters everywhere.
+    #[inline]
+    #[must_use]
+    pub const fn series_kind(&self, kind: Kind) -> SeriesKind {
+        match kind {
+            Kind::Counter | Kind::Meter => SeriesKind::Counter,
+            Kind::Distribution if self.histograms_apart => SeriesKind::Distribution,
+            Kind::Gauge => SeriesKind::Gauge,
+            Kind::Histogram if self.histograms_apart => SeriesKind::Histogram,
+            Kind::Set => SeriesKind::Set,
+            Kind::Distribution | Kind::Histogram | Kind::Timer => SeriesKind::Timer,
+        }
+    }
 
     /// Appends a name to `out` as the dialect writes it. What it writes stays as it is when it
     /// is sanitised again.

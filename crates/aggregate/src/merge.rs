@@ -165,8 +165,9 @@ fn find_groups(
     found: &mut Vec<u32>,
 ) -> u64 {
     found.clear();
-    found.extend(
-        records.iter().map(|record| registry.record(worker, record.slot, groups, Group::new)),
-    );
+    found.extend(records.iter().map(|record| {
+        let kind = registry.kind(worker, record.slot);
+        registry.record(worker, record.slot, groups, |name| Group::new(name, kind))
+    }));
     records.iter().map(|record| record.value).sum()
 }

@@ -5,7 +5,7 @@ use gstatsd_wire::Reason;
 use crate::gauge::Gauge;
 use crate::members::Members;
 use crate::prefetch::{Rows, row};
-use crate::{Counts, Key};
+use crate::{Counts, Key, SeriesKind};
 
 /// How much of a rejected text is kept as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 128;
@@ -23,7 +23,7 @@ pub struct Part {
     /// Each with the number of its samples.
     pub(crate) sets: Vec<Record<u64>>,
     pub(crate) members: Members,
-    /// Each with the number of its samples.
+    /// Distributions and histograms too. Each with the number of its samples.
     pub(crate) timers: Vec<Record<u64>>,
     /// The values of all timers as they came: the index of the record, and the value.
     pub(crate) values: Vec<(u32, f64)>,
@@ -81,9 +81,10 @@ impl Part {
 
     /// Where the records of each kind stand, by the kind's discriminant.
     #[inline]
-    pub(crate) fn rows(&self) -> Rows<4> {
+    pub(crate) fn rows(&self) -> Rows<{ SeriesKind::ALL.len() }> {
         let Self { counters, gauges, sets, timers, .. } = self;
-        Rows::new([row(counters), row(gauges), row(sets), row(timers)])
+        let timers = row(timers);
+        Rows::new([row(counters), timers, row(gauges), timers, row(sets), timers])
     }
 
     pub(crate) fn example(&mut self, reason: Reason, text: &[u8]) {

@@ -91,7 +91,7 @@ impl Naming {
             let of_each = match kind {
                 SeriesKind::Counter | SeriesKind::Gauge => 2,
                 SeriesKind::Set => 1,
-                SeriesKind::Timer => 5,
+                SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => 5,
             };
             of_each * snapshot.kind_count(kind) as u64
         };
@@ -103,7 +103,9 @@ impl Naming {
         let stems: &[&str] = match kind {
             SeriesKind::Counter | SeriesKind::Gauge => &["stats.", "stats_counts."],
             SeriesKind::Set => &["stats.sets."],
-            SeriesKind::Timer => &["stats.timers."],
+            SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+                &["stats.timers."]
+            }
         };
         // The dialect's own name, statsd.numStats, is under none of these.
         !self.own.is_empty()

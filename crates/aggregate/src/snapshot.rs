@@ -27,6 +27,7 @@ pub struct Snapshot {
     pub(crate) sets: Vec<Span>,
     /// Of all sets, in their order.
     pub(crate) members: Texts,
+    /// Distributions and histograms too.
     pub(crate) timers: Vec<Span>,
     /// Of all timers, in their order.
     pub(crate) values: Vec<f64>,
@@ -44,7 +45,10 @@ pub struct Window {
 /// One series of a snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
-    /// Its name, sanitised, without a prefix.
+    /// Its kind.
+    pub kind: SeriesKind,
+    /// Its name and tags as one text, which [`SeriesName`](crate::SeriesName) reads; without a
+    /// prefix.
     pub name: &'a [u8],
     /// What the interval made of it.
     pub state: State<'a>,
@@ -59,7 +63,8 @@ pub enum State<'a> {
     Gauge(f64),
     /// The distinct members, at least one.
     Set(SetMembers<'a>),
-    /// The values in ascending order, at least one; finite.
+    /// The values in ascending order, at least one; finite. Of a distribution or a histogram
+    /// too.
     Timer(&'a [f64]),
 }
 
@@ -93,6 +98,7 @@ pub(crate) struct Reading {
 pub(crate) struct Span {
     /// The number of its name.
     pub(crate) name: u32,
+    pub(crate) kind: SeriesKind,
     /// Where they end; they begin where those of the series before end.
     pub(crate) end: usize,
 }
@@ -132,14 +138,20 @@ impl Snapshot {
         for member in members {
             self.members.push(member);
         }
-        self.sets.push(Span { name, end: self.members.len() });
+        self.sets.push(Span { name, kind: SeriesKind::Set, end: self.members.len() });
     }
 
     /// Appends a timer, with its values in ascending order; at least one, finite.
     pub fn push_timer(&mut self, name: &[u8], values: &[f64]) {
+        self.push_values(SeriesKind::Timer, name, values);
+    }
+
+    /// Appends a timer, a histogram or a distribution, with its values in ascending order; at
+    /// least one, finite.
+    pub fn push_values(&mut self, kind: SeriesKind, name: &[u8], values: &[f64]) {
         let name = self.names.push(name);
         self.values.extend_from_slice(values);
-        self.timers.push(Span { name, end: self.values.len() });
+        self.timers.push(Span { name, kind, end: self.values.len() });
     }
 
     /// How many series there are.
@@ -149,21 +161,29 @@ impl Snapshot {
         counters.len() + gauges.len() + sets.len() + timers.len()
     }
 
-    /// Every series, each key once: the timers, the counters, the gauges, the sets.
+    /// Every series, each key once: the timers (distributions and histograms
+    /// among them), the counters, the gauges, the sets.
     pub fn series(&self) -> impl Iterator<Item = Series<'_>> {
         let timers = self.spans(&self.timers);
-        let timers = timers.map(|(name, start, end)| Series {
+        let timers = timers.map(|(name, kind, start, end)| Series {
+            kind,
             name,
             state: State::Timer(&self.values[start..end]),
         });
-        let counters = self.readings(&self.counters);
-        let counters = counters.map(|(name, sum)| Series { name, state: State::Counter(sum) });
-        let gauges = self.readings(&self.gauges);
-        let gauges = gauges.map(|(name, value)| Series { name, state: State::Gauge(value) });
-        let sets = self.spans(&self.sets).map(|(name, start, end)| {
+        let counters = self.readings(&self.counters).map(|(name, sum)| Series {
+            kind: SeriesKind::Counter,
+            name,
+            state: State::Counter(sum),
+        });
+        let gauges = self.readings(&self.gauges).map(|(name, value)| Series {
+            kind: SeriesKind::Gauge,
+            name,
+            state: State::Gauge(value),
+        });
+        let sets = self.spans(&self.sets).map(|(name, kind, start, end)| {
             let [start, end] = [start, end].map(number_of_text);
             let members = SetMembers { texts: &self.members, start, end };
-            Series { name, state: State::Set(members) }
+            Series { kind, name, state: State::Set(members) }
         });
         timers.chain(counters).chain(gauges).chain(sets)
     }
@@ -175,7 +195,9 @@ impl Snapshot {
             SeriesKind::Counter => self.counters.len(),
             SeriesKind::Gauge => self.gauges.len(),
             SeriesKind::Set => self.sets.len(),
-            SeriesKind::Timer => self.timers.len(),
+            SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+                self.timers.iter().filter(|timer| timer.kind == kind).count()
+            }
         }
     }
 
@@ -199,25 +221,12 @@ impl Snapshot {
         readings.iter().map(|reading| (self.names.text(reading.name), reading.value))
     }
 
-    /// The name of each series, and the start and the end of what it has.
-    fn spans(&self, spans: &[Span]) -> impl Iterator<Item = (&[u8], usize, usize)> {
-        spans.iter().scan(0, |next, &Span { name, end }| {
+    /// The name of each series, its kind, and the start and the end of what it has.
+    fn spans(&self, spans: &[Span]) -> impl Iterator<Item = (&[u8], SeriesKind, usize, usize)> {
+        spans.iter().scan(0, |next, &Span { name, kind, end }| {
             let start = std::mem::replace(next, end);
-            Some((self.names.text(name), start, end))
+            Some((self.names.text(name), kind, start, end))
         })
-    }
-}
-
-impl State<'_> {
-    /// The kind of the series.
-    #[must_use]
-    pub fn kind(&self) -> SeriesKind {
-        match self {
-            Self::Counter(_) => SeriesKind::Counter,
-            Self::Gauge(_) => SeriesKind::Gauge,
-            Self::Set(_) => SeriesKind::Set,
-            Self::Timer(_) => SeriesKind::Timer,
-        }
     }
 }
 

@@ -137,7 +137,9 @@ impl Table {
             SeriesKind::Counter => push(&mut part.counters, slot, Counter::default()),
             SeriesKind::Gauge => push(&mut part.gauges, slot, Gauge::default()),
             SeriesKind::Set => push(&mut part.sets, slot, 0),
-            SeriesKind::Timer => push(&mut part.timers, slot, 0),
+            SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+                push(&mut part.timers, slot, 0)
+            }
         })
     }
 
@@ -266,7 +268,7 @@ impl Write {
             SeriesKind::Counter => Self::Count,
             SeriesKind::Gauge => Self::Gauge,
             SeriesKind::Set => Self::Member,
-            SeriesKind::Timer => Self::Timing,
+            SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => Self::Timing,
         }
     }
 }
@@ -349,7 +351,7 @@ impl<'p> Receiver<'p> for Batch<'_, 'p> {
     #[inline(always)]
     fn sample(&mut self, sample: Sample<'p>) {
         let Sample { name: spelling, value, rate, .. } = sample;
-        let kind = SeriesKind::of(sample.kind);
+        let kind = self.table.dialect.series_kind(sample.kind);
         let fingerprint = self.table.fingerprinter.of(kind, spelling);
         self.table.index.prefetch(fingerprint);
         self.table.part.counts.samples_received += 1;

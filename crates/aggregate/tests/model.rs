@@ -118,6 +118,30 @@ fn spellings_without_room_write_to_their_series_in_order() {
 }
 
 #[test]
+fn histograms_and_distributions_are_series_of_their_own_where_the_dialect_keeps_them_apart() {
+    let packet = "a:1|ms\na:2|h\na:3|d\na:4|h\nb:5|d";
+    let series = |dialect| {
+        let mut ours = Ours::with_dialect(dialect, LIMITS);
+        ours.packet(0, packet);
+        ours.interval(false)
+    };
+    let values = |kind, name: &str, values: &[f64]| {
+        ((kind, name.as_bytes().to_vec()), Outcome::Values(values.to_vec()))
+    };
+    let (timer, histogram) = (SeriesKind::Timer, SeriesKind::Histogram);
+    let distribution = SeriesKind::Distribution;
+    let apart = [
+        values(timer, "a", &[1.0]),
+        values(histogram, "a", &[2.0, 4.0]),
+        values(distribution, "a", &[3.0]),
+        values(distribution, "b", &[5.0]),
+    ];
+    assert_eq!(series(Dialect::DOGSTATSD), Expected::from(apart));
+    let together = [values(timer, "a", &[1.0, 2.0, 3.0, 4.0]), values(timer, "b", &[5.0])];
+    assert_eq!(series(Dialect::STATSD), Expected::from(together));
+}
+
+#[test]
 fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
     let mut ours = Ours::new(Limits { series_max: 1, samples_max: 1 });
     ours.packet(0, "a:1|c");
@@ -139,7 +163,10 @@ struct Ours {
 
 impl Ours {
     fn new(limits: Limits) -> Self {
-        let dialect = Dialect::GSTATSD;
+        Self::with_dialect(Dialect::GSTATSD, limits)
+    }
+
+    fn with_dialect(dialect: Dialect, limits: Limits) -> Self {
         let naming = Naming::new(&dialect, "", 90.0, "");
         let table = |_| Table::new(dialect, naming.clone(), limits);
         Self { tables: (0..WORKERS).map(table).collect(), merger: Merger::new(), nanoseconds: 0 }
@@ -182,7 +209,7 @@ fn outcome(series: Series<'_>) -> ((SeriesKind, Vec<u8>), Outcome) {
         State::Set(members) => Outcome::Members(members.iter().map(<[u8]>::to_vec).collect()),
         State::Timer(values) => Outcome::Values(values.to_vec()),
     };
-    ((series.state.kind(), series.name.to_vec()), outcome)
+    ((series.kind, series.name.to_vec()), outcome)
 }
 
 /// The slow, obvious way: one map, no workers, no spellings, nothing kept.

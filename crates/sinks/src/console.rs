@@ -120,9 +120,8 @@ fn write_table(naming: &Naming, snapshot: &Snapshot, out: &mut String) {
 
 /// The series to show, sorted by kind and name.
 fn first_rows(snapshot: &Snapshot) -> Vec<Series<'_>> {
-    let by_key = |a: &Series<'_>, b: &Series<'_>| -> Ordering {
-        (a.state.kind(), a.name).cmp(&(b.state.kind(), b.name))
-    };
+    let by_key =
+        |a: &Series<'_>, b: &Series<'_>| -> Ordering { (a.kind, a.name).cmp(&(b.kind, b.name)) };
     let mut rows: Vec<_> = snapshot.series().collect();
     // Sorting all of a million names to show a few would take seconds.
     if rows.len() > ROWS_MAX {
@@ -152,7 +151,7 @@ impl Row {
             State::Set(members) => (format!("{} distinct", members.count()), None),
             State::Timer(values) => (timer(values, naming), None),
         };
-        Self { kind: series.state.kind().word(), name: printable(series.name), value, rate }
+        Self { kind: series.kind.word(), name: printable(series.name), value, rate }
     }
 }
 

@@ -2,6 +2,7 @@
 //! members of sets.
 
 use super::registry::Record;
+use crate::SeriesKind;
 use crate::snapshot::Span;
 
 /// Things as they came, each with the series that it belongs to; grouped at the end.
@@ -19,6 +20,7 @@ pub(super) struct Log<T> {
 pub(super) struct Group {
     /// The number of the name of the series.
     name: u32,
+    kind: SeriesKind,
     /// How many there are.
     count: usize,
     /// Where the next of them goes when they are put in order.
@@ -26,9 +28,9 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// A group without things, of the number of a name.
-    pub(super) fn new(name: u32) -> Self {
-        Self { name, count: 0, next: 0 }
+    /// A group without things, of the number of a name and a kind.
+    pub(super) fn new(name: u32, kind: SeriesKind) -> Self {
+        Self { name, kind, count: 0, next: 0 }
     }
 }
 
@@ -67,7 +69,7 @@ impl<T: Copy + Default> Log<T> {
             group.next = end;
             end += group.count;
             if group.count > 0 {
-                spans.push(Span { name: group.name, end });
+                spans.push(Span { name: group.name, kind: group.kind, end });
             }
         }
         let mut grouped = vec![T::default(); end];
@@ -91,7 +93,7 @@ mod tests {
     fn things_are_grouped_by_name_and_stay_in_order() {
         let mut log = Log::default();
         for name in [30, 20, 10] {
-            log.groups.push(Group::new(name));
+            log.groups.push(Group::new(name, SeriesKind::Timer));
         }
         for (group, thing) in [(2, 'a'), (0, 'b'), (2, 'c'), (0, 'd'), (0, 'b')] {
             log.push(group, thing);
@@ -103,7 +105,7 @@ mod tests {
             assert_eq!(things, ['a', 'c', 'b', 'd', 'b']);
             // What is left must not come back.
             for name in [10, 30] {
-                log.groups.push(Group::new(name));
+                log.groups.push(Group::new(name, SeriesKind::Timer));
             }
             for (group, thing) in [(0, 'a'), (0, 'c'), (1, 'b'), (1, 'd'), (1, 'b')] {
                 log.push(group, thing);

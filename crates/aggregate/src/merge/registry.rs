@@ -104,6 +104,12 @@ impl Registry {
         entry.record
     }
 
+    /// The kind of a slot's series.
+    pub(super) fn kind(&self, worker: usize, slot: u32) -> SeriesKind {
+        let entry = &self.entries[self.slots[worker][slot as usize] as usize];
+        entry.as_ref().expect("a written series is held").kind
+    }
+
     /// Forgets the series that nobody holds. No record may be left of the interval.
     pub(super) fn end_interval(&mut self) {
         while let Some(index) = self.released.pop() {

@@ -104,7 +104,7 @@ impl<'a> Receiver<'a> for Reading {
             }
             Value::Number(number) => put(&mut text, format_args!(" {number}")),
         }
-        let kind = SeriesKind::of(sample.kind);
+        let kind = self.dialect.series_kind(sample.kind);
         if kind.word() != sample.kind.word() {
             put(&mut text, format_args!(", taken as a {}", kind.word()));
         }
