@@ -19,6 +19,7 @@ mod number;
 mod part;
 mod points;
 mod prefetch;
+mod rules;
 mod series;
 mod snapshot;
 mod sum;
@@ -33,6 +34,10 @@ pub use merge::Merger;
 pub use number::Number;
 pub use part::{Example, Part};
 pub use points::{Naming, Point};
+pub use rules::{
+    Captures, Effect, Glob, GlobError, KindSet, Match, Pattern, Rule, Rules, Template,
+    TemplateError,
+};
 pub use series::{Key, SeriesKind};
 pub use snapshot::{OwnPoint, Series, SetMembers, Snapshot, State, Window};
 pub use table::{Batch, Limits, Table};
