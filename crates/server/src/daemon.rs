@@ -5,11 +5,12 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
-use gstatsd_aggregate::{Counts, Naming};
+use gstatsd_aggregate::Counts;
 use gstatsd_sinks::{Console, Graphite, GraphiteSettings};
 
 use crate::aggregation;
@@ -88,7 +89,7 @@ impl Service {
         let naming = aggregation::naming(config);
         let mut outlets = Outlets::new();
         for sink in &config.sinks {
-            open_outlet(&mut outlets, sink, &naming)?;
+            open_outlet(&mut outlets, sink)?;
         }
         let cadence =
             Cadence::new(clock::now(), clock::wall(), config.flush_interval, config.align);
@@ -109,8 +110,8 @@ impl Service {
             )?);
             spares.push(spare);
         }
-        let own_prefix = naming.own_prefix().map(str::to_owned);
-        let flush = Flush::new(pushes, spares, cadence, config.flush_interval, outlets, own_prefix);
+        let naming = Arc::new(naming);
+        let flush = Flush::new(pushes, spares, cadence, config.flush_interval, outlets, naming);
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
             Ok((spawn(&format!("worker {index}"), move || worker.run())?, control))
@@ -135,10 +136,10 @@ impl Service {
     }
 }
 
-fn open_outlet(outlets: &mut Outlets, sink: &Sink, naming: &Naming) -> io::Result<()> {
+fn open_outlet(outlets: &mut Outlets, sink: &Sink) -> io::Result<()> {
     match &sink.kind {
         SinkKind::Console => {
-            let console = Console::new(naming.clone(), io::stdout());
+            let console = Console::new(io::stdout());
             outlets.add(&sink.name, console, sink.queue_bytes)
         }
         SinkKind::Graphite { address, connect_timeout, write_timeout } => {
@@ -148,7 +149,7 @@ fn open_outlet(outlets: &mut Outlets, sink: &Sink, naming: &Naming) -> io::Resul
                 connect_timeout: *connect_timeout,
                 write_timeout: *write_timeout,
             };
-            outlets.add(&sink.name, Graphite::new(settings, naming.clone()), sink.queue_bytes)
+            outlets.add(&sink.name, Graphite::new(settings), sink.queue_bytes)
         }
     }
 }

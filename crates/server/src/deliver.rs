@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gstatsd_aggregate::Snapshot;
-use gstatsd_sinks::Sink;
+use gstatsd_aggregate::{Naming, Snapshot};
+use gstatsd_sinks::{PointCounter, Sink};
 
 use crate::clock;
 
@@ -74,7 +74,7 @@ pub(crate) struct Outlets(Vec<Outlet>);
 struct Outlet {
     name: String,
     /// Counts the points that a snapshot will make.
-    point_count: Box<dyn Fn(&Snapshot) -> u64 + Send>,
+    point_count: PointCounter,
     queue: Arc<Queue>,
 }
 
@@ -105,12 +105,13 @@ impl Outlets {
         Ok(())
     }
 
-    /// Hands a snapshot to every sink, and waits for none.
-    pub(crate) fn push(&self, snapshot: &Arc<Snapshot>) {
+    /// Hands a snapshot to every sink, its series named so, and waits for none.
+    pub(crate) fn push(&self, snapshot: &Arc<Snapshot>, naming: &Arc<Naming>) {
         let bytes = snapshot.bytes();
         for outlet in &self.0 {
-            let points = (outlet.point_count)(snapshot);
-            let item = Item { snapshot: Arc::clone(snapshot), points, bytes };
+            let points = (outlet.point_count)(snapshot, naming);
+            let (snapshot, naming) = (Arc::clone(snapshot), Arc::clone(naming));
+            let item = Item { snapshot, naming, points, bytes };
             let dropped = outlet.queue.push(item);
             if dropped > 0 {
                 log::warn!("sink {}: the queue is full: dropped {dropped} points", outlet.name);
@@ -152,6 +153,7 @@ struct QueueState {
 
 struct Item {
     snapshot: Arc<Snapshot>,
+    naming: Arc<Naming>,
     points: u64,
     bytes: usize,
 }
@@ -304,7 +306,7 @@ impl<S: Sink> Courier<S> {
         let mut failures = 0;
         let mut mentioned: Option<Instant> = None;
         loop {
-            let Err(error) = self.sink.send(&item.snapshot) else {
+            let Err(error) = self.sink.send(&item.snapshot, &item.naming) else {
                 if failures > 0 {
                     log::info!("sink {}: delivers again", self.name);
                 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use gstatsd_aggregate::{Counts, Merger, OwnPoint, Part, Window};
+use gstatsd_aggregate::{Counts, Merger, Naming, OwnPoint, Part, Window};
 
 use crate::clock::{self, Cadence, Timestamps};
 use crate::deliver::Outlets;
@@ -60,8 +60,7 @@ pub(crate) struct Flush {
     timestamps: Timestamps,
     merger: Merger,
     outlets: Outlets,
-    /// What begins the names of our own metrics, with its dot; `None` for none.
-    own_prefix: Option<String>,
+    naming: Arc<Naming>,
     totals: Counts,
     flushes: u64,
     losses: Losses,
@@ -75,7 +74,7 @@ impl Flush {
         cadence: Cadence,
         interval: Duration,
         outlets: Outlets,
-        own_prefix: Option<String>,
+        naming: Arc<Naming>,
     ) -> Self {
         Self {
             inbox,
@@ -85,7 +84,7 @@ impl Flush {
             timestamps: Timestamps::new(interval),
             merger: Merger::new(),
             outlets,
-            own_prefix,
+            naming,
             totals: Counts::default(),
             flushes: 0,
             losses: Losses::default(),
@@ -133,7 +132,7 @@ impl Flush {
             counts.datagrams_received,
             counts.samples_received,
         );
-        self.outlets.push(&Arc::new(snapshot));
+        self.outlets.push(&Arc::new(snapshot), &self.naming);
         if let Some(line) = self.losses.report(&counts, clock::now()) {
             log::warn!("{line}");
         }
@@ -141,10 +140,10 @@ impl Flush {
 
     /// What we count about ourselves: everything since the start, as it stands at this flush.
     fn own_points(&self) -> Vec<OwnPoint> {
-        let Some(prefix) = &self.own_prefix else { return Vec::new() };
+        let Some(prefix) = self.naming.own_prefix() else { return Vec::new() };
         let mut own = Vec::new();
         let mut point = |name: &[&str], value| {
-            let name = [&[prefix.as_str()], name].concat().concat().into_boxed_str();
+            let name = [&[prefix], name].concat().concat().into_boxed_str();
             own.push(OwnPoint { name, value });
         };
         self.totals.named(|stem, reason, count| point(&[stem, reason], count));

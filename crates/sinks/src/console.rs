@@ -30,7 +30,6 @@ const LOSSES: [&str; 3] = [".rejected.", ".shed.", ".dropped."];
 /// kind and name. It is for eyes: the points that it counts as delivered are those that another
 /// sink would make of the same snapshot, whether or not it shows them.
 pub struct Console {
-    naming: Naming,
     out: Box<dyn Write + Send>,
     /// Whether a failed write may have left the first half of a line.
     torn: bool,
@@ -41,28 +40,27 @@ pub struct Console {
 impl Console {
     /// Makes a sink that writes to `out`.
     #[must_use]
-    pub fn new(naming: Naming, out: impl Write + Send + 'static) -> Self {
-        Self { naming, out: Box::new(out), torn: false, lost: String::new() }
+    pub fn new(out: impl Write + Send + 'static) -> Self {
+        Self { out: Box::new(out), torn: false, lost: String::new() }
     }
 }
 
 impl fmt::Debug for Console {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Console").field("naming", &self.naming).finish_non_exhaustive()
+        f.debug_struct("Console").finish_non_exhaustive()
     }
 }
 
 impl Sink for Console {
     fn point_counter(&self) -> PointCounter {
-        let naming = self.naming.clone();
-        Box::new(move |snapshot| naming.point_count(snapshot))
+        |snapshot, naming| naming.point_count(snapshot)
     }
 
-    fn send(&mut self, snapshot: &Snapshot) -> Result<(), SendError> {
-        let lost = lost(&self.naming, snapshot);
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
+        let lost = lost(naming, snapshot);
         let mut text = if self.torn { "\n".to_owned() } else { String::new() };
         write_head(snapshot, &mut text);
-        write_table(&self.naming, snapshot, &mut text);
+        write_table(naming, snapshot, &mut text);
         // In an idle interval only news is worth a line.
         if !lost.is_empty() && (snapshot.series_count() > 0 || lost != self.lost) {
             text.push_str("  lost since start: ");

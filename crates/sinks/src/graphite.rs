@@ -38,7 +38,6 @@ pub struct GraphiteSettings {
 #[derive(Debug)]
 pub struct Graphite {
     settings: GraphiteSettings,
-    naming: Naming,
     /// `host:port`, as errors name it.
     peer: String,
     connection: Option<Connection>,
@@ -49,12 +48,12 @@ pub struct Graphite {
 impl Graphite {
     /// Makes a sink; it connects when there is something to send.
     #[must_use]
-    pub fn new(settings: GraphiteSettings, naming: Naming) -> Self {
+    pub fn new(settings: GraphiteSettings) -> Self {
         let GraphiteSettings { host, port, .. } = &settings;
         let peer =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let buffer = Vec::with_capacity(CHUNK + LINE);
-        Self { settings, naming, peer, connection: None, buffer }
+        Self { settings, peer, connection: None, buffer }
     }
 
     /// Connects. The name is resolved each time, as the host may have moved.
@@ -67,9 +66,14 @@ impl Graphite {
             .map_err(|source| SendError::Connect { peer: self.peer.clone(), source })
     }
 
-    fn transmit(&mut self, snapshot: &Snapshot, connection: &mut Connection) -> Result<(), Fault> {
+    fn transmit(
+        &mut self,
+        snapshot: &Snapshot,
+        naming: &Naming,
+        connection: &mut Connection,
+    ) -> Result<(), Fault> {
         let end = format!(" {}\n", snapshot.window.timestamp);
-        let Self { naming, buffer, .. } = self;
+        let Self { buffer, .. } = self;
         buffer.clear();
         connection.begin()?;
         let mut written = Ok(());
@@ -92,17 +96,16 @@ impl Graphite {
 
 impl Sink for Graphite {
     fn point_counter(&self) -> PointCounter {
-        let naming = self.naming.clone();
-        Box::new(move |snapshot| naming.point_count(snapshot))
+        |snapshot, naming| naming.point_count(snapshot)
     }
 
-    fn send(&mut self, snapshot: &Snapshot) -> Result<(), SendError> {
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
         // Taken out, so that whatever fails leaves none behind.
         let mut connection = match self.connection.take().filter(Connection::is_open) {
             Some(connection) => connection,
             None => self.connect()?,
         };
-        self.transmit(snapshot, &mut connection).map_err(|fault| {
+        self.transmit(snapshot, naming, &mut connection).map_err(|fault| {
             let peer = self.peer.clone();
             match fault {
                 Fault::Io(source) => SendError::Write { peer, source },
@@ -157,8 +160,9 @@ mod tests {
         let host = "127.0.0.1".to_owned();
         let (connect_timeout, write_timeout) = (patience, patience);
         let settings = GraphiteSettings { host, port, connect_timeout, write_timeout };
-        let mut graphite = Graphite::new(settings, Naming::new(&Dialect::GSTATSD, "", 90.0, ""));
-        graphite.send(&snapshot).unwrap();
+        let mut graphite = Graphite::new(settings);
+        let naming = Naming::new(&Dialect::GSTATSD, "", 90.0, "");
+        graphite.send(&snapshot, &naming).unwrap();
         assert_eq!(graphite.buffer.capacity(), CHUNK + LINE);
         drop(graphite);
         assert!(reading.join().unwrap() > 20_000_000);

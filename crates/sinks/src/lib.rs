@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A sink turns a snapshot into what its protocol carries and says whether the peer has it. It
-//! never retries, keeps no queue and knows no thread: whoever calls it does.
+//! never retries, keeps no queue and knows no thread: whoever calls it does. How series are named
+//! comes with each snapshot, as it may change while the service runs.
 
 mod console;
 mod error;
@@ -18,10 +19,10 @@ pub use console::Console;
 pub use error::SendError;
 pub use graphite::{Graphite, GraphiteSettings};
 
-use gstatsd_aggregate::Snapshot;
+use gstatsd_aggregate::{Naming, Snapshot};
 
-/// How many points a sink makes of a snapshot.
-pub type PointCounter = Box<dyn Fn(&Snapshot) -> u64 + Send>;
+/// How many points a sink makes of a snapshot whose series are named so.
+pub type PointCounter = fn(&Snapshot, &Naming) -> u64;
 
 /// Where snapshots go.
 pub trait Sink: Send {
@@ -29,10 +30,10 @@ pub trait Sink: Send {
     /// snapshots are counted on one thread while the sink sends on another.
     fn point_counter(&self) -> PointCounter;
 
-    /// Sends one whole snapshot; returns when the peer has it.
+    /// Sends one whole snapshot, its series named so; returns when the peer has it.
     ///
     /// # Errors
     /// Any part of the snapshot may have arrived. The whole of it may be sent again, unless
     /// [`SendError::is_final`]; what is sent next begins on the start of a line.
-    fn send(&mut self, snapshot: &Snapshot) -> Result<(), SendError>;
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError>;
 }

@@ -11,6 +11,8 @@ pub(crate) struct About {
     pub(crate) effect: &'static str,
     /// What its extreme value does: 0, or an empty text. Empty when that is no matter.
     pub(crate) edge: &'static str,
+    /// Whether a reload applies it; otherwise it takes effect at the next start.
+    pub(crate) reload: bool,
 }
 
 /// A key whose value is a whole number.

@@ -40,6 +40,7 @@ pub(crate) const DIALECT: Text = Text {
         flag: None,
         effect: "How lines are read and what the metrics are called.",
         edge: "",
+        reload: false,
     },
     allowed: "`\"gstatsd\"`",
     default: Some("gstatsd"),
@@ -53,6 +54,7 @@ pub(crate) const WORKERS: Whole = Whole {
         effect: "Threads that receive and aggregate, each with its own socket on every address \
                  of `[[listen]]`.",
         edge: "0 is one for each core.",
+        reload: false,
     },
     unit: "threads",
     min: 0,
@@ -68,6 +70,7 @@ pub(crate) const FLUSH_INTERVAL: Number = Number {
         effect: "Time between flushes; the rates of counters are divided by it. With Graphite it \
                  should be the finest step of its storage schema.",
         edge: "0 is refused.",
+        reload: false,
     },
     unit: "seconds",
     min: 0.01,
@@ -84,6 +87,7 @@ pub(crate) const ALIGN: Switch = Switch {
         effect: "Flush at multiples of the interval (with 10 seconds at :00, :10, ...), so that \
                  several machines flush together. The first interval is then shorter.",
         edge: "",
+        reload: false,
     },
     default: false,
 };
@@ -96,6 +100,7 @@ pub(crate) const PERCENT: Number = Number {
         effect: "The percentile of timers: `mean` is the mean of the samples up to it, \
                  `upper_PERCENT` the greatest of them. The name has the whole part of the number.",
         edge: "100 takes all samples.",
+        reload: false,
     },
     unit: "",
     min: 0.0,
@@ -112,6 +117,7 @@ pub(crate) const PREFIX: Text = Text {
         effect: "Stands with a dot before the name of every metric that is received \
                  (`stats.PREFIX.NAME`). Variables are expanded; the rest is taken as it is.",
         edge: "`\"\"` is no prefix.",
+        reload: false,
     },
     allowed: "text without control characters",
     default: Some(""),
@@ -125,6 +131,7 @@ pub(crate) const OWN_METRICS: Text = Text {
         effect: "The name below which the daemon tells about itself: what it received, rejected, \
                  sent and dropped. Variables are expanded.",
         edge: "`\"\"` turns them off.",
+        reload: false,
     },
     allowed: "letters, digits, `_`, `-` and dots between them",
     default: Some("gstatsd"),
@@ -138,6 +145,7 @@ pub(crate) const SHUTDOWN_TIMEOUT: Number = Number {
         effect: "On SIGTERM and SIGINT, how long the last flush may take to reach the sinks. \
                  What is left then is counted as dropped.",
         edge: "0 is refused.",
+        reload: false,
     },
     unit: "seconds",
     min: 0.01,
@@ -154,6 +162,7 @@ pub(crate) const PIN_WORKERS: Switch = Switch {
         effect: "Keep each worker to one core, the first to the first, and so on. For a machine \
                  that does nothing else.",
         edge: "",
+        reload: false,
     },
     default: false,
 };
@@ -167,6 +176,7 @@ pub(crate) const RECEIVE_BUFFER_BYTES: Whole = Whole {
                  `net.core.rmem_max`. Packets that find it full are dropped by the kernel, and \
                  counted.",
         edge: "",
+        reload: false,
     },
     unit: "bytes",
     min: 4096,
@@ -183,6 +193,7 @@ pub(crate) const SERIES_MAX: Whole = Whole {
                  name included. Samples of new keys beyond it are dropped and counted; known keys \
                  stay exact.",
         edge: "",
+        reload: false,
     },
     unit: "keys",
     min: 1,
@@ -198,6 +209,7 @@ pub(crate) const SAMPLES_MAX: Whole = Whole {
         effect: "Timer samples plus set members that a worker holds at most in an interval. \
                  What is beyond it is dropped and counted.",
         edge: "",
+        reload: false,
     },
     unit: "samples",
     min: 1,
@@ -212,6 +224,7 @@ pub(crate) const NAME_BYTES_MAX: Whole = Whole {
         flag: None,
         effect: "Lines whose metric name is longer are rejected and counted.",
         edge: "",
+        reload: false,
     },
     unit: "bytes",
     min: 1,
@@ -226,6 +239,7 @@ pub(crate) const MEMBER_BYTES_MAX: Whole = Whole {
         flag: None,
         effect: "Members of sets that are longer are rejected and counted.",
         edge: "",
+        reload: false,
     },
     unit: "bytes",
     min: 1,
@@ -240,6 +254,7 @@ pub(crate) const PID_FILE: Text = Text {
         flag: Some("--pid-file"),
         effect: "The file that holds the process id while the daemon runs.",
         edge: "`\"\"` is none.",
+        reload: false,
     },
     allowed: "a path",
     default: None,
@@ -253,6 +268,7 @@ pub(crate) const DAEMONIZE: Switch = Switch {
         effect: "Go to the background once everything is checked. Standard output leads \
                  nowhere then: give a sink.",
         edge: "",
+        reload: false,
     },
     default: false,
 };
@@ -265,6 +281,7 @@ pub(crate) const LOG_TARGET: Text = Text {
         effect: "Where the log goes. A file is opened again on SIGHUP, so that it can be rotated.",
         edge: "In the background there is no standard error: `\"stderr\"` is the system's log \
                then.",
+        reload: false,
     },
     allowed: "`\"stderr\"`, `\"syslog\"` or a path",
     default: Some("stderr"),
@@ -277,6 +294,7 @@ pub(crate) const LOG_LEVEL: Text = Text {
         flag: Some("-v"),
         effect: "What is logged. `-v` is `\"debug\"`, `-vv` is `\"trace\"`: every packet.",
         edge: "`\"off\"` logs nothing.",
+        reload: false,
     },
     allowed: "`\"off\"`, `\"error\"`, `\"warn\"`, `\"info\"`, `\"debug\"` or `\"trace\"`",
     default: Some("info"),
@@ -289,6 +307,7 @@ pub(crate) const LISTEN_ADDRESS: Text = Text {
         flag: Some("-b"),
         effect: "Where packets are received. Any `-b` replaces all `[[listen]]` of the file.",
         edge: "An empty host is every address, IPv4 and IPv6; port 0 is any free one.",
+        reload: false,
     },
     allowed: "`udp://[HOST]:PORT`, `[HOST]:PORT` or `PORT`; an IPv6 address stands in brackets",
     default: Some("udp://:8125"),
@@ -302,6 +321,7 @@ pub(crate) const SINK_URL: Text = Text {
         effect: "Where metrics go: Graphite over TCP, or a table on standard output. Each sink \
                  gets everything. Any `-s` replaces all `[[sink]]` of the file.",
         edge: "An empty host is localhost.",
+        reload: false,
     },
     allowed: "`graphite://HOST:PORT`, `[HOST]:PORT`, `PORT` or `console:`; an IPv6 address \
               stands in brackets",
@@ -316,6 +336,7 @@ pub(crate) const SINK_NAME: Text = Text {
         effect: "The name of the sink in the log and in own metrics. Without one it is made from \
                  the url (`console`, `graphite_HOST_PORT`).",
         edge: "Two sinks cannot have one name.",
+        reload: false,
     },
     allowed: "1 to 64 letters, digits, `_` and `-`",
     default: None,
@@ -328,6 +349,7 @@ pub(crate) const SINK_CONNECT_TIMEOUT: Number = Number {
         flag: None,
         effect: "How long a connection to Graphite may take to be made before it is tried again.",
         edge: "0 is refused.",
+        reload: false,
     },
     unit: "seconds",
     min: 0.01,
@@ -344,6 +366,7 @@ pub(crate) const SINK_WRITE_TIMEOUT: Number = Number {
         effect: "How long Graphite may take nothing before the connection is given up and made \
                  anew.",
         edge: "0 is refused.",
+        reload: false,
     },
     unit: "seconds",
     min: 0.01,
@@ -360,6 +383,7 @@ pub(crate) const SINK_QUEUE_BYTES: Whole = Whole {
         effect: "How much may wait for this sink while it is slow or down. What does not fit is \
                  dropped and counted; other sinks do not notice.",
         edge: "",
+        reload: false,
     },
     unit: "bytes",
     min: 1024,

@@ -82,7 +82,7 @@ fn section(key: Key) -> String {
     if let Some(flag) = about.flag {
         item("Flag", &format!("`{flag}`"));
     }
-    item("Applied by a reload", "no");
+    item("Applied by a reload", if about.reload { "yes" } else { "no" });
     text.push('\n');
     text
 }

@@ -59,9 +59,9 @@ fn snapshot(counters: &[&str], own: &[(&str, u64)]) -> Snapshot {
 /// What the console shows of snapshots, one after the other.
 fn shown(snapshots: &[Snapshot]) -> String {
     let screen = Screen::with_room(usize::MAX, ErrorKind::Other);
-    let mut console = Console::new(naming(), io::BufWriter::new(screen.clone()));
+    let mut console = Console::new(io::BufWriter::new(screen.clone()));
     for snapshot in snapshots {
-        console.send(snapshot).unwrap();
+        console.send(snapshot, &naming()).unwrap();
     }
     screen.text()
 }
@@ -187,13 +187,13 @@ fn a_rate_beyond_all_numbers_is_the_largest_number() {
 #[test]
 fn a_closed_console_is_final_and_a_full_one_is_not() {
     let snapshot = snapshot(&[], &[]);
-    let mut closed = Console::new(naming(), Screen::with_room(0, ErrorKind::BrokenPipe));
-    let error = closed.send(&snapshot).unwrap_err();
+    let mut closed = Console::new(Screen::with_room(0, ErrorKind::BrokenPipe));
+    let error = closed.send(&snapshot, &naming()).unwrap_err();
     assert!(error.is_final());
     assert_eq!(error.to_string(), "the console is closed");
 
-    let mut full = Console::new(naming(), Screen::with_room(0, ErrorKind::StorageFull));
-    let error = full.send(&snapshot).unwrap_err();
+    let mut full = Console::new(Screen::with_room(0, ErrorKind::StorageFull));
+    let error = full.send(&snapshot, &naming()).unwrap_err();
     assert!(!error.is_final());
     assert_eq!(error.to_string(), "cannot write to the console");
 }
@@ -202,11 +202,11 @@ fn a_closed_console_is_final_and_a_full_one_is_not() {
 fn what_is_shown_again_after_an_error_begins_on_a_line_start_and_is_complete() {
     let own = [("gstatsd.lines.rejected.no_value", 3)];
     let screen = Screen::with_room(5, ErrorKind::StorageFull);
-    let mut console = Console::new(naming(), screen.clone());
-    console.send(&snapshot(&[], &own)).unwrap_err();
+    let mut console = Console::new(screen.clone());
+    console.send(&snapshot(&[], &own), &naming()).unwrap_err();
     *screen.room.lock().unwrap() = usize::MAX;
-    console.send(&snapshot(&[], &own)).unwrap();
-    console.send(&snapshot(&[], &own)).unwrap();
+    console.send(&snapshot(&[], &own), &naming()).unwrap();
+    console.send(&snapshot(&[], &own), &naming()).unwrap();
     let idle = "22:13:20 UTC  10 s  nothing\n";
     let lost = "  lost since start: lines.rejected.no_value 3\n";
     assert_eq!(screen.text(), format!("22:13\n{idle}{lost}{idle}"));
@@ -215,6 +215,6 @@ fn what_is_shown_again_after_an_error_begins_on_a_line_start_and_is_complete() {
 #[test]
 fn points_are_counted_as_another_sink_would_make_them() {
     let snapshot = snapshot(&["a"], &[("gstatsd.lines.received", 1)]);
-    let console = Console::new(naming(), io::sink());
-    assert_eq!(console.point_counter()(&snapshot), 4);
+    let console = Console::new(io::sink());
+    assert_eq!(console.point_counter()(&snapshot, &naming()), 4);
 }

@@ -13,7 +13,7 @@ use gstatsd_sinks::{SendError, Sink as _};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::peer::{self, Peer};
-use crate::{TIMESTAMP, counters, graphite, graphite_to, lines};
+use crate::{TIMESTAMP, counters, graphite, graphite_to, lines, naming};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -46,7 +46,8 @@ fn a_refused_connection_is_named_with_its_port() {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.bind(&address.into()).unwrap();
         let port = socket.local_addr().unwrap().as_socket().unwrap().port();
-        let error = graphite(host, port, SHORT).send(&counters(TIMESTAMP, 1)).unwrap_err();
+        let error =
+            graphite(host, port, SHORT).send(&counters(TIMESTAMP, 1), &naming()).unwrap_err();
         assert!(matches!(error, SendError::Connect { .. }));
         assert_eq!(error.to_string(), format!("cannot connect to {shown}:{port}"));
         assert_eq!(error.source().unwrap().to_string(), "Connection refused (os error 111)");
@@ -58,7 +59,7 @@ fn a_refused_connection_is_named_with_its_port() {
 fn a_host_without_an_address_is_named() {
     // No part of a name may be this long, so that nobody outside is asked.
     let host = format!("{}.invalid", "x".repeat(64));
-    let error = graphite(&host, 2003, SHORT).send(&counters(TIMESTAMP, 1)).unwrap_err();
+    let error = graphite(&host, 2003, SHORT).send(&counters(TIMESTAMP, 1), &naming()).unwrap_err();
     assert!(matches!(error, SendError::Resolve { .. }));
     assert_eq!(error.to_string(), format!("cannot resolve {host}:2003"));
     assert!(error.source().unwrap().to_string().contains("lookup"));
@@ -73,7 +74,7 @@ fn a_peer_that_closes_between_snapshots_loses_none() {
         let text = lines(snapshot).concat();
         let count = text.len();
         let reading = peer.serve(move |mut stream| peer::read(&mut stream, count));
-        graphite.send(snapshot).unwrap();
+        graphite.send(snapshot, &naming()).unwrap();
         assert_eq!(reading.join().unwrap(), text);
         // The connection is closed by now; a moment for the kernel to say so.
         thread::sleep(Duration::from_millis(50));
@@ -101,7 +102,7 @@ fn what_is_sent_again_after_a_break_is_whole_wherever_it_broke() {
             }
             text
         });
-        let error = graphite.send(&snapshot).unwrap_err();
+        let error = graphite.send(&snapshot, &naming()).unwrap_err();
         assert!(matches!(error, SendError::Write { .. }), "{error:?}");
         assert!(!error.is_final());
         let first = reading.join().unwrap();
@@ -110,7 +111,7 @@ fn what_is_sent_again_after_a_break_is_whole_wherever_it_broke() {
             SockRef::from(&stream).set_recv_buffer_size(1_000_000).unwrap();
             peer::read(&mut stream, size)
         });
-        graphite.send(&snapshot).unwrap();
+        graphite.send(&snapshot, &naming()).unwrap();
         let second = reading.join().unwrap();
         assert!(kept(&[first, second]) == all, "cut at {cut}");
     }
@@ -123,7 +124,7 @@ fn a_peer_that_never_reads_is_an_error_and_takes_no_torn_line() {
     // The first is more than the kernel keeps for us, the second is less.
     for count in [100_000, 1_000] {
         let accepting = peer.serve(|stream| stream);
-        let error = graphite.send(&counters(TIMESTAMP, count)).unwrap_err();
+        let error = graphite.send(&counters(TIMESTAMP, count), &naming()).unwrap_err();
         let text = format!("127.0.0.1:{} has taken nothing for 300ms", peer.port());
         assert_eq!(error.to_string(), text);
         assert!(matches!(error, SendError::Stalled { timeout: SHORT, .. }));
@@ -143,7 +144,7 @@ fn a_peer_that_reads_on_too_late_does_not_hide_that_it_stalled() {
         let read = stream.read_to_end(&mut Vec::new());
         (waited, read)
     });
-    let error = graphite.send(&counters(TIMESTAMP, 100_000)).unwrap_err();
+    let error = graphite.send(&counters(TIMESTAMP, 100_000), &naming()).unwrap_err();
     assert!(matches!(error, SendError::Stalled { .. }));
     failed.send(()).unwrap();
     let (waited, read) = reading.join().unwrap();
@@ -163,7 +164,7 @@ fn a_peer_that_reads_slowly_gets_everything() {
         }
         bytes
     });
-    graphite.send(&snapshot).unwrap();
+    graphite.send(&snapshot, &naming()).unwrap();
     drop(graphite);
     assert!(reading.join().unwrap() == lines(&snapshot).concat().into_bytes());
 }

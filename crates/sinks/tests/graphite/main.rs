@@ -20,7 +20,7 @@ fn naming() -> Naming {
 fn graphite(host: &str, port: u16, write_timeout: Duration) -> Graphite {
     let connect_timeout = Duration::from_secs(10);
     let host = host.to_owned();
-    Graphite::new(GraphiteSettings { host, port, connect_timeout, write_timeout }, naming())
+    Graphite::new(GraphiteSettings { host, port, connect_timeout, write_timeout })
 }
 
 /// A sink for a peer; nothing but a test that hangs takes as long as its time-out.
@@ -65,7 +65,7 @@ fn a_snapshot_arrives_as_these_bytes() {
     snapshot.own.push(OwnPoint { name: "gstatsd.lines.metric".into(), value: u64::MAX });
     let peer = Peer::on("127.0.0.1");
     let mut graphite = graphite_to(&peer);
-    assert_eq!(graphite.point_counter()(&snapshot), 12);
+    assert_eq!(graphite.point_counter()(&snapshot, &naming()), 12);
     let text = "stats.timers.app.time.mean 3.000000 1700000000\n\
                 stats.timers.app.time.upper 6.000000 1700000000\n\
                 stats.timers.app.time.upper_90 6.000000 1700000000\n\
@@ -79,7 +79,7 @@ fn a_snapshot_arrives_as_these_bytes() {
                 statsd.numStats 4 1700000000\n\
                 gstatsd.lines.metric 18446744073709551615 1700000000\n";
     let reading = peer.read_connection();
-    graphite.send(&snapshot).unwrap();
+    graphite.send(&snapshot, &naming()).unwrap();
     drop(graphite);
     assert_eq!(reading.join().unwrap(), text);
 }
@@ -89,8 +89,8 @@ fn snapshots_share_one_connection() {
     let peer = Peer::on("127.0.0.1");
     let mut graphite = graphite_to(&peer);
     let reading = peer.read_connection();
-    graphite.send(&counters(TIMESTAMP, 0)).unwrap();
-    graphite.send(&counters(TIMESTAMP + 10, 0)).unwrap();
+    graphite.send(&counters(TIMESTAMP, 0), &naming()).unwrap();
+    graphite.send(&counters(TIMESTAMP + 10, 0), &naming()).unwrap();
     drop(graphite);
     let text = "statsd.numStats 0 1700000000\nstatsd.numStats 0 1700000010\n";
     assert_eq!(reading.join().unwrap(), text);
@@ -103,7 +103,7 @@ fn both_families_of_addresses_and_names_are_reached() {
         let peer = Peer::on(bound);
         let reading = peer.read_connection();
         let mut graphite = graphite(host, peer.port(), Duration::from_mins(1));
-        graphite.send(&counters(TIMESTAMP, 0)).unwrap();
+        graphite.send(&counters(TIMESTAMP, 0), &naming()).unwrap();
         drop(graphite);
         assert_eq!(reading.join().unwrap(), "statsd.numStats 0 1700000000\n", "{host}");
     }
@@ -114,9 +114,9 @@ fn a_million_points_arrive() {
     let snapshot = counters(TIMESTAMP, 500_000);
     let peer = Peer::on("127.0.0.1");
     let mut graphite = graphite_to(&peer);
-    assert_eq!(graphite.point_counter()(&snapshot), 1_000_001);
+    assert_eq!(graphite.point_counter()(&snapshot, &naming()), 1_000_001);
     let reading = peer.read_connection();
-    graphite.send(&snapshot).unwrap();
+    graphite.send(&snapshot, &naming()).unwrap();
     drop(graphite);
     assert!(reading.join().unwrap() == lines(&snapshot).concat());
 }
