@@ -22,45 +22,33 @@ pub(crate) struct Gauge {
     set: Write,
     /// In order; none is before `set`.
     changes: Option<Box<Changes>>,
-    pub(crate) samples: u32,
     is_set: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Changes(Vec<Write>);
 
+/// What a gauge was set to, or by how much it was changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Write {
-    order: Order,
-    value: f64,
+pub(crate) struct Write {
+    pub(crate) order: Order,
+    pub(crate) value: f64,
 }
 
 impl Gauge {
-    /// The gauge is now `value`.
-    #[inline]
-    pub(crate) fn set(&mut self, order: Order, value: f64) {
-        self.set = Write { order, value };
-        self.is_set = true;
-        self.changes = None;
-        self.samples += 1;
-    }
-
-    /// The gauge changes by `change`. The flag says whether that left the range of a double.
-    pub(crate) fn change(&mut self, order: Order, change: f64) -> bool {
-        self.samples += 1;
-        let Changes(changes) = &mut **self.changes.get_or_insert_default();
-        if let Some(last) = changes.last_mut().filter(|last| last.order == order) {
-            let overflow;
-            (last.value, overflow) = sum::saturating(last.value, change);
-            return overflow;
-        }
-        changes.push(Write { order, value: change });
-        false
+    /// What one worker wrote: the last set, and the changes since, the last one first.
+    pub(crate) fn of(set: Option<Write>, changes: impl Iterator<Item = Write>) -> Self {
+        let mut changes = changes.peekable();
+        let changes = changes.peek().is_some().then(|| {
+            let mut changes: Vec<_> = changes.collect();
+            changes.reverse();
+            Box::new(Changes(changes))
+        });
+        Self { set: set.unwrap_or_default(), changes, is_set: set.is_some() }
     }
 
     /// Takes in the writes of another worker.
     pub(crate) fn merge(&mut self, other: &Self) {
-        self.samples += other.samples;
         if other.is_set && (!self.is_set || other.set.order > self.set.order) {
             (self.set, self.is_set) = (other.set, true);
         }
@@ -88,51 +76,45 @@ impl Gauge {
 mod tests {
     use super::*;
 
-    fn at(nanoseconds: u64, worker: usize) -> Order {
-        Order { nanoseconds, worker }
+    fn at(nanoseconds: u64, worker: usize) -> impl Fn(f64) -> Write {
+        move |value| Write { order: Order { nanoseconds, worker }, value }
+    }
+
+    /// Changes as they came.
+    fn gauge(set: Option<Write>, changes: &[Write]) -> Gauge {
+        Gauge::of(set, changes.iter().rev().copied())
     }
 
     #[test]
     fn the_last_set_wins_whichever_worker_is_merged_first() {
-        let mut one = Gauge::default();
-        one.set(at(1, 0), 1.0);
-        one.set(at(3, 0), 3.0);
-        let mut two = Gauge::default();
-        two.set(at(2, 1), 2.0);
+        let one = gauge(Some(at(3, 0)(3.0)), &[]);
+        let two = gauge(Some(at(2, 1)(2.0)), &[]);
         let (mut one_first, mut two_first) = (one.clone(), two.clone());
         one_first.merge(&two);
         two_first.merge(&one);
         assert_eq!(one_first.resolve(0.0), 3.0);
         assert_eq!(two_first, one_first);
-        assert_eq!(one_first.samples, 3);
     }
 
     #[test]
     fn a_set_of_one_worker_ends_the_earlier_changes_of_another() {
-        let mut one = Gauge::default();
-        one.change(at(1, 0), 100.0);
-        one.change(at(3, 0), 5.0);
-        one.change(at(3, 0), 1.0);
-        let mut two = Gauge::default();
-        two.set(at(2, 1), 10.0);
+        let one = gauge(None, &[at(1, 0)(100.0), at(3, 0)(6.0)]);
+        let mut two = gauge(Some(at(2, 1)(10.0)), &[]);
         two.merge(&one);
         assert_eq!(two.resolve(0.0), 16.0);
     }
 
     #[test]
     fn changes_alone_start_from_the_value_before() {
-        let mut gauge = Gauge::default();
-        gauge.change(at(1, 0), -3.0);
-        assert_eq!(gauge.resolve(10.0), 7.0);
-        gauge.set(at(1, 0), -0.0);
-        assert!(gauge.resolve(10.0).is_sign_negative());
+        let changed = gauge(None, &[at(1, 0)(-3.0), at(2, 0)(1.0)]);
+        assert_eq!(changed.resolve(10.0), 8.0);
+        let set = gauge(Some(at(1, 0)(-0.0)), &[]);
+        assert!(set.resolve(10.0).is_sign_negative());
     }
 
     #[test]
-    fn a_change_out_of_range_is_held_and_told() {
-        let mut gauge = Gauge::default();
-        assert!(!gauge.change(at(1, 0), f64::MAX));
-        assert!(gauge.change(at(1, 0), f64::MAX));
-        assert_eq!(gauge.resolve(f64::MAX), f64::MAX);
+    fn changes_out_of_range_are_held() {
+        let max = gauge(None, &[at(1, 0)(f64::MAX)]);
+        assert_eq!(max.resolve(f64::MAX), f64::MAX);
     }
 }

@@ -8,6 +8,7 @@
 //! Everything here is pure: no clock, no socket, no file, no thread, no log. Bad data is not an
 //! error but a count with a reason, in [`Counts`].
 
+mod batch;
 mod counts;
 mod dialect;
 mod fingerprint;
@@ -27,6 +28,7 @@ mod table;
 mod tags;
 mod timer;
 
+pub use batch::Batch;
 pub use counts::{Counts, Shed};
 pub use dialect::{Dialect, Sanitising};
 pub use gauge::Order;
@@ -38,8 +40,8 @@ pub use rules::{
     Captures, Effect, Glob, GlobError, KindSet, Match, Pattern, Rule, Rules, Template,
     TemplateError,
 };
-pub use series::{Key, SeriesKind};
+pub use series::SeriesKind;
 pub use snapshot::{OwnPoint, Series, SetMembers, Snapshot, State, Window};
-pub use table::{Batch, Limits, Table};
+pub use table::{Limits, Table};
 pub use tags::{SeriesName, write_series};
 pub use timer::TimerStatistics;

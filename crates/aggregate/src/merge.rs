@@ -11,7 +11,7 @@ mod registry;
 use crate::gauge::Gauge;
 use crate::part::{Part, Record as PartRecord};
 use crate::snapshot::{Reading, Span, Texts};
-use crate::{OwnPoint, Snapshot, Window, sum, timer};
+use crate::{OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
 use log::{Group, Log};
 use registry::{Record, Registry};
 
@@ -28,9 +28,12 @@ pub struct Merger {
     sets: Log<u32>,
     members: Texts,
     timers: Log<f64>,
-    /// Room for the group of each record of a part.
+    /// Room for the group of each record of a part, where it has one.
     route: Vec<u32>,
 }
+
+/// Stands for the group of a counter or a gauge.
+const NO_GROUP: u32 = u32::MAX;
 
 struct GaugeRecord {
     name: u32,
@@ -54,11 +57,15 @@ impl Merger {
     /// `part.counts`, which closes the identity of samples.
     pub fn add(&mut self, worker: usize, part: &mut Part) {
         // Taken with their room: that of the first interval would never be needed again.
-        self.registry.follow(worker, std::mem::take(&mut part.changes));
-        part.counts.samples_aggregated += self.add_counters(worker, part)
-            + self.add_gauges(worker, part)
-            + self.add_sets(worker, part)
-            + self.add_timers(worker, part);
+        self.registry.follow(worker, &std::mem::take(&mut part.changes));
+        part.counts.samples_aggregated += self.add_records(worker, part);
+        let Self { timers, sets, members, route, .. } = self;
+        for (&record, &value) in part.timed.iter().zip(&part.values) {
+            timers.push(route[record as usize], value);
+        }
+        for (record, member) in part.members.iter() {
+            sets.push(route[record as usize], members.push(member));
+        }
     }
 
     /// Closes the interval.
@@ -86,47 +93,46 @@ impl Merger {
         self.registry.series_count()
     }
 
-    fn add_counters(&mut self, worker: usize, part: &mut Part) -> u64 {
-        let mut samples = 0;
-        for record in &part.counters {
-            samples += record.value.samples;
-            let new = |name| Reading { name, value: 0.0 };
-            let index = self.registry.record(worker, record.slot, &mut self.counters, new);
-            let counter = &mut self.counters[index as usize];
-            let overflow;
-            (counter.value, overflow) = sum::saturating(counter.value, record.value.sum);
-            part.counts.overflows += u64::from(overflow);
+    /// Takes in the records of a part. Gives the sum of their samples.
+    fn add_records(&mut self, worker: usize, part: &mut Part) -> u64 {
+        let (mut samples, mut overflows) = (0, 0);
+        self.route.clear();
+        for record in &part.records {
+            samples += record.samples;
+            let registry = &mut self.registry;
+            let new_group = |name| Group::new(name, record.kind);
+            let group = match record.kind {
+                SeriesKind::Counter => {
+                    overflows += u64::from(self.add_counter(worker, record));
+                    NO_GROUP
+                }
+                SeriesKind::Gauge => {
+                    let new = |name| GaugeRecord { name, gauge: Gauge::default() };
+                    let index = registry.record(worker, record.slot, &mut self.gauges, new);
+                    self.gauges[index as usize].gauge.merge(&part.gauge(record, worker));
+                    NO_GROUP
+                }
+                SeriesKind::Set => {
+                    registry.record(worker, record.slot, &mut self.sets.groups, new_group)
+                }
+                SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+                    registry.record(worker, record.slot, &mut self.timers.groups, new_group)
+                }
+            };
+            self.route.push(group);
         }
+        part.counts.overflows += overflows;
         samples
     }
 
-    fn add_gauges(&mut self, worker: usize, part: &Part) -> u64 {
-        let mut samples = 0;
-        for record in &part.gauges {
-            samples += u64::from(record.value.samples);
-            let new = |name| GaugeRecord { name, gauge: Gauge::default() };
-            let index = self.registry.record(worker, record.slot, &mut self.gauges, new);
-            self.gauges[index as usize].gauge.merge(&record.value);
-        }
-        samples
-    }
-
-    fn add_timers(&mut self, worker: usize, part: &Part) -> u64 {
-        let Self { registry, timers, route, .. } = self;
-        let samples = find_groups(registry, worker, &part.timers, &mut timers.groups, route);
-        for &(record, value) in &part.values {
-            timers.push(route[record as usize], value);
-        }
-        samples
-    }
-
-    fn add_sets(&mut self, worker: usize, part: &Part) -> u64 {
-        let Self { registry, sets, members, route, .. } = self;
-        let samples = find_groups(registry, worker, &part.sets, &mut sets.groups, route);
-        for (record, member) in part.members.iter() {
-            sets.push(route[record as usize], members.push(member));
-        }
-        samples
+    /// Says whether the sum left the range of a double.
+    fn add_counter(&mut self, worker: usize, record: &PartRecord) -> bool {
+        let new = |name| Reading { name, value: 0.0 };
+        let index = self.registry.record(worker, record.slot, &mut self.counters, new);
+        let counter = &mut self.counters[index as usize];
+        let overflow;
+        (counter.value, overflow) = sum::saturating(counter.value, record.value);
+        overflow
     }
 
     fn close_timers(&mut self) -> (Vec<Span>, Vec<f64>) {
@@ -153,21 +159,4 @@ impl Merger {
         self.members.clear();
         (sets, members)
     }
-}
-
-/// Finds the group of each record of a part, of sets or of timers. Gives the sum of the records'
-/// samples.
-fn find_groups(
-    registry: &mut Registry,
-    worker: usize,
-    records: &[PartRecord<u64>],
-    groups: &mut Vec<Group>,
-    found: &mut Vec<u32>,
-) -> u64 {
-    found.clear();
-    found.extend(records.iter().map(|record| {
-        let kind = registry.kind(worker, record.slot);
-        registry.record(worker, record.slot, groups, |name| Group::new(name, kind))
-    }));
-    records.iter().map(|record| record.value).sum()
 }

@@ -2,10 +2,9 @@
 
 use gstatsd_wire::Reason;
 
-use crate::gauge::Gauge;
+use crate::gauge::{Gauge, Order, Write};
 use crate::members::Members;
-use crate::prefetch::{Rows, row};
-use crate::{Counts, Key, SeriesKind};
+use crate::{Counts, SeriesKind, sum};
 
 /// How much of a rejected text is kept as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 128;
@@ -17,41 +16,65 @@ const EXAMPLE_BYTES_MAX: usize = 128;
 pub struct Part {
     /// Slots that got or lost their series since the last part, in order. None of the series
     /// that are retired here has a record here.
-    pub(crate) changes: Vec<Change>,
-    pub(crate) counters: Vec<Record<Counter>>,
-    pub(crate) gauges: Vec<Record<Gauge>>,
-    /// Each with the number of its samples.
-    pub(crate) sets: Vec<Record<u64>>,
+    pub(crate) changes: Changes,
+    pub(crate) records: Vec<Record>,
     pub(crate) members: Members,
-    /// Distributions and histograms too. Each with the number of its samples.
-    pub(crate) timers: Vec<Record<u64>>,
-    /// The values of all timers as they came: the index of the record, and the value.
-    pub(crate) values: Vec<(u32, f64)>,
+    /// The values of all timers, distributions and histograms as they came: the index of the
+    /// record of each, and the values.
+    pub(crate) timed: Vec<u32>,
+    pub(crate) values: Vec<f64>,
+    /// Changes of gauges, each with the one before it of the same record.
+    steps: Vec<Step>,
+    /// When each batch was received, in nanoseconds.
+    batches: Vec<u64>,
     /// What the worker counted in the interval.
     pub counts: Counts,
     /// One example for each reason of the interval.
     pub examples: Vec<Example>,
 }
 
-/// A slot of the worker gets or loses its series.
+/// What an interval brought to one slot: half a cache line, the same for every kind, so that it
+/// is written without a branch on the kind.
 #[derive(Debug)]
-pub(crate) enum Change {
-    Born(u32, Key),
-    Retired(u32),
-}
-
-/// What an interval brought to one slot.
-#[derive(Debug)]
-pub(crate) struct Record<T> {
-    pub(crate) slot: u32,
-    pub(crate) value: T,
-}
-
-/// The sum of a counter.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Counter {
-    pub(crate) sum: f64,
+pub(crate) struct Record {
+    /// The sum of a counter, or what a gauge was last set to. Others leave anything here.
+    pub(crate) value: f64,
     pub(crate) samples: u64,
+    pub(crate) slot: u32,
+    /// The batch that set the gauge last.
+    batch: u32,
+    /// The last change of the gauge since it was set: 1 more than its place, or 0.
+    step: u32,
+    pub(crate) kind: SeriesKind,
+    /// Whether the gauge was set, and not only changed.
+    is_set: bool,
+}
+
+const _: () = assert!(size_of::<Record>() == 32, "two records in a cache line");
+
+/// For each kind, every bit if its samples are added up, and none otherwise.
+static ADDS: [u64; SeriesKind::ALL.len()] = {
+    let mut adds = [0; SeriesKind::ALL.len()];
+    adds[SeriesKind::Counter as usize] = u64::MAX;
+    adds
+};
+
+/// For each kind, 1 if the values of its samples are kept, and 0 otherwise.
+static KEPT: [u8; SeriesKind::ALL.len()] = {
+    let mut kept = [0; SeriesKind::ALL.len()];
+    kept[SeriesKind::Distribution as usize] = 1;
+    kept[SeriesKind::Histogram as usize] = 1;
+    kept[SeriesKind::Timer as usize] = 1;
+    kept
+};
+
+/// A change of a gauge.
+#[derive(Debug)]
+struct Step {
+    change: f64,
+    batch: u32,
+    /// The one before it: 1 more than its place, or 0.
+    before: u32,
 }
 
 /// A rejected line or value, to show in the log.
@@ -66,25 +89,58 @@ pub struct Example {
 impl Part {
     /// Empties it, and keeps the room.
     pub fn clear(&mut self) {
-        let Self { changes, counters, gauges, sets, members, timers, values, counts, examples } =
+        let Self { changes, records, members, timed, values, steps, batches, counts, examples } =
             self;
-        changes.clear();
-        counters.clear();
-        gauges.clear();
-        sets.clear();
+        *changes = Changes::default();
+        records.clear();
         members.clear();
-        timers.clear();
+        timed.clear();
         values.clear();
+        steps.clear();
+        batches.clear();
         *counts = Counts::default();
         examples.clear();
     }
 
-    /// Where the records of each kind stand, by the kind's discriminant.
-    #[inline]
-    pub(crate) fn rows(&self) -> Rows<{ SeriesKind::ALL.len() }> {
-        let Self { counters, gauges, sets, timers, .. } = self;
-        let timers = row(timers);
-        Rows::new([row(counters), timers, row(gauges), timers, row(sets), timers])
+    /// Begins a batch, received at so many nanoseconds. Gives its number.
+    pub(crate) fn begin_batch(&mut self, nanoseconds: u64) -> u32 {
+        self.batches.push(nanoseconds);
+        index_of_last(&self.batches)
+    }
+
+    /// How many things of the interval are held beside the records, which are bounded otherwise.
+    pub(crate) fn things(&self) -> usize {
+        self.values.len() + self.members.len() + self.steps.len()
+    }
+
+    /// Appends a change to a gauge, or adds it to the last one, if that came in the same batch.
+    /// Says whether that left the range of a double.
+    pub(crate) fn change_gauge(&mut self, record: u32, batch: u32, change: f64) -> bool {
+        let record = &mut self.records[record as usize];
+        let last = (record.step as usize).checked_sub(1).map(|last| &mut self.steps[last]);
+        if let Some(last) = last.filter(|last| last.batch == batch) {
+            let overflow;
+            (last.change, overflow) = sum::saturating(last.change, change);
+            return overflow;
+        }
+        self.steps.push(Step { change, batch, before: record.step });
+        record.step = index_of_last(&self.steps) + 1;
+        false
+    }
+
+    /// What this worker wrote to a gauge.
+    pub(crate) fn gauge(&self, record: &Record, worker: usize) -> Gauge {
+        let write = |batch: u32, value| {
+            let nanoseconds = self.batches[batch as usize];
+            Write { order: Order { nanoseconds, worker }, value }
+        };
+        let mut next = record.step;
+        let steps = std::iter::from_fn(|| {
+            let step = &self.steps[(next as usize).checked_sub(1)?];
+            next = step.before;
+            Some(write(step.batch, step.change))
+        });
+        Gauge::of(record.is_set.then(|| write(record.batch, record.value)), steps)
     }
 
     pub(crate) fn example(&mut self, reason: Reason, text: &[u8]) {
@@ -93,4 +149,96 @@ impl Part {
             self.examples.push(Example { reason, text });
         }
     }
+}
+
+impl Record {
+    pub(crate) fn new(slot: u32, kind: SeriesKind) -> Self {
+        Self { value: 0.0, samples: 0, slot, batch: 0, step: 0, kind, is_set: false }
+    }
+
+    /// How many values of a sample are kept: 1 of a timer and the like, otherwise 0.
+    #[inline(always)]
+    pub(crate) fn kept(&self) -> usize {
+        usize::from(KEPT[self.kind as usize])
+    }
+
+    /// Sets a gauge: what was written to it before is gone.
+    pub(crate) fn set_gauge(&mut self, batch: u32, value: f64) {
+        (self.value, self.batch, self.step, self.is_set) = (value, batch, 0, true);
+    }
+
+    /// Writes a sample without a branch on its kind: adds it to a counter, sets a gauge; for the
+    /// others it counts it. Says whether that stayed in the range of a double; otherwise nothing is
+    /// written, and it was a counter.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, batch: u32, number: f64, rate: f64) -> bool {
+        // From memory, since a comparison may become a branch.
+        let adds = ADDS[self.kind as usize];
+        // What it is added to: what a gauge was goes, and -0 changes no number at all, not even
+        // the sign of -0.
+        let before = f64::from_bits((self.value.to_bits() & adds) | ((-0.0_f64).to_bits() & !adds));
+        // Of other kinds the rate counts as 1.
+        let one = 1.0_f64.to_bits();
+        let rate = f64::from_bits(((rate.to_bits() ^ one) & adds) ^ one);
+        let sum = before + number * (1.0 / rate);
+        if !sum.is_finite() {
+            return false;
+        }
+        self.value = sum;
+        self.samples += 1;
+        self.batch = batch;
+        self.step = 0;
+        self.is_set = true;
+        true
+    }
+}
+
+/// Slots that got or lost their series, in order: the names in one text.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    changes: Vec<Change>,
+    names: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Born { slot: u32, kind: SeriesKind, name_bytes: u32 },
+    Retired { slot: u32 },
+}
+
+/// A slot of the worker gets or loses its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlotChange<'a> {
+    Born { slot: u32, kind: SeriesKind, name: &'a [u8] },
+    Retired { slot: u32 },
+}
+
+impl Changes {
+    pub(crate) fn born(&mut self, slot: u32, kind: SeriesKind, name: &[u8]) {
+        let name_bytes = u32::try_from(name.len()).expect("a name came in a packet");
+        self.names.extend_from_slice(name);
+        self.changes.push(Change::Born { slot, kind, name_bytes });
+    }
+
+    pub(crate) fn retired(&mut self, slot: u32) {
+        self.changes.push(Change::Retired { slot });
+    }
+
+    /// Each of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = SlotChange<'_>> {
+        let mut names = &*self.names;
+        self.changes.iter().map(move |change| match *change {
+            Change::Born { slot, kind, name_bytes } => {
+                let name;
+                (name, names) = names.split_at(name_bytes as usize);
+                SlotChange::Born { slot, kind, name }
+            }
+            Change::Retired { slot } => SlotChange::Retired { slot },
+        })
+    }
+}
+
+/// The place of the last thing.
+pub(crate) fn index_of_last<T>(things: &[T]) -> u32 {
+    u32::try_from(things.len() - 1).expect("limits keep every table below 2^32 places")
 }

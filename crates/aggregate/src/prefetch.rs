@@ -1,27 +1,20 @@
 //! Asks the processor for memory before it is needed.
 #![expect(unsafe_code, reason = "a hint to the processor is an intrinsic")]
 
-/// Where the elements of some rows stand, each row of another type.
-pub(crate) struct Rows<const N: usize>([(usize, usize); N]);
+/// Where the elements of a slice stand.
+pub(crate) struct Row<T>(*const T);
 
-impl<const N: usize> Rows<N> {
-    /// Rows of the given places, as [`row`] makes them.
-    pub(crate) fn new(rows: [(usize, usize); N]) -> Self {
-        Self(rows)
+impl<T> Row<T> {
+    pub(crate) fn of(slice: &[T]) -> Self {
+        Self(slice.as_ptr())
     }
 
-    /// Begins to fetch an element of one of the rows, without a branch on which. A row that has
-    /// moved meanwhile makes it a useless hint, not a wrong one.
+    /// Begins to fetch an element. A slice that has moved meanwhile makes it a useless hint, not
+    /// a wrong one.
     #[inline(always)]
-    pub(crate) fn prefetch(&self, row: usize, index: usize) {
-        let (start, stride) = self.0[row];
-        prefetch_address(start.wrapping_add(index.wrapping_mul(stride)));
+    pub(crate) fn prefetch(&self, index: usize) {
+        prefetch_address(self.0.wrapping_add(index).addr());
     }
-}
-
-/// Where a slice begins, and how far its elements stand apart.
-pub(crate) fn row<T>(slice: &[T]) -> (usize, usize) {
-    (slice.as_ptr().addr(), size_of::<T>())
 }
 
 /// Begins to fetch an element. A hint: nothing is read, and any index will do.

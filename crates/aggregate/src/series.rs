@@ -1,4 +1,4 @@
-//! What identifies a series.
+//! The kinds of series.
 
 /// The kinds of series. Several types of the protocol may feed one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,13 +35,4 @@ impl SeriesKind {
             Self::Timer => "timer",
         }
     }
-}
-
-/// What a series is known by: its kind and its name, as the dialect's rules leave it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// The kind.
-    pub kind: SeriesKind,
-    /// The name, sanitised, without a prefix.
-    pub name: Box<[u8]>,
 }

@@ -24,8 +24,7 @@ pub struct SeriesName<'a> {
 }
 
 impl<'a> SeriesName<'a> {
-    /// Reads the text of a series: that of a [`Key`](crate::Key) or a
-    /// [`Series`](crate::Series).
+    /// Reads the text of a [`Series`](crate::Series).
     #[must_use]
     pub fn of(text: &'a [u8]) -> Self {
         let end = text.iter().position(|&byte| byte == TAG).unwrap_or(text.len());

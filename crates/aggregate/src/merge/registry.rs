@@ -4,10 +4,10 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 
+use crate::SeriesKind;
 use crate::index::place;
-use crate::part::Change;
+use crate::part::{Changes, SlotChange};
 use crate::snapshot::{Reading, Texts};
-use crate::{Key, SeriesKind};
 
 /// Names of series that nobody holds any more are kept until there are this many more of them
 /// than of the others.
@@ -65,21 +65,23 @@ impl Registry {
     }
 
     /// Learns which slots of a worker got or lost their series.
-    pub(super) fn follow(&mut self, worker: usize, changes: impl IntoIterator<Item = Change>) {
+    pub(super) fn follow(&mut self, worker: usize, changes: &Changes) {
         if self.slots.len() <= worker {
             self.slots.resize_with(worker + 1, Vec::new);
         }
-        for change in changes {
+        for change in changes.iter() {
             match change {
-                Change::Born(slot, key) => {
-                    let index = self.hold(&key);
+                SlotChange::Born { slot, kind, name } => {
+                    let index = self.hold(kind, name);
                     let slots = &mut self.slots[worker];
                     if slots.len() <= slot as usize {
                         slots.resize(slot as usize + 1, u32::MAX);
                     }
                     slots[slot as usize] = index;
                 }
-                Change::Retired(slot) => self.release(self.slots[worker][slot as usize]),
+                SlotChange::Retired { slot } => {
+                    self.release(self.slots[worker][slot as usize]);
+                }
             }
         }
     }
@@ -104,12 +106,6 @@ impl Registry {
         entry.record
     }
 
-    /// The kind of a slot's series.
-    pub(super) fn kind(&self, worker: usize, slot: u32) -> SeriesKind {
-        let entry = &self.entries[self.slots[worker][slot as usize] as usize];
-        entry.as_ref().expect("a written series is held").kind
-    }
-
     /// Forgets the series that nobody holds. No record may be left of the interval.
     pub(super) fn end_interval(&mut self) {
         while let Some(index) = self.released.pop() {
@@ -127,13 +123,12 @@ impl Registry {
     }
 
     /// One more worker holds the series.
-    fn hold(&mut self, key: &Key) -> u32 {
-        let Key { kind, name } = key;
-        let hash = self.hasher.hash_one((*kind as u8, &**name));
+    fn hold(&mut self, kind: SeriesKind, name: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one((kind as u8, name));
         let (entries, names) = (&self.entries, &self.names);
         let known = self.by_key.find(hash, |&index| {
             let entry = entries[index as usize].as_ref();
-            entry.is_some_and(|entry| entry.kind == *kind && names.text(entry.name) == &**name)
+            entry.is_some_and(|entry| entry.kind == kind && names.text(entry.name) == name)
         });
         if let Some(&index) = known {
             if let Some(entry) = &mut self.entries[index as usize] {
@@ -144,7 +139,7 @@ impl Registry {
         }
         self.held += 1;
         let name = self.names.push(name);
-        let entry = Entry { name, record: u32::MAX, holders: 1, kind: *kind };
+        let entry = Entry { name, record: u32::MAX, holders: 1, kind };
         let index = place(&mut self.entries, &mut self.entries_free, Some(entry));
         let (entries, names, hasher) = (&self.entries, &self.names, &self.hasher);
         self.by_key.insert_unique(hash, index, |&index| {
@@ -180,8 +175,17 @@ mod tests {
 
     const COUNTER: SeriesKind = SeriesKind::Counter;
 
-    fn born(slot: u32, name: &str) -> Change {
-        Change::Born(slot, Key { kind: COUNTER, name: name.as_bytes().into() })
+    /// Slots that get a series of these names.
+    fn born(series: &[(u32, &str)]) -> Changes {
+        let mut changes = Changes::default();
+        series.iter().for_each(|(slot, name)| changes.born(*slot, COUNTER, name.as_bytes()));
+        changes
+    }
+
+    fn retired(slot: u32) -> Changes {
+        let mut changes = Changes::default();
+        changes.retired(slot);
+        changes
     }
 
     fn names(registry: &Registry, records: &[Reading]) -> Vec<String> {
@@ -196,8 +200,8 @@ mod tests {
     #[test]
     fn the_slots_of_all_workers_lead_to_one_record_of_a_series() {
         let mut registry = Registry::default();
-        registry.follow(0, [born(0, "a"), born(1, "b")]);
-        registry.follow(1, [born(7, "b")]);
+        registry.follow(0, &born(&[(0, "a"), (1, "b")]));
+        registry.follow(1, &born(&[(7, "b")]));
         assert_eq!(registry.series_count(), 2);
         let mut records = Vec::new();
         assert_eq!(registry.record(1, 7, &mut records, new), 0);
@@ -214,16 +218,16 @@ mod tests {
     #[test]
     fn a_series_of_the_interval_that_is_released_and_held_again_is_the_same() {
         let mut registry = Registry::default();
-        registry.follow(0, [born(0, "a")]);
+        registry.follow(0, &born(&[(0, "a")]));
         let mut records = Vec::new();
         registry.record(0, 0, &mut records, new);
-        registry.follow(0, [Change::Retired(0)]);
+        registry.follow(0, &retired(0));
         assert_eq!(registry.series_count(), 0);
-        registry.follow(1, [born(5, "a")]);
+        registry.follow(1, &born(&[(5, "a")]));
         assert_eq!(registry.record(1, 5, &mut records, new), 0);
         registry.end_interval();
         assert_eq!(registry.series_count(), 1);
-        registry.follow(1, [Change::Retired(5)]);
+        registry.follow(1, &retired(5));
         registry.end_interval();
         assert_eq!((registry.series_count(), registry.by_key.len()), (0, 0));
     }
@@ -231,20 +235,20 @@ mod tests {
     #[test]
     fn names_of_the_dead_are_buried_when_they_are_many() {
         let mut registry = Registry::default();
-        registry.follow(0, [born(0, "first"), born(1, "second")]);
+        registry.follow(0, &born(&[(0, "first"), (1, "second")]));
         for number in 0..2 * DEAD_NAMES_MAX {
-            registry.follow(1, [born(0, &number.to_string())]);
-            registry.follow(1, [Change::Retired(0)]);
+            registry.follow(1, &born(&[(0, &number.to_string())]));
+            registry.follow(1, &retired(0));
             registry.end_interval();
         }
-        registry.follow(0, [Change::Retired(0)]);
+        registry.follow(0, &retired(0));
         registry.end_interval();
         assert!(registry.names.len() <= DEAD_NAMES_MAX + 4);
         assert_eq!((registry.entries.len(), registry.by_key.len()), (3, 1));
         let mut records = Vec::new();
         registry.record(0, 1, &mut records, new);
         assert_eq!(names(&registry, &records), ["second"]);
-        registry.follow(1, [born(0, "second")]);
+        registry.follow(1, &born(&[(0, "second")]));
         assert_eq!(registry.series_count(), 1);
     }
 }

@@ -206,8 +206,8 @@ pub(crate) const SAMPLES_MAX: Whole = Whole {
     about: About {
         path: "samples_max",
         flag: None,
-        effect: "Timer samples plus set members that a worker holds at most in an interval. \
-                 What is beyond it is dropped and counted.",
+        effect: "Timer samples plus set members plus changes of gauges that a worker holds at \
+                 most in an interval. What is beyond it is dropped and counted.",
         edge: "",
         reload: false,
     },

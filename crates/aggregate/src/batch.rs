@@ -1,0 +1,236 @@
+//! Packets that were received together, on their way into a table: the path of every sample.
+//!
+//! ```text
+//! parse --> fingerprint --> fetch its place
+//!                           64 of them --> where is the record? --> fetch it
+//!                                          64 of them           --> write
+//! ```
+
+use arrayvec::ArrayVec;
+use gstatsd_wire::{Line, Receiver, Rejection, Sample, Value};
+
+use crate::prefetch::Row;
+use crate::{Part, SeriesKind, Shed, Table, sum};
+
+/// How many samples wait to be written at most.
+const PENDING_MAX: usize = 64;
+
+/// Packets that were received together, on their way into a table.
+///
+/// Samples are gathered by the dozen before they are written, so that the processor can fetch
+/// what they need from memory meanwhile: first the places of their spellings, then their records.
+/// They are written in the order in which they came. Dropping it writes the last ones.
+pub struct Batch<'t, 'p> {
+    table: &'t mut Table,
+    /// Its number in the part.
+    number: u32,
+    pending: ArrayVec<Pending<'p>, PENDING_MAX>,
+    /// The members among the samples, each with its place there.
+    members: ArrayVec<(usize, &'p [u8]), PENDING_MAX>,
+    /// Whether one of the samples changes a gauge.
+    has_changes: bool,
+    /// How many samples have been written.
+    samples: usize,
+}
+
+/// A sample that waits to be written: one cache line.
+#[derive(Clone, Copy)]
+pub(crate) struct Pending<'p> {
+    pub(crate) fingerprint: u128,
+    pub(crate) spelling: &'p [u8],
+    number: f64,
+    rate: f64,
+    pub(crate) kind: SeriesKind,
+    /// Whether the number changes a gauge.
+    is_change: bool,
+}
+
+/// Where the record of each sample stands; a refused one has none.
+type Records = [Option<u32>; PENDING_MAX];
+
+impl<'t, 'p> Batch<'t, 'p> {
+    pub(crate) fn new(table: &'t mut Table, number: u32) -> Self {
+        let (pending, members) = (ArrayVec::new(), ArrayVec::new());
+        Self { table, number, pending, members, has_changes: false, samples: 0 }
+    }
+
+    /// Takes in one packet.
+    #[inline]
+    pub fn packet(&mut self, packet: &'p [u8]) {
+        let grammar = self.table.dialect.grammar;
+        self.count_packet(packet);
+        gstatsd_wire::parse(packet, &grammar, self);
+    }
+
+    /// Takes in a packet that was cut on its way: its broken last line is rejected.
+    pub fn truncated_packet(&mut self, packet: &'p [u8]) {
+        let grammar = self.table.dialect.grammar;
+        self.count_packet(packet);
+        gstatsd_wire::parse_truncated(packet, &grammar, self);
+    }
+
+    fn count_packet(&mut self, packet: &[u8]) {
+        let counts = &mut self.table.part.counts;
+        counts.datagrams_received += 1;
+        counts.datagrams_empty += u64::from(packet.is_empty());
+    }
+
+    /// Writes what waits.
+    #[inline(never)]
+    fn settle(&mut self) {
+        self.samples += self.pending.len();
+        let table = &mut *self.table;
+        let row = Row::of(&table.part.records);
+        let mut records: Records = [None; PENDING_MAX];
+        for (pending, found) in self.pending.iter().zip(&mut records) {
+            *found = table.record(pending);
+            row.prefetch(found.unwrap_or_default() as usize);
+        }
+        match !self.has_changes && table.has_room(PENDING_MAX) {
+            true => self.write_all(&records),
+            false => self.write_each(&records),
+        }
+        self.pending.clear();
+        self.members.clear();
+        self.has_changes = false;
+    }
+
+    /// Writes all that waits, in the same steps for every kind. No sample changes a gauge, and
+    /// there is room for all of them.
+    fn write_all(&mut self, records: &Records) {
+        let part = &mut *self.table.part;
+        let (mut timed, mut values, mut count) = ([0; PENDING_MAX], [0.0; PENDING_MAX], 0);
+        for (pending, record) in self.pending.iter().zip(records) {
+            let Some(index) = *record else { continue };
+            let Pending { number, rate, .. } = *pending;
+            let record = &mut part.records[index as usize];
+            if !record.write(self.number, number, rate) {
+                let overflow;
+                (record.value, overflow) = sum::weighted(record.value, number, rate);
+                record.samples += 1;
+                part.counts.overflows += u64::from(overflow);
+            }
+            // Every sample is put there, and only those of timers and the like stay.
+            (timed[count % PENDING_MAX], values[count % PENDING_MAX]) = (index, number);
+            count += record.kept();
+        }
+        part.timed.extend_from_slice(&timed[..count]);
+        part.values.extend_from_slice(&values[..count]);
+        for &(place, member) in &self.members {
+            if let Some(record) = records[place] {
+                part.members.insert(record, member, true);
+            }
+        }
+    }
+
+    /// Writes what waits one by one: the obvious twin of [`Self::write_all`], for any samples.
+    #[cold]
+    fn write_each(&mut self, records: &Records) {
+        let mut members = self.members.iter();
+        for (pending, record) in self.pending.iter().zip(records) {
+            let member = match pending.kind {
+                SeriesKind::Set => members.next().map_or(&[][..], |(_, member)| member),
+                _ => &[],
+            };
+            let Some(record) = *record else { continue };
+            let has_room = self.table.has_room(1);
+            let part = &mut *self.table.part;
+            let taken = write_one(part, record, pending, member, (self.number, has_room));
+            part.records[record as usize].samples += u64::from(taken);
+            part.counts.samples_shed[Shed::Memory as usize] += u64::from(!taken);
+        }
+    }
+}
+
+/// Writes a sample of a batch to its record; says whether there was room for it.
+fn write_one(
+    part: &mut Part,
+    index: u32,
+    pending: &Pending<'_>,
+    member: &[u8],
+    (batch, has_room): (u32, bool),
+) -> bool {
+    let Pending { number, rate, .. } = *pending;
+    let record = &mut part.records[index as usize];
+    match pending.kind {
+        SeriesKind::Counter => {
+            let overflow;
+            (record.value, overflow) = sum::weighted(record.value, number, rate);
+            part.counts.overflows += u64::from(overflow);
+            true
+        }
+        SeriesKind::Gauge if !pending.is_change => {
+            record.set_gauge(batch, number);
+            true
+        }
+        SeriesKind::Gauge if has_room => {
+            let overflow = part.change_gauge(index, batch, number);
+            part.counts.overflows += u64::from(overflow);
+            true
+        }
+        SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer if has_room => {
+            part.timed.push(index);
+            part.values.push(number);
+            true
+        }
+        SeriesKind::Set => part.members.insert(index, member, has_room),
+        _ => false,
+    }
+}
+
+impl Drop for Batch<'_, '_> {
+    fn drop(&mut self) {
+        self.settle();
+        self.table.end_batch(self.samples);
+    }
+}
+
+impl<'p> Receiver<'p> for Batch<'_, 'p> {
+    #[inline]
+    fn line(&mut self, line: Line<'p>) {
+        let part = &mut self.table.part;
+        part.counts.lines += 1;
+        match line {
+            Line::Metric(_) => part.counts.metric_lines += 1,
+            Line::Event(_) => part.counts.events += 1,
+            Line::ServiceCheck(_) => part.counts.service_checks += 1,
+            Line::Rejected(Rejection { reason, text }) => {
+                part.counts.lines_rejected[reason as usize] += 1;
+                part.example(reason, text);
+            }
+        }
+    }
+
+    // Always, so that the sample is taken apart in registers: a call would pass it by memory.
+    #[inline(always)]
+    fn sample(&mut self, sample: Sample<'p>) {
+        let Sample { name: spelling, value, rate, .. } = sample;
+        let kind = self.table.kinds[sample.kind as usize];
+        let fingerprint = self.table.fingerprinter.of(kind, spelling);
+        self.table.index.prefetch(fingerprint);
+        self.table.part.counts.samples_received += 1;
+        let number = match value {
+            Value::Number(number) | Value::Delta(number) => number,
+            Value::Member(member) => {
+                self.members.push((self.pending.len(), member));
+                0.0
+            }
+        };
+        let is_change = matches!(value, Value::Delta(_));
+        self.has_changes |= is_change;
+        self.pending.push(Pending { fingerprint, spelling, number, rate, kind, is_change });
+        if self.pending.is_full() {
+            self.settle();
+        }
+    }
+
+    fn reject(&mut self, rejection: Rejection<'p>) {
+        let part = &mut self.table.part;
+        part.counts.samples_received += 1;
+        part.counts.samples_rejected[rejection.reason as usize] += 1;
+        part.example(rejection.reason, rejection.text);
+    }
+}
+
+#[cfg(test)]
+mod tests;
