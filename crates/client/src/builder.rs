@@ -1,0 +1,189 @@
+//! How a client is made.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use crate::line::Style;
+use crate::settings::{Destination, Settings};
+use crate::target::{Resolve, resolve};
+use crate::{Address, AddressError, Rounding, Sink, StatsClient, clock, random};
+
+/// Most packets are full long before.
+const DELAY_MAX: Duration = Duration::from_millis(100);
+/// What waits for a receiver that is away.
+const BUFFER_BYTES_MAX: usize = 1_024 * 1_024;
+/// More buffers than this gain nothing.
+const BUFFERS_MAX: usize = 16;
+
+/// Makes a [`StatsClient`] that differs from the usual one.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gstatsd_client::StatsClient;
+///
+/// let client = StatsClient::builder("localhost:8125")?
+///     .prefix("shop")
+///     .tag("env", "prod")
+///     .delay_max(Duration::from_millis(20))
+///     .build();
+/// client.increment("orders");
+/// # Ok::<(), gstatsd_client::AddressError>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    destination: Destination,
+    prefix: String,
+    tags: Vec<(String, String)>,
+    rounding: Rounding,
+    direct: bool,
+    packet_bytes_max: Option<usize>,
+    buffer_bytes_max: usize,
+    delay_max: Duration,
+    random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    clock: Arc<dyn Fn() -> Duration + Send + Sync>,
+    resolve: Arc<Resolve>,
+}
+
+impl Builder {
+    /// A client that sends to an address.
+    pub fn to(address: Address) -> Self {
+        Self::new(Destination::Address(address))
+    }
+
+    /// A client whose packets a sink takes.
+    pub fn to_sink(sink: impl Sink) -> Self {
+        Self::new(Destination::Sink(Arc::new(sink)))
+    }
+
+    fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            prefix: String::new(),
+            tags: Vec::new(),
+            rounding: Rounding::Exact,
+            direct: false,
+            packet_bytes_max: None,
+            buffer_bytes_max: BUFFER_BYTES_MAX,
+            delay_max: DELAY_MAX,
+            random: Arc::new(random::uniform),
+            clock: Arc::new(clock::now),
+            resolve: Arc::new(resolve),
+        }
+    }
+
+    /// Begins every name, with a dot after it. Default: none.
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// A tag of every line, beside those before. One with an empty value is its key alone; one
+    /// with an empty key is left out.
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// How numbers that are not whole are written. Default: as they are.
+    pub fn rounding(mut self, rounding: Rounding) -> Self {
+        self.rounding = rounding;
+        self
+    }
+
+    /// Each line becomes a datagram of its own, which the caller's thread hands to the system
+    /// before the call returns. Nothing waits for room: without it the line is dropped. Over a
+    /// stream each line is handed to the client's thread at once.
+    pub fn direct(mut self) -> Self {
+        self.direct = true;
+        self
+    }
+
+    /// The most bytes of a packet, at least 64. Default: 1,432, or 8,192 where packets stay on
+    /// this machine (loopback, unix sockets, sinks).
+    pub fn packet_bytes_max(mut self, bytes: usize) -> Self {
+        self.packet_bytes_max = Some(bytes.max(64));
+        self
+    }
+
+    /// The most bytes of packets that wait to be sent. When there are more the oldest are
+    /// dropped. Default: 1 MiB.
+    pub fn buffer_bytes_max(mut self, bytes: usize) -> Self {
+        self.buffer_bytes_max = bytes;
+        self
+    }
+
+    /// How long a line may wait for others before it is sent. Default: 100 ms.
+    pub fn delay_max(mut self, delay: Duration) -> Self {
+        self.delay_max = delay;
+        self
+    }
+
+    /// Where chances come from: numbers in [0, 1). A line with a rate is sent when the number is
+    /// below it.
+    pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.random = Arc::new(random);
+        self
+    }
+
+    /// The clock of timers: time since anything that stays the same.
+    pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How the addresses of a host are found: from a name and a port. It is called by a thread
+    /// of the client's own, every 30 seconds and after errors. Default: as the system does it.
+    pub fn resolver(
+        mut self,
+        resolve: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.resolve = Arc::new(resolve);
+        self
+    }
+
+    /// Makes the client. Where the host is a name this waits for its address, at most half a
+    /// second; after that lines are kept until it has one.
+    #[must_use]
+    pub fn build(self) -> StatsClient {
+        let stream = matches!(
+            self.destination,
+            Destination::Address(Address::Tcp { .. } | Address::Unixstream(_) | Address::Unix(_))
+        );
+        let threads = available_parallelism().map_or(1, usize::from);
+        StatsClient::start(Settings {
+            style: Style::new(&self.prefix, &self.tags, self.rounding),
+            direct: self.direct && !stream,
+            packet_bytes_max: self.packet_bytes_max,
+            buffer_bytes_max: self.buffer_bytes_max,
+            delay_max: if self.direct { Duration::ZERO } else { self.delay_max },
+            buffers: threads.next_power_of_two().min(BUFFERS_MAX),
+            destination: self.destination,
+            random: self.random,
+            clock: self.clock,
+            resolve: self.resolve,
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl StatsClient {
+    /// What differs from the usual client.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the address, see [`Address`].
+    pub fn builder(address: &str) -> Result<Builder, AddressError> {
+        Ok(Builder::to(address.parse()?))
+    }
+}

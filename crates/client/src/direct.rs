@@ -1,0 +1,71 @@
+//! Sending by the caller: each line is a datagram, and no thread is needed.
+
+use crate::Reason;
+use crate::core::Core;
+use crate::link::Sent;
+use crate::outlet::Outlet;
+
+/// How often a datagram is offered to a socket that tells of earlier refusals instead.
+const OFFERS: usize = 4;
+
+/// The outlet of one buffer, and the last datagram that went through it.
+pub(crate) struct Direct {
+    outlet: Outlet,
+    last: Vec<u8>,
+    last_lines: u64,
+    /// How often the last one was refused.
+    refusals: usize,
+}
+
+impl Direct {
+    pub(crate) fn new(outlet: Outlet) -> Self {
+        Self { outlet, last: Vec::new(), last_lines: 0, refusals: 0 }
+    }
+
+    /// Sends a datagram at once, or drops it. On this machine the one before is sent once more
+    /// where it was refused, before this one.
+    pub(crate) fn send(&mut self, core: &Core, bytes: &mut Vec<u8>, lines: u64) {
+        for _ in 0..OFFERS {
+            match self.outlet.send(bytes) {
+                Sent::Done => {
+                    core.sent.add(lines, bytes.len());
+                    if self.outlet.is_exact() {
+                        std::mem::swap(&mut self.last, bytes);
+                        self.last_lines = lines;
+                        self.refusals = 0;
+                    }
+                    return;
+                }
+                Sent::Refused => self.send_last_again(core),
+                Sent::Later(reason, _) | Sent::Failed(reason) => {
+                    return core.drop_lines(reason, lines);
+                }
+            }
+        }
+        core.drop_lines(Reason::Refused, lines);
+    }
+
+    /// Asks whether the last datagram was refused, and sends it once more.
+    pub(crate) fn settle(&mut self, core: &Core) {
+        while !self.last.is_empty() && self.outlet.was_refused() {
+            self.send_last_again(core);
+        }
+    }
+
+    /// The last datagram was refused: sends it to the next address of the host, or once more,
+    /// and drops it after that. Where it is not known which one was refused nothing is done.
+    fn send_last_again(&mut self, core: &Core) {
+        let addresses = self.outlet.turn();
+        if self.last.is_empty() {
+            return;
+        }
+        core.sent.take_back(self.last_lines, self.last.len());
+        self.refusals += 1;
+        if self.refusals <= addresses.max(1) && self.outlet.send(&self.last) == Sent::Done {
+            core.sent.add(self.last_lines, self.last.len());
+        } else {
+            core.drop_lines(Reason::Refused, self.last_lines);
+            self.last.clear();
+        }
+    }
+}

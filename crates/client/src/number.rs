@@ -1,0 +1,303 @@
+//! Numbers as they are written on the wire.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use gstatsd_wire::Kind;
+
+/// A finite number to be sent. Whole numbers are written in full; others with the fewest digits
+/// that read back as the same number. What is not finite is refused when it is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Number<'a>(Form<'a>);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form<'a> {
+    Digits(&'a str),
+    Float(f64),
+    /// Nanoseconds, to be written as milliseconds.
+    Time(Duration),
+    /// A sign and a size, so that every `i64` and every `u64` has its place.
+    Whole(bool, u64),
+}
+
+impl<'a> Number<'a> {
+    /// A whole number of any size, in decimal digits with `-` before them or nothing; `None` for
+    /// any other text, and where it is too large for a double.
+    #[must_use]
+    pub fn from_digits(text: &'a str) -> Option<Self> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let finite = || text.parse().is_ok_and(f64::is_finite);
+        (whole && finite()).then_some(Self(Form::Digits(text)))
+    }
+
+    /// The number as the nearest double; milliseconds for a duration.
+    #[must_use]
+    pub fn as_f64(self) -> f64 {
+        match self.0 {
+            // Both were looked at when they were made.
+            Form::Digits(text) => text.parse().unwrap_or(f64::NAN),
+            Form::Float(number) => number,
+            Form::Time(time) => time.as_nanos() as f64 / 1e6,
+            Form::Whole(negative, size) => {
+                let size = size as f64;
+                if negative { -size } else { size }
+            }
+        }
+    }
+}
+
+/// What can be sent as a number: whole numbers, doubles, and durations in milliseconds.
+pub trait IntoNumber {
+    /// The number to be sent.
+    fn into_number(self) -> Number<'static>;
+}
+
+macro_rules! into_number {
+    ($($signed:ty)*; $($unsigned:ty)*) => {
+        $(impl IntoNumber for $signed {
+            #[inline]
+            fn into_number(self) -> Number<'static> {
+                // No integer here has more than 64 bits.
+                Number(Form::Whole(self < 0, self.unsigned_abs() as u64))
+            }
+        })*
+        $(impl IntoNumber for $unsigned {
+            #[inline]
+            fn into_number(self) -> Number<'static> {
+                Number(Form::Whole(false, self as u64))
+            }
+        })*
+    };
+}
+
+#[expect(clippy::cast_lossless, reason = "`usize` has no lossless way to 64 bits")]
+mod integers {
+    use super::{Form, IntoNumber, Number};
+
+    into_number!(i8 i16 i32 i64 isize; u8 u16 u32 u64 usize);
+}
+
+impl IntoNumber for f32 {
+    #[inline]
+    fn into_number(self) -> Number<'static> {
+        f64::from(self).into_number()
+    }
+}
+
+impl IntoNumber for f64 {
+    #[inline]
+    fn into_number(self) -> Number<'static> {
+        Number(Form::Float(self))
+    }
+}
+
+impl IntoNumber for Duration {
+    #[inline]
+    fn into_number(self) -> Number<'static> {
+        Number(Form::Time(self))
+    }
+}
+
+impl IntoNumber for Number<'static> {
+    #[inline]
+    fn into_number(self) -> Self {
+        self
+    }
+}
+
+/// How numbers that are not whole are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounding {
+    /// As they are: they read back as the same double.
+    #[default]
+    Exact,
+    /// As gstatsd 0.6 wrote them: counters and timers rounded to whole numbers, halves away from
+    /// zero, and gauges to six decimals. A stopped [`Timer`](crate::Timer) is cut to whole
+    /// milliseconds. Other types are exact.
+    Gstatsd,
+}
+
+/// Appends a number. `false`, and nothing is appended, where it is not finite.
+#[inline]
+pub(crate) fn write(number: Number<'_>, kind: Kind, rounding: Rounding, out: &mut Vec<u8>) -> bool {
+    if let Form::Whole(negative, size) = number.0 {
+        if negative {
+            out.push(b'-');
+        }
+        write_u64(size, out);
+        return true;
+    }
+    write_other(number, kind, rounding, out)
+}
+
+fn write_other(number: Number<'_>, kind: Kind, rounding: Rounding, out: &mut Vec<u8>) -> bool {
+    if let Form::Digits(digits) = number.0 {
+        out.extend_from_slice(digits.as_bytes());
+        return true;
+    }
+    let float = number.as_f64();
+    if !float.is_finite() {
+        return false;
+    }
+    match (rounding, kind, number.0) {
+        (Rounding::Gstatsd, Kind::Counter | Kind::Timer, _) => write_rounded(float, out),
+        (Rounding::Gstatsd, Kind::Gauge, _) => write_six_decimals(float, out),
+        (_, _, Form::Time(time)) => write_millis(time, out),
+        _ => write_shortest(float, out),
+    }
+    true
+}
+
+/// Appends the digits of a whole number.
+#[inline]
+pub(crate) fn write_u64(mut number: u64, out: &mut Vec<u8>) {
+    if let Ok(digit @ 0..=9) = u8::try_from(number) {
+        out.push(b'0' + digit);
+        return;
+    }
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    while number > 0 {
+        start -= 1;
+        // A remainder of ten fits.
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Appends the fewest digits that read back as the same double. Very small and very large
+/// numbers have an exponent of at least two digits, as in Python.
+pub(crate) fn write_shortest(number: f64, out: &mut Vec<u8>) {
+    let size = number.abs();
+    // Writing to a vector cannot fail.
+    if size == 0.0 || (1e-4..1e16).contains(&size) {
+        write!(out, "{number}").ok();
+        return;
+    }
+    let start = out.len();
+    write!(out, "{number:e}").ok();
+    let Some(at) = out[start..].iter().position(|byte| *byte == b'e') else { return };
+    let digits = start + at + 1 + usize::from(size < 1.0);
+    if out.len() == digits + 1 {
+        out.insert(digits, b'0');
+    }
+}
+
+fn write_rounded(number: f64, out: &mut Vec<u8>) {
+    // The sum makes a negative zero a positive one.
+    write!(out, "{:.0}", number.round() + 0.0).ok();
+}
+
+fn write_six_decimals(number: f64, out: &mut Vec<u8>) {
+    write!(out, "{number:.6}").ok();
+    while out.last() == Some(&b'0') {
+        out.pop();
+    }
+    if out.last() == Some(&b'.') {
+        out.pop();
+    }
+}
+
+/// Appends milliseconds with up to six decimals, which is exact.
+fn write_millis(time: Duration, out: &mut Vec<u8>) {
+    let nanos = time.as_nanos();
+    let Ok(millis) = u64::try_from(nanos / 1_000_000) else {
+        write_shortest(nanos as f64 / 1e6, out);
+        return;
+    };
+    write_u64(millis, out);
+    let mut fraction = nanos % 1_000_000;
+    if fraction > 0 {
+        out.push(b'.');
+        let mut unit = 100_000;
+        while fraction > 0 {
+            // One digit: the fraction is below ten units.
+            out.push(b'0' + u8::try_from(fraction / unit).unwrap_or(0));
+            fraction %= unit;
+            unit /= 10;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(number: Number<'_>, kind: Kind, rounding: Rounding) -> String {
+        let mut out = b"=".to_vec();
+        assert!(write(number, kind, rounding, &mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    fn exact(number: impl IntoNumber) -> String {
+        text(number.into_number(), Kind::Counter, Rounding::Exact)
+    }
+
+    #[test]
+    fn whole_numbers_are_written_in_full() {
+        assert_eq!(exact(0_u8), "=0");
+        assert_eq!(exact(-7_i8), "=-7");
+        assert_eq!(exact(10_usize), "=10");
+        assert_eq!(exact(i64::MIN), format!("={}", i64::MIN));
+        assert_eq!(exact(u64::MAX), format!("={}", u64::MAX));
+    }
+
+    #[test]
+    fn doubles_have_the_fewest_digits_that_read_back() {
+        assert_eq!(exact(0.1), "=0.1");
+        assert_eq!(exact(-2.0), "=-2");
+        assert_eq!(exact(1.0 / 3.0), "=0.3333333333333333");
+        assert_eq!(exact(0.0001), "=0.0001");
+        assert_eq!(exact(0.00001), "=1e-05");
+        assert_eq!(exact(1.5e-300), "=1.5e-300");
+        assert_eq!(exact(1e16), "=1e16");
+        assert_eq!(exact(-1e7_f32), "=-10000000");
+    }
+
+    #[test]
+    fn durations_are_milliseconds_with_as_many_decimals_as_they_need() {
+        assert_eq!(exact(Duration::from_millis(20)), "=20");
+        assert_eq!(exact(Duration::from_micros(1_500)), "=1.5");
+        assert_eq!(exact(Duration::from_nanos(1)), "=0.000001");
+        assert_eq!(exact(Duration::from_nanos(3_050_007)), "=3.050007");
+        assert_eq!(exact(Duration::MAX), "=1.8446744073709552e22");
+        let rounded = |time: Duration| text(time.into_number(), Kind::Timer, Rounding::Gstatsd);
+        assert_eq!(rounded(Duration::from_micros(2_500)), "=3");
+    }
+
+    #[test]
+    fn gstatsd_rounded_halves_away_from_zero_and_gauges_to_six_decimals() {
+        let of = |kind, number: f64| text(number.into_number(), kind, Rounding::Gstatsd);
+        assert_eq!(of(Kind::Counter, -2.5), "=-3");
+        assert_eq!(of(Kind::Counter, -0.4), "=0");
+        assert_eq!(of(Kind::Timer, 1e22), "=10000000000000000000000");
+        assert_eq!(of(Kind::Gauge, 0.1234567), "=0.123457");
+        assert_eq!(of(Kind::Gauge, -1e-7), "=-0");
+        assert_eq!(of(Kind::Gauge, 1e22), "=10000000000000000000000");
+        assert_eq!(of(Kind::Histogram, 0.1234567), "=0.1234567");
+    }
+
+    #[test]
+    fn what_is_not_finite_is_not_written() {
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for rounding in [Rounding::Exact, Rounding::Gstatsd] {
+                let mut out = Vec::new();
+                assert!(!write(number.into_number(), Kind::Gauge, rounding, &mut out));
+                assert!(out.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn digits_are_a_whole_number_within_a_double() {
+        let long = format!("-1{}", "0".repeat(300));
+        let number = Number::from_digits(&long).unwrap();
+        assert_eq!(text(number, Kind::Counter, Rounding::Gstatsd), format!("={long}"));
+        let too_long = "9".repeat(400);
+        for text in ["", "-", "+1", "1.5", "1e3", " 1", "--1", "inf", &too_long] {
+            assert_eq!(Number::from_digits(text), None, "{text}");
+        }
+    }
+}

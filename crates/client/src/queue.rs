@@ -1,0 +1,135 @@
+//! Packets that wait to be sent: as many bytes as there is room for, the newest.
+
+use std::collections::VecDeque;
+
+/// Bytes beyond a packet that a buffer has room for, so that the line which does not fit into it
+/// any more is usually written without a new buffer.
+const SPARE: usize = 2_048;
+
+/// Lines with newlines between them.
+#[derive(Debug, Default)]
+pub(crate) struct Packet {
+    pub(crate) bytes: Vec<u8>,
+    /// How many lines were counted for it.
+    pub(crate) lines: u64,
+}
+
+/// Full packets, and buffers for more.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    packets: VecDeque<Packet>,
+    /// The bytes in the packets.
+    bytes: usize,
+    bytes_max: usize,
+    /// The lines in the packets.
+    lines: u64,
+    free: Vec<Vec<u8>>,
+}
+
+impl Queue {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        let (packets, free) = (VecDeque::new(), Vec::new());
+        Self { packets, bytes: 0, bytes_max, lines: 0, free }
+    }
+
+    /// Takes the bytes of a packet and leaves an empty buffer for the next. Where there is no
+    /// room the oldest packets make some; returned is how many lines they had.
+    pub(crate) fn push(&mut self, bytes: &mut Vec<u8>, lines: u64, packet_bytes: usize) -> u64 {
+        let mut dropped = 0;
+        while self.bytes + bytes.len() > self.bytes_max
+            && let Some(oldest) = self.pop()
+        {
+            dropped += oldest.lines;
+            self.recycle(oldest.bytes);
+        }
+        self.bytes += bytes.len();
+        self.lines += lines;
+        // A few bytes of several threads become one packet.
+        if let Some(last) = self.packets.back_mut()
+            && last.bytes.len() + 1 + bytes.len() <= packet_bytes
+        {
+            last.bytes.push(b'\n');
+            last.bytes.append(bytes);
+            last.lines += lines;
+            self.bytes += 1;
+            return dropped;
+        }
+        let fresh = self.buffer(packet_bytes);
+        let bytes = std::mem::replace(bytes, fresh);
+        self.packets.push_back(Packet { bytes, lines });
+        dropped
+    }
+
+    /// The oldest packet.
+    pub(crate) fn pop(&mut self) -> Option<Packet> {
+        let packet = self.packets.pop_front()?;
+        self.bytes -= packet.bytes.len();
+        self.lines -= packet.lines;
+        Some(packet)
+    }
+
+    /// An empty buffer, one that was used before where there is one.
+    pub(crate) fn buffer(&mut self, packet_bytes: usize) -> Vec<u8> {
+        self.free.pop().unwrap_or_else(|| Vec::with_capacity(packet_bytes + SPARE))
+    }
+
+    /// Takes a buffer for later use.
+    pub(crate) fn recycle(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() > 0 {
+            bytes.clear();
+            self.free.push(bytes);
+        }
+    }
+
+    /// How many packets wait.
+    pub(crate) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// How many lines wait.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(queue: &mut Queue, text: &str) -> u64 {
+        let mut bytes = text.as_bytes().to_vec();
+        let dropped = queue.push(&mut bytes, 1, 8);
+        assert!(bytes.is_empty());
+        dropped
+    }
+
+    #[test]
+    fn short_packets_become_one_and_the_oldest_make_room() {
+        let mut queue = Queue::new(20);
+        assert_eq!(push(&mut queue, "abcd"), 0);
+        assert_eq!(push(&mut queue, "efg"), 0);
+        assert_eq!((queue.len(), queue.lines()), (1, 2));
+        assert_eq!(push(&mut queue, "h"), 0);
+        assert_eq!(push(&mut queue, "12345678"), 0);
+        assert_eq!((queue.len(), queue.lines(), queue.bytes), (3, 4, 17));
+        assert_eq!(push(&mut queue, "87654321"), 2);
+        assert_eq!(queue.pop().unwrap().bytes, b"h");
+        assert_eq!(queue.pop().unwrap().bytes, b"12345678");
+        assert_eq!(queue.pop().unwrap().lines, 1);
+        assert!(queue.pop().is_none());
+        assert_eq!((queue.bytes, queue.lines()), (0, 0));
+    }
+
+    #[test]
+    fn buffers_are_used_again() {
+        let mut queue = Queue::new(100);
+        push(&mut queue, "12345678");
+        let packet = queue.pop().unwrap();
+        let place = packet.bytes.as_ptr();
+        queue.recycle(packet.bytes);
+        let mut bytes = b"12345678".to_vec();
+        queue.push(&mut bytes, 1, 8);
+        assert_eq!(bytes.as_ptr(), place);
+        assert!(bytes.is_empty());
+    }
+}
