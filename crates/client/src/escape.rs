@@ -7,7 +7,7 @@
 //!
 //! | where | what is escaped |
 //! |---|---|
-//! | name | control characters, `:` `\|`, what begins tags elsewhere: `;` `#` `,`, and `{` of `_e{` |
+//! | name | control characters, `:` `\|`, others' tags (`;` `#` `,`), and `{` of `_e{` |
 //! | key of a tag | control characters, `:` `\|` `,` |
 //! | value of a tag | control characters, `\|` `,` |
 //! | member of a set | control characters, `:` `\|`, the first byte where all are blanks |
