@@ -57,9 +57,15 @@ impl<'t, 'p> Batch<'t, 'p> {
     /// Takes in one packet.
     #[inline]
     pub fn packet(&mut self, packet: &'p [u8]) {
-        let grammar = self.table.dialect.grammar;
         self.count_packet(packet);
-        gstatsd_wire::parse(packet, &grammar, self);
+        self.lines(packet);
+    }
+
+    /// Takes in lines that came over a connection, and so in no packet.
+    #[inline]
+    pub fn lines(&mut self, lines: &'p [u8]) {
+        let grammar = self.table.dialect.grammar;
+        gstatsd_wire::parse(lines, &grammar, self);
     }
 
     /// Takes in a packet that was cut on its way: its broken last line is rejected.

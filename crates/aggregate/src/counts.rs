@@ -43,6 +43,10 @@ pub struct Counts {
     pub datagrams_dropped_kernel: u64,
     /// Datagrams without a byte, among those received.
     pub datagrams_empty: u64,
+    /// Datagrams from a source that may not send, among those received; they were not read.
+    pub datagrams_denied: u64,
+    /// Bytes that came over connections, without those of TLS.
+    pub stream_bytes: u64,
     /// Lines that are not empty.
     pub lines: u64,
     /// Lines with a name and a colon.
@@ -74,6 +78,8 @@ impl Counts {
             datagrams_received,
             datagrams_dropped_kernel,
             datagrams_empty,
+            datagrams_denied,
+            stream_bytes,
             lines,
             metric_lines,
             events,
@@ -88,6 +94,8 @@ impl Counts {
         self.datagrams_received += datagrams_received;
         self.datagrams_dropped_kernel += datagrams_dropped_kernel;
         self.datagrams_empty += datagrams_empty;
+        self.datagrams_denied += datagrams_denied;
+        self.stream_bytes += stream_bytes;
         self.lines += lines;
         self.metric_lines += metric_lines;
         self.events += events;
@@ -125,6 +133,8 @@ impl Counts {
         emit("datagrams.received", "", self.datagrams_received);
         emit("datagrams.dropped.kernel", "", self.datagrams_dropped_kernel);
         emit("datagrams.empty", "", self.datagrams_empty);
+        emit("datagrams.denied", "", self.datagrams_denied);
+        emit("streams.bytes", "", self.stream_bytes);
         emit("lines.received", "", self.lines);
         emit("lines.metric", "", self.metric_lines);
         emit("lines.events", "", self.events);
@@ -193,6 +203,8 @@ mod tests {
             &mut counts.datagrams_received,
             &mut counts.datagrams_dropped_kernel,
             &mut counts.datagrams_empty,
+            &mut counts.datagrams_denied,
+            &mut counts.stream_bytes,
             &mut counts.lines,
             &mut counts.metric_lines,
             &mut counts.events,

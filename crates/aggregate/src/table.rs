@@ -90,6 +90,13 @@ impl Table {
         &mut self.part.counts
     }
 
+    /// Counts a line that is rejected before it is read.
+    pub fn reject_line(&mut self, reason: Reason, text: &[u8]) {
+        self.part.counts.lines += 1;
+        self.part.counts.lines_rejected[reason as usize] += 1;
+        self.part.example(reason, text);
+    }
+
     /// Ends a batch that brought so many samples.
     pub(crate) fn end_batch(&mut self, samples: usize) {
         self.sweep(SWEEP_BATCH.min(SWEEP_SAMPLE * samples));

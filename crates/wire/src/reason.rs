@@ -23,6 +23,8 @@ pub enum Reason {
     ControlChar,
     /// The name is empty where the dialect asks for one.
     EmptyName,
+    /// The line is longer than its stream allows.
+    LineTooLong,
     /// The name is longer than the limit.
     NameTooLong,
     /// There is no type.
@@ -37,7 +39,7 @@ pub enum Reason {
     ReservedName,
     /// There are more tags, or more bytes of them, than the limits.
     TooManyTags,
-    /// The datagram was cut on its way, and this is its broken last line.
+    /// The datagram was cut on its way, or the stream ended, and this is its broken last line.
     Truncated,
     /// An event or a service check that does not have its form.
     Unsupported,
@@ -45,7 +47,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, indexed by its discriminant.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadSampleRate,
         Self::BadTag,
         Self::BadTimestamp,
@@ -54,6 +56,7 @@ impl Reason {
         Self::BadValue,
         Self::ControlChar,
         Self::EmptyName,
+        Self::LineTooLong,
         Self::NameTooLong,
         Self::NoType,
         Self::NoValue,
@@ -77,6 +80,7 @@ impl Reason {
             Self::BadValue => "bad_value",
             Self::ControlChar => "control_char",
             Self::EmptyName => "empty_name",
+            Self::LineTooLong => "line_too_long",
             Self::NameTooLong => "name_too_long",
             Self::NoType => "no_type",
             Self::NoValue => "no_value",
@@ -101,6 +105,7 @@ impl Reason {
             Self::BadValue => "the value is not a decimal number",
             Self::ControlChar => "a control character stands in the name",
             Self::EmptyName => "the name is empty",
+            Self::LineTooLong => "the line is longer than its stream allows",
             Self::NameTooLong => "the name is longer than the limit",
             Self::NoType => "there is no type, as the c in name:1|c",
             Self::NoValue => "there is no value, as the 1 in name:1|c",
@@ -108,7 +113,7 @@ impl Reason {
             Self::OutOfRange => "the dialect does not take this value, or it is too long",
             Self::ReservedName => "it would come out among our own metrics",
             Self::TooManyTags => "there are more tags, or more bytes of them, than the limits",
-            Self::Truncated => "the datagram was cut here on its way",
+            Self::Truncated => "the datagram was cut here on its way, or the stream ended",
             Self::Unsupported => "an event or a service check without its form",
         }
     }

@@ -21,6 +21,7 @@ fn every_reason_has_its_label() {
         "bad_value",
         "control_char",
         "empty_name",
+        "line_too_long",
         "name_too_long",
         "no_type",
         "no_value",
