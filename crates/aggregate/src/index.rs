@@ -6,50 +6,60 @@
 //! is an alias too, the canonical one, so that every other spelling finds the slot.
 //!
 //! ```text
-//! fingerprint --> alias { fingerprint, slot, interval, record }     32 bytes, open addressing
+//! fingerprint --> alias { fingerprint, slot, interval, record }     32 bytes, two in a cache line
 //!                            |          the alias knows where the record of this interval
 //!                            v          stands, once it was used in it
-//!                         slot { interval, record, aliases }        the same, for all aliases
+//!                         slot { interval, record, aliases }        the same, if it has several
 //! ```
 //!
 //! Aliases that were not used for some intervals expire, a few at a time; a slot goes with its
 //! last alias. The number of aliases is bounded.
+//!
+//! When there are too many for the places, there are twice as many places at once, but the aliases
+//! move a few at a time. So no sample waits for all of them.
 
-use crate::prefetch::prefetch;
+mod places;
 
-/// How many places there are at first; always a power of two. Tests grow all the time.
-const PLACES_MIN: usize = if cfg!(test) { 4 } else { 1_024 };
+use std::collections::HashMap;
+
+use places::{Alias, Line, Places};
+
+/// How many lines of places there are at first. Tests grow all the time.
+const LINES_MIN: usize = if cfg!(test) { 2 } else { 512 };
+/// Up to so many lines a quarter of the places is taken at most, then a half: a small table costs
+/// nothing, and the sooner an alias is found the better.
+const LINES_SMALL: usize = if cfg!(test) { 4 } else { 1 << 15 };
+/// How many lines move with each new alias: all of them before the next growth.
+const MOVE_LINES: usize = 4;
+/// To look at a place for expiry costs about a sixteenth of moving a line.
+const MOVE_SHARE: usize = 16;
 
 /// Spellings, and the slots that they belong to.
 pub(crate) struct Index {
-    /// Open addressing with linear probing: an alias stands at the first free place from the one
-    /// that its fingerprint names. At most half of the places are taken.
-    places: Box<[Alias]>,
+    /// Open addressing: an alias stands in the first line that is not full, from the one that its
+    /// fingerprint names.
+    places: Places,
+    /// What is too small, as long as not all has moved from there.
+    outgrown: Option<Outgrown>,
+    /// What nothing is left in. To give it back to the system takes a while.
+    discarded: Vec<Places>,
     count: usize,
     aliases_max: usize,
-    /// Where [`Index::sweep`] goes on.
+    /// The place where [`Index::sweep`] goes on.
     cursor: usize,
-    slots: Vec<Slot>,
+    /// Of those series that have or had several aliases.
+    shared: HashMap<u32, Slot>,
+    slots: u32,
     slots_free: Vec<u32>,
 }
 
-/// A place for an alias.
-#[derive(Clone, Copy, Debug, Default)]
-struct Alias {
-    /// 0 where the place is free.
-    fingerprint: u128,
-    slot: u32,
-    /// The interval in which it was last used.
-    interval: u32,
-    /// Where the record of that interval stands.
-    record: u32,
-    canonical: bool,
-    /// Whether other spellings lead to the slot too, or have done so. As long as there is but
-    /// the canonical one, it alone knows the record, and the slot need not be fetched.
-    shared: bool,
+struct Outgrown {
+    places: Places,
+    /// The aliases of the lines before this one have moved; some others have too.
+    next: usize,
 }
 
-/// A place for one series. What it says of an interval holds once it has several aliases.
+/// What several aliases have in common.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     /// The interval in which it was last written.
@@ -57,6 +67,19 @@ struct Slot {
     /// Where the record of that interval stands.
     record: u32,
     aliases: u32,
+}
+
+/// Where an alias stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    line: usize,
+    at: usize,
+}
+
+/// Memory that an index has outgrown. To drop it takes a while.
+#[derive(Debug, Default)]
+pub(crate) struct Discarded {
+    _places: Vec<Places>,
 }
 
 /// What became of a spelling that was not known.
@@ -73,26 +96,40 @@ pub(crate) enum Learned {
 impl Index {
     pub(crate) fn new(aliases_max: usize) -> Self {
         Self {
-            places: vec![Alias::default(); PLACES_MIN].into(),
+            places: Places::new(LINES_MIN),
+            outgrown: None,
+            discarded: Vec::new(),
             count: 0,
             aliases_max,
             cursor: 0,
-            slots: Vec::new(),
+            shared: HashMap::new(),
+            slots: 0,
             slots_free: Vec::new(),
         }
     }
 
     /// Begins to fetch the place of a spelling.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn prefetch(&self, fingerprint: u128) {
-        prefetch(&self.places, self.place(fingerprint));
+        self.places.prefetch(fingerprint);
     }
 
-    /// Where the record of a known spelling stands, if its series has one in this interval.
-    #[inline]
+    /// Where the record of a spelling stands, if it is found at once and its series has one in
+    /// this interval; otherwise [`Index::use_record`] knows.
+    #[inline(always)]
     pub(crate) fn record(&self, fingerprint: u128, interval: u32) -> Option<u32> {
-        let alias = &self.places[self.find(fingerprint)?];
+        let line = self.places.line(fingerprint);
+        let alias = match line.find(fingerprint) {
+            Some(at) => &line.0[at],
+            None => self.find_further(fingerprint)?,
+        };
         (alias.interval == interval).then_some(alias.record)
+    }
+
+    #[inline(never)]
+    fn find_further(&self, fingerprint: u128) -> Option<&Alias> {
+        let Place { line, at } = find(&self.places, fingerprint)?;
+        Some(&self.places[line].0[at])
     }
 
     /// Where the record of a known spelling stands, which is used now: the first time in an
@@ -103,23 +140,22 @@ impl Index {
         interval: u32,
         new_record: impl FnOnce(u32) -> u32,
     ) -> Option<u32> {
-        let place = self.find(fingerprint)?;
-        let alias = &mut self.places[place];
+        let Place { line, at } = self.find(fingerprint)?;
+        let alias = &mut self.places[line].0[at];
         // A spelling without room for an alias comes this way each time, by the canonical one.
         if alias.interval == interval {
             return Some(alias.record);
         }
-        if !alias.shared {
-            (alias.interval, alias.record) = (interval, new_record(alias.slot));
-            return Some(alias.record);
-        }
-        let slot = &mut self.slots[alias.slot as usize];
-        if slot.interval != interval {
-            slot.interval = interval;
-            slot.record = new_record(alias.slot);
-        }
-        (alias.interval, alias.record) = (interval, slot.record);
-        Some(slot.record)
+        let record = match alias.shared.then(|| self.shared.get_mut(&alias.slot)).flatten() {
+            None => new_record(alias.slot),
+            Some(slot) if slot.interval == interval => slot.record,
+            Some(slot) => {
+                (slot.interval, slot.record) = (interval, new_record(alias.slot));
+                slot.record
+            }
+        };
+        (alias.interval, alias.record) = (interval, record);
+        Some(record)
     }
 
     /// Makes a spelling known that was not found, for the series whose canonical spelling has
@@ -129,7 +165,7 @@ impl Index {
     /// the same.
     pub(crate) fn learn(&mut self, fingerprint: u128, canonical: u128, before: u32) -> Learned {
         if let Some(place) = self.find(canonical) {
-            let slot = self.places[place].slot;
+            let slot = self.alias(place).slot;
             if fingerprint != canonical && self.has_room() {
                 self.share(place);
                 self.add(fingerprint, slot, false, before);
@@ -139,8 +175,10 @@ impl Index {
         if !self.has_room() {
             return Learned::Refused;
         }
-        let fresh = Slot { interval: before, record: 0, aliases: 0 };
-        let slot = place(&mut self.slots, &mut self.slots_free, fresh);
+        let slot = self.slots_free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
+        });
         self.add(canonical, slot, true, before);
         // Found now, it learns the other spelling.
         self.learn(fingerprint, canonical, before);
@@ -148,7 +186,8 @@ impl Index {
     }
 
     /// Looks at up to `budget` places and forgets the aliases that were not used for `idle_max`
-    /// intervals; `retire` is told of each slot that goes with its last alias.
+    /// intervals; `retire` is told of each slot that goes with its last alias. While the index
+    /// grows, moves aliases instead.
     pub(crate) fn sweep(
         &mut self,
         budget: usize,
@@ -156,42 +195,52 @@ impl Index {
         idle_max: u32,
         mut retire: impl FnMut(u32),
     ) {
-        for _ in 0..budget.min(self.places.len()) {
-            let alias = self.places[self.cursor];
-            let expired = alias.fingerprint != 0 && {
-                // The canonical alias stays as long as any other leads to its slot.
-                let (used, alone) = match alias.canonical && alias.shared {
-                    true => {
-                        let slot = self.slots[alias.slot as usize];
-                        (slot.interval, slot.aliases == 1)
-                    }
-                    false => (alias.interval, true),
-                };
-                alone && interval.wrapping_sub(used) > idle_max
-            };
-            match expired {
+        if self.outgrown.is_some() {
+            return self.move_lines(budget.div_ceil(MOVE_SHARE));
+        }
+        let places = self.places.len() * Line::ALIASES;
+        for _ in 0..budget.min(places) {
+            let place =
+                Place { line: self.cursor / Line::ALIASES, at: self.cursor % Line::ALIASES };
+            match self.is_expired(self.alias(place), interval, idle_max) {
                 // What moves into its place is looked at next.
-                true => self.remove(self.cursor, &mut retire),
-                false => self.cursor = (self.cursor + 1) & (self.places.len() - 1),
+                true => self.remove(place, &mut retire),
+                false => self.cursor = (self.cursor + 1) % places,
             }
         }
     }
 
-    #[inline]
-    fn place(&self, fingerprint: u128) -> usize {
-        fingerprint as usize & (self.places.len() - 1)
+    /// Takes out the memory that the index has outgrown.
+    pub(crate) fn take_discarded(&mut self) -> Discarded {
+        Discarded { _places: std::mem::take(&mut self.discarded) }
     }
 
-    #[inline]
-    fn find(&self, fingerprint: u128) -> Option<usize> {
-        let mut place = self.place(fingerprint);
-        loop {
-            match self.places[place].fingerprint {
-                found if found == fingerprint => return Some(place),
-                0 => return None,
-                _ => place = (place + 1) & (self.places.len() - 1),
+    fn is_expired(&self, alias: &Alias, interval: u32, idle_max: u32) -> bool {
+        let mut used = alias.interval;
+        if alias.canonical
+            && alias.shared
+            && let Some(slot) = self.shared.get(&alias.slot)
+        {
+            // It stays as long as any other leads to its slot.
+            if slot.aliases > 1 {
+                return false;
             }
+            used = slot.interval;
         }
+        alias.fingerprint != 0 && interval.wrapping_sub(used) > idle_max
+    }
+
+    fn alias(&self, Place { line, at }: Place) -> &Alias {
+        &self.places[line].0[at]
+    }
+
+    /// Finds an alias. One that has not moved yet moves now.
+    fn find(&mut self, fingerprint: u128) -> Option<Place> {
+        find(&self.places, fingerprint).or_else(|| {
+            let Outgrown { places, .. } = self.outgrown.as_ref()?;
+            let Place { line, at } = find(places, fingerprint)?;
+            Some(insert(&mut self.places, places[line].0[at]))
+        })
     }
 
     fn has_room(&self) -> bool {
@@ -199,69 +248,126 @@ impl Index {
     }
 
     /// From now on the slot of this canonical alias knows the record.
-    fn share(&mut self, place: usize) {
-        let alias = &mut self.places[place];
+    fn share(&mut self, Place { line, at }: Place) {
+        let alias = &mut self.places[line].0[at];
         if !alias.shared {
             alias.shared = true;
-            let slot = &mut self.slots[alias.slot as usize];
-            (slot.interval, slot.record) = (alias.interval, alias.record);
+            let Alias { slot, interval, record, .. } = *alias;
+            self.shared.insert(slot, Slot { interval, record, aliases: 1 });
         }
     }
 
     fn add(&mut self, fingerprint: u128, slot: u32, canonical: bool, interval: u32) {
-        if (self.count + 1) * 2 > self.places.len() {
+        self.move_lines(MOVE_LINES);
+        self.count += 1;
+        let taken_max = match self.places.len() {
+            ..=LINES_SMALL => self.places.len() * Line::ALIASES / 4,
+            lines => lines * Line::ALIASES / 2,
+        };
+        if self.count > taken_max {
             self.grow();
         }
-        self.insert(Alias {
-            fingerprint,
-            slot,
-            interval,
-            record: 0,
-            canonical,
-            shared: !canonical,
-        });
-        self.count += 1;
-        self.slots[slot as usize].aliases += 1;
+        let shared = !canonical;
+        let alias = Alias { fingerprint, slot, interval, record: 0, canonical, shared };
+        insert(&mut self.places, alias);
+        if let Some(slot) = shared.then(|| self.shared.get_mut(&slot)).flatten() {
+            slot.aliases += 1;
+        }
     }
 
     fn grow(&mut self) {
-        let twice = vec![Alias::default(); self.places.len() * 2].into();
-        let before = std::mem::replace(&mut self.places, twice);
-        for alias in before.into_iter().filter(|alias| alias.fingerprint != 0) {
-            self.insert(alias);
-        }
+        // All have moved, but for a table of a few lines.
+        self.move_lines(self.places.len());
+        let twice = Places::new(self.places.len() * 2);
+        let places = std::mem::replace(&mut self.places, twice);
+        self.outgrown = Some(Outgrown { places, next: 0 });
         self.cursor = 0;
     }
 
-    fn insert(&mut self, alias: Alias) {
-        let mut place = self.place(alias.fingerprint);
-        while self.places[place].fingerprint != 0 {
-            place = (place + 1) & (self.places.len() - 1);
+    /// Moves the aliases of so many lines. As long as there are some to move none is removed, so
+    /// what has moved before can be told.
+    fn move_lines(&mut self, lines: usize) {
+        let Some(Outgrown { places, next }) = &mut self.outgrown else { return };
+        let end = places.len().min(*next + lines);
+        let aliases = places[*next..end].iter().flat_map(|line| &line.0);
+        for alias in aliases.filter(|alias| alias.fingerprint != 0) {
+            if find(&self.places, alias.fingerprint).is_none() {
+                insert(&mut self.places, *alias);
+            }
         }
-        self.places[place] = alias;
+        *next = end;
+        if end == places.len() {
+            self.discarded.extend(self.outgrown.take().map(|outgrown| outgrown.places));
+        }
     }
 
     /// Frees a place, and moves back what stands behind it, so that no search ends too early.
-    fn remove(&mut self, place: usize, retire: &mut impl FnMut(u32)) {
-        let slot = self.places[place].slot;
-        let mask = self.places.len() - 1;
-        let (mut free, mut next) = (place, (place + 1) & mask);
-        while self.places[next].fingerprint != 0 {
-            let home = self.place(self.places[next].fingerprint);
-            // It may move unless its search begins behind the free place.
-            if next.wrapping_sub(home) & mask >= next.wrapping_sub(free) & mask {
-                self.places[free] = self.places[next];
-                free = next;
-            }
-            next = (next + 1) & mask;
-        }
-        self.places[free] = Alias::default();
+    fn remove(&mut self, place: Place, retire: &mut impl FnMut(u32)) {
+        let Alias { slot, shared, .. } = *self.alias(place);
+        remove(&mut self.places, place);
         self.count -= 1;
-        let state = &mut self.slots[slot as usize];
-        state.aliases -= 1;
-        if state.aliases == 0 {
-            self.slots_free.push(slot);
-            retire(slot);
+        if shared && let Some(state) = self.shared.get_mut(&slot) {
+            state.aliases -= 1;
+            if state.aliases > 0 {
+                return;
+            }
+            self.shared.remove(&slot);
+        }
+        self.slots_free.push(slot);
+        retire(slot);
+    }
+}
+
+/// A search ends with a line that is not full.
+fn find(places: &Places, fingerprint: u128) -> Option<Place> {
+    let mut line = places.line_of(fingerprint);
+    loop {
+        if let Some(at) = places[line].find(fingerprint) {
+            return Some(Place { line, at });
+        }
+        if !places[line].is_full() {
+            return None;
+        }
+        line = places.next(line);
+    }
+}
+
+fn insert(places: &mut Places, alias: Alias) -> Place {
+    let mut line = places.line_of(alias.fingerprint);
+    while places[line].is_full() {
+        line = places.next(line);
+    }
+    let at = usize::from(places[line].0[0].fingerprint != 0);
+    places[line].0[at] = alias;
+    Place { line, at }
+}
+
+/// Frees a place, and moves back what would not be found any more.
+fn remove(places: &mut Places, mut free: Place) {
+    loop {
+        let was_full = places[free.line].is_full();
+        places[free.line].0[free.at] = Alias::default();
+        // Otherwise no search went beyond it.
+        let Some(moves) = was_full.then(|| behind(places, free.line)).flatten() else { return };
+        places[free.line].0[free.at] = places[moves.line].0[moves.at];
+        free = moves;
+    }
+}
+
+/// The first alias behind a line whose search begins there or before.
+fn behind(places: &Places, free: usize) -> Option<Place> {
+    let mut line = free;
+    loop {
+        line = places.next(line);
+        let may_move = |alias: &Alias| {
+            let begin = places.line_of(alias.fingerprint);
+            alias.fingerprint != 0 && places.distance(begin, line) >= places.distance(free, line)
+        };
+        if let Some(at) = places[line].0.iter().position(may_move) {
+            return Some(Place { line, at });
+        }
+        if !places[line].is_full() {
+            return None;
         }
     }
 }

@@ -3,6 +3,7 @@
 use gstatsd_wire::Reason;
 
 use crate::gauge::{Gauge, Order, Write};
+use crate::index::Discarded;
 use crate::members::Members;
 use crate::{Counts, SeriesKind, sum};
 
@@ -27,6 +28,8 @@ pub struct Part {
     steps: Vec<Step>,
     /// When each batch was received, in nanoseconds.
     batches: Vec<u64>,
+    /// Memory that the worker has no use for; to drop it would take too long there.
+    pub(crate) discarded: Discarded,
     /// What the worker counted in the interval.
     pub counts: Counts,
     /// One example for each reason of the interval.
@@ -89,8 +92,8 @@ pub struct Example {
 impl Part {
     /// Empties it, and keeps the room.
     pub fn clear(&mut self) {
-        let Self { changes, records, members, timed, values, steps, batches, counts, examples } =
-            self;
+        let Self { changes, records, members, timed, values, steps, .. } = self;
+        let Self { batches, discarded, counts, examples, .. } = self;
         *changes = Changes::default();
         records.clear();
         members.clear();
@@ -98,6 +101,7 @@ impl Part {
         values.clear();
         steps.clear();
         batches.clear();
+        *discarded = Discarded::default();
         *counts = Counts::default();
         examples.clear();
     }

@@ -79,7 +79,8 @@ impl Table {
 
     /// Ends the interval: gives what it brought, and goes on with an empty part.
     pub fn rotate(&mut self, empty: Box<Part>) -> Box<Part> {
-        let part = std::mem::replace(&mut self.part, empty);
+        let mut part = std::mem::replace(&mut self.part, empty);
+        part.discarded = self.index.take_discarded();
         self.interval = self.interval.wrapping_add(1);
         self.sweep(SWEEP_ROTATION);
         part
