@@ -206,18 +206,25 @@ pub(crate) struct Changes {
 
 #[derive(Debug)]
 enum Change {
+    Cleared,
     Born { slot: u32, kind: SeriesKind, name_bytes: u32 },
     Retired { slot: u32 },
 }
 
-/// A slot of the worker gets or loses its series.
+/// A slot of the worker gets or loses its series, or all slots have lost theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SlotChange<'a> {
+    Cleared,
     Born { slot: u32, kind: SeriesKind, name: &'a [u8] },
     Retired { slot: u32 },
 }
 
 impl Changes {
+    /// The worker begins anew, with no series in any slot.
+    pub(crate) fn cleared(&mut self) {
+        self.changes.push(Change::Cleared);
+    }
+
     pub(crate) fn born(&mut self, slot: u32, kind: SeriesKind, name: &[u8]) {
         let name_bytes = u32::try_from(name.len()).expect("a name came in a packet");
         self.names.extend_from_slice(name);
@@ -232,6 +239,7 @@ impl Changes {
     pub(crate) fn iter(&self) -> impl Iterator<Item = SlotChange<'_>> {
         let mut names = &*self.names;
         self.changes.iter().map(move |change| match *change {
+            Change::Cleared => SlotChange::Cleared,
             Change::Born { slot, kind, name_bytes } => {
                 let name;
                 (name, names) = names.split_at(name_bytes as usize);

@@ -50,9 +50,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table.
+    /// An empty table. It may take the place of another one of the worker, whose last part was
+    /// pushed: the merger learns from its first part that the slots are new ones, and what both
+    /// gathered in an interval is merged.
     #[must_use]
     pub fn new(dialect: Dialect, naming: Naming, limits: Limits) -> Self {
+        let mut part = Box::<Part>::default();
+        part.changes.cleared();
         Self {
             dialect,
             kinds: Kind::ALL.map(|kind| dialect.series_kind(kind)),
@@ -60,7 +64,7 @@ impl Table {
             limits,
             fingerprinter: Fingerprinter::new(),
             index: Index::new(limits.series_max),
-            part: Box::default(),
+            part,
             interval: 1,
             name: Vec::new(),
         }

@@ -22,6 +22,8 @@ enum Step {
     /// So many intervals end. The parts of each are merged in the order of the workers, or the
     /// other way round.
     Intervals { count: usize, reversed: bool },
+    /// A worker goes on with another table, as after a reload.
+    Reload { worker: usize },
 }
 
 /// What an interval made of each series, by kind and name.
@@ -43,12 +45,13 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<bool>().prop_map(|reversed| Step::Intervals { count: 1, reversed }),
         // Long enough for every spelling to expire, or nearly so.
         1 => (58..64_usize).prop_map(|count| Step::Intervals { count, reversed: false }),
+        2 => (0..WORKERS).prop_map(|worker| Step::Reload { worker }),
     ]
 }
 
 proptest! {
     #[test]
-    fn property_test_tables_and_merger_equal_a_plain_map(
+    fn property_test_tables_and_merger_equal_a_plain_map_and_a_reload_changes_no_count(
         steps in prop::collection::vec(step(), 0..200)
     ) {
         let mut ours = Ours::new(LIMITS);
@@ -64,6 +67,7 @@ proptest! {
                         prop_assert_eq!(ours.interval(reversed), twin.interval());
                     }
                 }
+                Step::Reload { worker } => ours.reload(worker),
             }
         }
         prop_assert_eq!(ours.interval(false), twin.interval());
@@ -157,6 +161,9 @@ fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
 /// The code under test.
 struct Ours {
     tables: Vec<Table>,
+    /// What tables that were replaced in this interval had gathered.
+    replaced: Vec<(usize, Box<Part>)>,
+    new_table: Box<dyn Fn() -> Table>,
     merger: Merger,
     nanoseconds: u64,
 }
@@ -168,8 +175,15 @@ impl Ours {
 
     fn with_dialect(dialect: Dialect, limits: Limits) -> Self {
         let naming = Naming::new(&dialect, "", 90.0, "");
-        let table = |_| Table::new(dialect, naming.clone(), limits);
-        Self { tables: (0..WORKERS).map(table).collect(), merger: Merger::new(), nanoseconds: 0 }
+        let new_table = Box::new(move || Table::new(dialect, naming.clone(), limits));
+        let tables = (0..WORKERS).map(|_| new_table()).collect();
+        Self { tables, replaced: Vec::new(), new_table, merger: Merger::new(), nanoseconds: 0 }
+    }
+
+    fn reload(&mut self, worker: usize) {
+        let part = self.tables[worker].rotate(Box::default());
+        self.replaced.push((worker, part));
+        self.tables[worker] = (self.new_table)();
     }
 
     fn packet(&mut self, worker: usize, packet: &str) {
@@ -185,12 +199,13 @@ impl Ours {
 
     fn snapshot(&mut self, reversed: bool) -> Snapshot {
         let parts = self.tables.iter_mut().map(|table| table.rotate(Box::<Part>::default()));
-        let mut parts: Vec<_> = parts.enumerate().collect();
+        let mut parts: Vec<(usize, Box<Part>)> = parts.enumerate().collect();
         if reversed {
             parts.reverse();
         }
-        for (worker, part) in &mut parts {
-            self.merger.add(*worker, part);
+        for (worker, part) in self.replaced.drain(..).chain(parts) {
+            let mut part = part;
+            self.merger.add(worker, &mut part);
             assert_eq!(part.counts.samples_residual(), 0);
         }
         self.merger.finish(WINDOW, Vec::new())

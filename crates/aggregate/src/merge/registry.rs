@@ -13,6 +13,9 @@ use crate::snapshot::{Reading, Texts};
 /// than of the others.
 const DEAD_NAMES_MAX: usize = 10_000;
 
+/// Stands for the entry of a slot that has no series.
+const NO_SERIES: u32 = u32::MAX;
+
 /// Every series that a worker holds.
 #[derive(Default)]
 pub(super) struct Registry {
@@ -71,16 +74,23 @@ impl Registry {
         }
         for change in changes.iter() {
             match change {
+                SlotChange::Cleared => {
+                    for index in std::mem::take(&mut self.slots[worker]) {
+                        self.release(index);
+                    }
+                }
                 SlotChange::Born { slot, kind, name } => {
                     let index = self.hold(kind, name);
                     let slots = &mut self.slots[worker];
                     if slots.len() <= slot as usize {
-                        slots.resize(slot as usize + 1, u32::MAX);
+                        slots.resize(slot as usize + 1, NO_SERIES);
                     }
                     slots[slot as usize] = index;
                 }
                 SlotChange::Retired { slot } => {
-                    self.release(self.slots[worker][slot as usize]);
+                    let retired = &mut self.slots[worker][slot as usize];
+                    let index = std::mem::replace(retired, NO_SERIES);
+                    self.release(index);
                 }
             }
         }
@@ -151,7 +161,7 @@ impl Registry {
 
     /// One worker less holds the series.
     fn release(&mut self, index: u32) {
-        let Some(entry) = &mut self.entries[index as usize] else { return };
+        let Some(Some(entry)) = self.entries.get_mut(index as usize) else { return };
         entry.holders -= 1;
         if entry.holders == 0 {
             self.held -= 1;
@@ -250,5 +260,28 @@ mod tests {
         assert_eq!(names(&registry, &records), ["second"]);
         registry.follow(1, &born(&[(0, "second")]));
         assert_eq!(registry.series_count(), 1);
+    }
+
+    #[test]
+    fn a_worker_that_begins_anew_has_let_go_of_what_it_held() {
+        let mut registry = Registry::default();
+        registry.follow(0, &born(&[(0, "a"), (1, "b"), (2, "c")]));
+        registry.follow(0, &retired(1));
+        registry.follow(1, &born(&[(0, "a")]));
+        let mut records = Vec::new();
+        registry.record(0, 0, &mut records, new);
+        registry.record(0, 2, &mut records, new);
+        let mut changes = Changes::default();
+        changes.cleared();
+        changes.born(0, COUNTER, b"c");
+        registry.follow(0, &changes);
+        assert_eq!(registry.series_count(), 2);
+        // Of the interval in which it began anew: the same record.
+        assert_eq!(registry.record(0, 0, &mut records, new), 1);
+        registry.end_interval();
+        registry.follow(1, &retired(0));
+        registry.follow(0, &retired(0));
+        registry.end_interval();
+        assert_eq!((registry.series_count(), registry.by_key.len()), (0, 0));
     }
 }
