@@ -19,6 +19,20 @@ pub(crate) fn naming(config: &Config) -> Naming {
     Naming::new(&dialect(config), &config.prefix, config.percent, &config.own_metrics)
 }
 
+/// Whether packets are read and aggregated in the same way under both configurations.
+pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
+    // What is not named here is taken to matter.
+    let rest = Config {
+        percent: other.percent,
+        shutdown_timeout: other.shutdown_timeout,
+        listeners: other.listeners.clone(),
+        sinks: other.sinks.clone(),
+        log: other.log.clone(),
+        ..one.clone()
+    };
+    rest == *other
+}
+
 /// An empty table for one worker.
 pub(crate) fn table(config: &Config, naming: &Naming) -> Table {
     let limits = Limits { series_max: config.series_max, samples_max: config.samples_max };

@@ -1,7 +1,7 @@
 //! Delivery: each sink has its own queue, bounded in bytes, and its own thread. A slow or dead
 //! sink delays nobody else; what does not fit is dropped, oldest first, and counted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(crate) struct Books {
     pub(crate) dropped_refused: u64,
     /// Dropped because the time to shut down was over.
     pub(crate) dropped_shutdown: u64,
+    /// Dropped because the sink is in the configuration no more, and its time was over.
+    pub(crate) dropped_config_removed: u64,
 }
 
 impl Books {
@@ -46,8 +48,32 @@ impl Books {
             + self.queued
             + self.dropped_queue_full
             + self.dropped_refused
-            + self.dropped_shutdown;
+            + self.dropped_shutdown
+            + self.dropped_config_removed;
         i128::from(self.emitted) - i128::from(accounted)
+    }
+
+    /// Adds what another has counted.
+    fn add(&mut self, other: &Self) {
+        // Destructured, so that a new field cannot be forgotten here.
+        let Self {
+            emitted,
+            delivered,
+            in_flight,
+            queued,
+            dropped_queue_full,
+            dropped_refused,
+            dropped_shutdown,
+            dropped_config_removed,
+        } = other;
+        self.emitted += emitted;
+        self.delivered += delivered;
+        self.in_flight += in_flight;
+        self.queued += queued;
+        self.dropped_queue_full += dropped_queue_full;
+        self.dropped_refused += dropped_refused;
+        self.dropped_shutdown += dropped_shutdown;
+        self.dropped_config_removed += dropped_config_removed;
     }
 
     /// Every count with its name; reasons that never happened are left out.
@@ -60,6 +86,7 @@ impl Books {
             ("queue_full", self.dropped_queue_full),
             ("refused", self.dropped_refused),
             ("shutdown", self.dropped_shutdown),
+            ("config_removed", self.dropped_config_removed),
         ] {
             if count > 0 {
                 emit("points.dropped.", reason, count);
@@ -69,46 +96,73 @@ impl Books {
 }
 
 /// Every sink's queue.
-pub(crate) struct Outlets(Vec<Outlet>);
+#[derive(Default)]
+pub(crate) struct Outlets {
+    outlets: Vec<Outlet>,
+    /// Those whose sinks are in the configuration no more, and until when they may send.
+    retired: Vec<(Outlet, Instant)>,
+    /// The books of sinks that have ended, by name.
+    closed: BTreeMap<String, Books>,
+}
 
-struct Outlet {
+/// The queue of one sink.
+pub(crate) struct Outlet {
     name: String,
     /// Counts the points that a snapshot will make.
     point_count: PointCounter,
     queue: Arc<Queue>,
 }
 
-impl Outlets {
-    /// No sink yet.
-    pub(crate) fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Starts the thread of one more sink. Snapshots beyond `queue_bytes` are dropped, oldest
-    /// first; one alone always fits.
+impl Outlet {
+    /// Starts the thread of a sink. Snapshots beyond `queue_bytes` are dropped, oldest first;
+    /// one alone always fits.
     ///
     /// # Errors
     /// The system can start no thread.
-    pub(crate) fn add<S: Sink + 'static>(
-        &mut self,
+    pub(crate) fn open<S: Sink + 'static>(
         name: &str,
         sink: S,
         queue_bytes: usize,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<Self> {
         let point_count = sink.point_counter();
         let queue = Arc::new(Queue::new(queue_bytes));
         let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
         thread::Builder::new()
             .name(format!("sink {name}"))
             .spawn(move || Courier { name: courier_name, sink, queue: courier_queue }.run())?;
-        self.0.push(Outlet { name: name.to_owned(), point_count, queue });
-        Ok(())
+        Ok(Self { name: name.to_owned(), point_count, queue })
+    }
+}
+
+impl Outlets {
+    /// One more sink.
+    pub(crate) fn add(&mut self, outlet: Outlet) {
+        self.outlets.push(outlet);
+    }
+
+    /// Gives the sink of this name nothing more. What it has it may send until the deadline.
+    pub(crate) fn retire(&mut self, name: &str, deadline: Instant) {
+        for outlet in self.outlets.extract_if(.., |outlet| outlet.name == name) {
+            outlet.queue.begin_closing();
+            self.retired.push((outlet, deadline));
+        }
+    }
+
+    /// Closes the books of the retired sinks that have sent everything, or whose time is over.
+    pub(crate) fn close_retired(&mut self, now: Instant) {
+        let ended = |(outlet, deadline): &mut (Outlet, Instant)| {
+            now >= *deadline || outlet.queue.is_empty()
+        };
+        for (outlet, _) in self.retired.extract_if(.., ended) {
+            let books = outlet.queue.close(now, |books| &mut books.dropped_config_removed);
+            self.closed.entry(outlet.name).or_default().add(&books);
+        }
     }
 
     /// Hands a snapshot to every sink, its series named so, and waits for none.
     pub(crate) fn push(&self, snapshot: &Arc<Snapshot>, naming: &Arc<Naming>) {
         let bytes = snapshot.bytes();
-        for outlet in &self.0 {
+        for outlet in &self.outlets {
             let points = (outlet.point_count)(snapshot, naming);
             let (snapshot, naming) = (Arc::clone(snapshot), Arc::clone(naming));
             let item = Item { snapshot, naming, points, bytes };
@@ -119,19 +173,32 @@ impl Outlets {
         }
     }
 
-    /// The books of each sink, with its name.
-    pub(crate) fn books(&self) -> impl Iterator<Item = (&str, Books)> {
-        self.0.iter().map(|outlet| (outlet.name.as_str(), outlet.queue.lock().books))
+    /// The books of each sink since the start, by its name.
+    pub(crate) fn books(&self) -> BTreeMap<String, Books> {
+        let mut all = self.closed.clone();
+        let retired = self.retired.iter().map(|(outlet, _)| outlet);
+        for outlet in self.outlets.iter().chain(retired) {
+            all.entry(outlet.name.clone()).or_default().add(&outlet.queue.lock().books);
+        }
+        all
     }
 
     /// Lets the sinks send what they have until the deadline, and counts the rest as dropped.
     /// Gives the final books.
-    pub(crate) fn close(self, deadline: Instant) -> Vec<(String, Books)> {
-        for outlet in &self.0 {
+    pub(crate) fn close(mut self, deadline: Instant) -> BTreeMap<String, Books> {
+        for outlet in &self.outlets {
             outlet.queue.begin_closing();
         }
-        let close = |outlet: Outlet| (outlet.name, outlet.queue.close(deadline));
-        self.0.into_iter().map(close).collect()
+        for outlet in self.outlets {
+            let books = outlet.queue.close(deadline, |books| &mut books.dropped_shutdown);
+            self.closed.entry(outlet.name).or_default().add(&books);
+        }
+        for (outlet, end) in self.retired {
+            let end = end.min(deadline);
+            let books = outlet.queue.close(end, |books| &mut books.dropped_config_removed);
+            self.closed.entry(outlet.name).or_default().add(&books);
+        }
+        self.closed
     }
 }
 
@@ -246,8 +313,9 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits until all is sent or the deadline is over, and closes the books.
-    fn close(&self, deadline: Instant) -> Books {
+    /// Waits until all is sent or the deadline is over, and closes the books; `rest` is where
+    /// they count what was not sent.
+    fn close(&self, deadline: Instant, rest: fn(&mut Books) -> &mut u64) -> Books {
         let mut state = self.lock();
         while state.books.queued + state.books.in_flight > 0 {
             let left = deadline.saturating_duration_since(clock::now());
@@ -259,12 +327,18 @@ impl Queue {
         state.phase = Phase::Closed;
         state.waiting.clear();
         let books = &mut state.books;
-        books.dropped_shutdown += books.queued + books.in_flight;
+        *rest(books) += books.queued + books.in_flight;
         (books.queued, books.in_flight) = (0, 0);
         let books = *books;
         drop(state);
         self.changed.notify_all();
         books
+    }
+
+    /// Whether nothing waits and nothing is on its way.
+    fn is_empty(&self) -> bool {
+        let books = self.lock().books;
+        books.queued + books.in_flight == 0
     }
 
     fn is_closed(&self) -> bool {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use gstatsd_aggregate::{Counts, Merger, Naming, OwnPoint, Part, Window};
 
 use crate::clock::{self, Cadence, Timestamps};
-use crate::deliver::Outlets;
+use crate::deliver::{Outlet, Outlets};
 use crate::losses::Losses;
 
 /// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
@@ -27,32 +27,70 @@ pub(crate) struct Push {
     pub(crate) worker: usize,
     /// The last interval of which the part holds anything.
     pub(crate) interval: u64,
-    /// Whether the worker has ended.
-    pub(crate) last: bool,
+    /// What ends with it.
+    pub(crate) closes: Closes,
     /// What it gathered.
     pub(crate) part: Box<Part>,
 }
 
-/// Where workers push to.
+/// What ends with a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closes {
+    /// Nothing: more of the interval follows, from another table.
+    Nothing,
+    /// The interval, for this worker.
+    Interval,
+    /// The worker.
+    Worker,
+}
+
+/// What a reload changes behind the workers. It holds from the interval on that is open.
+pub(crate) struct Reload {
+    /// How series are named.
+    pub(crate) naming: Arc<Naming>,
+    /// Sinks that begin.
+    pub(crate) opened: Vec<Outlet>,
+    /// The names of sinks that end. One of the same name may begin.
+    pub(crate) removed: Vec<String>,
+    /// Until when the sinks that end may send what they have.
+    pub(crate) deadline: Instant,
+}
+
+/// What `flush` is told.
+pub(crate) enum Message {
+    /// By a worker.
+    Push(Push),
+    /// The configuration was read again, and is in use.
+    Reloaded(Box<Reload>),
+    /// The configuration was read again, and the old one stays.
+    ReloadFailed,
+}
+
+/// Where `flush` is told things.
 #[derive(Clone)]
-pub(crate) struct Inbox(SyncSender<Push>);
+pub(crate) struct Inbox(SyncSender<Message>);
 
 impl Inbox {
     /// Hands a part over. When `flush` has ended, so will the process.
     pub(crate) fn push(&self, push: Push) {
-        self.0.send(push).ok();
+        self.tell(Message::Push(push));
+    }
+
+    /// Tells it something.
+    pub(crate) fn tell(&self, message: Message) {
+        self.0.send(message).ok();
     }
 }
 
 /// An inbox for so many workers, and its other end.
-pub(crate) fn inbox(workers: usize) -> (Inbox, Receiver<Push>) {
+pub(crate) fn inbox(workers: usize) -> (Inbox, Receiver<Message>) {
     let (sender, receiver) = sync_channel(workers * PARTS_MAX);
     (Inbox(sender), receiver)
 }
 
 /// What the flush works with.
 pub(crate) struct Flush {
-    inbox: Receiver<Push>,
+    inbox: Receiver<Message>,
     /// For each worker, where its emptied parts go back to.
     spares: Vec<Sender<Box<Part>>>,
     gathering: Gathering,
@@ -63,13 +101,23 @@ pub(crate) struct Flush {
     naming: Arc<Naming>,
     totals: Counts,
     flushes: u64,
+    reloads: Reloads,
     losses: Losses,
+}
+
+/// What came of reading the configuration again, since the start.
+#[derive(Debug, Default)]
+struct Reloads {
+    applied: u64,
+    failed: u64,
+    /// Whether the last one failed, so that the configuration in use is not that of the file.
+    is_stale: bool,
 }
 
 impl Flush {
     /// A flush for the workers whose emptied parts go back to `spares`.
     pub(crate) fn new(
-        inbox: Receiver<Push>,
+        inbox: Receiver<Message>,
         spares: Vec<Sender<Box<Part>>>,
         cadence: Cadence,
         interval: Duration,
@@ -87,6 +135,7 @@ impl Flush {
             naming,
             totals: Counts::default(),
             flushes: 0,
+            reloads: Reloads::default(),
             losses: Losses::default(),
         }
     }
@@ -94,8 +143,15 @@ impl Flush {
     /// Flushes until every worker has ended. Gives the outlets back, with the last snapshot on
     /// its way, and what was counted since the start.
     pub(crate) fn run(mut self) -> (Outlets, Counts) {
-        while let Ok(push) = self.inbox.recv() {
-            self.gathering.take_in(push);
+        while let Ok(message) = self.inbox.recv() {
+            match message {
+                Message::Push(push) => self.gathering.take_in(push),
+                Message::Reloaded(reload) => self.reload(*reload),
+                Message::ReloadFailed => {
+                    self.reloads.failed += 1;
+                    self.reloads.is_stale = true;
+                }
+            }
             while let Some(closed) = self.gathering.close(self.cadence) {
                 self.flush(closed);
             }
@@ -108,12 +164,29 @@ impl Flush {
         (self.outlets, self.totals)
     }
 
+    fn reload(&mut self, reload: Reload) {
+        let Reload { naming, opened, removed, deadline } = reload;
+        self.reloads.applied += 1;
+        self.reloads.is_stale = false;
+        self.naming = naming;
+        for name in removed {
+            self.outlets.retire(&name, deadline);
+        }
+        for outlet in opened {
+            self.outlets.add(outlet);
+        }
+    }
+
     fn flush(&mut self, closed: Closed) {
         let mut counts = Counts::default();
         for mut push in closed.pushes {
             self.merger.add(push.worker, &mut push.part);
             counts.add(&push.part.counts);
             self.losses.add_examples(&push.part.examples);
+            // The part of a table that was replaced is one more than the worker needs.
+            if push.closes == Closes::Nothing {
+                continue;
+            }
             push.part.clear();
             // A worker that has ended takes nothing back.
             self.spares[push.worker].send(push.part).ok();
@@ -133,6 +206,7 @@ impl Flush {
             counts.samples_received,
         );
         self.outlets.push(&Arc::new(snapshot), &self.naming);
+        self.outlets.close_retired(clock::now());
         if let Some(line) = self.losses.report(&counts, clock::now()) {
             log::warn!("{line}");
         }
@@ -148,9 +222,12 @@ impl Flush {
         };
         self.totals.named(|stem, reason, count| point(&[stem, reason], count));
         point(&["flushes"], self.flushes);
+        point(&["reloads.applied"], self.reloads.applied);
+        point(&["reloads.failed"], self.reloads.failed);
+        point(&["reloads.stale"], u64::from(self.reloads.is_stale));
         point(&["series"], self.merger.series_count() as u64);
         for (sink, books) in self.outlets.books() {
-            books.named(|stem, reason, count| point(&["sinks.", sink, ".", stem, reason], count));
+            books.named(|stem, reason, count| point(&["sinks.", &sink, ".", stem, reason], count));
         }
         own
     }
@@ -180,10 +257,11 @@ impl Gathering {
     }
 
     fn take_in(&mut self, push: Push) {
-        // The last part is of an interval that is not over: `close_last` takes it.
-        match push.last {
-            true => self.ended += 1,
-            false => self.pushed[push.worker] = push.interval + 1,
+        match push.closes {
+            Closes::Nothing => {}
+            Closes::Interval => self.pushed[push.worker] = push.interval + 1,
+            // The last part is of an interval that is not over: `close_last` takes it.
+            Closes::Worker => self.ended += 1,
         }
         self.waiting.push_back(push);
     }
@@ -200,8 +278,10 @@ impl Gathering {
         }
         let length = cadence.begin(complete) - cadence.begin(self.open);
         self.open = complete;
-        let (pushes, waiting) =
-            self.waiting.drain(..).partition(|push| !push.last && push.interval < complete);
+        let (pushes, waiting) = self
+            .waiting
+            .drain(..)
+            .partition(|push| push.closes != Closes::Worker && push.interval < complete);
         self.waiting = waiting;
         Some(Closed { pushes: Vec::from_iter::<VecDeque<Push>>(pushes), length })
     }
@@ -223,8 +303,8 @@ mod tests {
         Cadence::new(start, clock::wall(), TEN, false)
     }
 
-    fn push(worker: usize, interval: u64, last: bool) -> Push {
-        Push { worker, interval, last, part: Box::default() }
+    fn push(worker: usize, interval: u64, closes: Closes) -> Push {
+        Push { worker, interval, closes, part: Box::default() }
     }
 
     fn told(closed: &Closed) -> Vec<(usize, u64)> {
@@ -235,15 +315,15 @@ mod tests {
     fn an_interval_is_closed_when_every_worker_has_pushed_it() {
         let cadence = cadence(clock::now());
         let mut gathering = Gathering::new(2);
-        gathering.take_in(push(0, 0, false));
-        gathering.take_in(push(0, 1, false));
+        gathering.take_in(push(0, 0, Closes::Interval));
+        gathering.take_in(push(0, 1, Closes::Interval));
         assert!(gathering.close(cadence).is_none());
-        gathering.take_in(push(1, 0, false));
+        gathering.take_in(push(1, 0, Closes::Interval));
         let closed = gathering.close(cadence).unwrap();
         assert_eq!(told(&closed), [(0, 0), (1, 0)]);
         assert_eq!(closed.length, TEN);
         assert!(gathering.close(cadence).is_none());
-        gathering.take_in(push(1, 1, false));
+        gathering.take_in(push(1, 1, Closes::Interval));
         assert_eq!(told(&gathering.close(cadence).unwrap()), [(0, 1), (1, 1)]);
     }
 
@@ -251,10 +331,10 @@ mod tests {
     fn a_part_that_is_late_by_intervals_closes_all_of_them_as_one() {
         let cadence = cadence(clock::now());
         let mut gathering = Gathering::new(2);
-        gathering.take_in(push(0, 4, false));
-        gathering.take_in(push(1, 0, false));
+        gathering.take_in(push(0, 4, Closes::Interval));
+        gathering.take_in(push(1, 0, Closes::Interval));
         assert_eq!(told(&gathering.close(cadence).unwrap()), [(1, 0)]);
-        gathering.take_in(push(1, 4, false));
+        gathering.take_in(push(1, 4, Closes::Interval));
         let closed = gathering.close(cadence).unwrap();
         assert_eq!(told(&closed), [(0, 4), (1, 4)]);
         assert_eq!(closed.length, 4 * TEN);
@@ -266,13 +346,13 @@ mod tests {
         let cadence = cadence(start);
         let mut gathering = Gathering::new(2);
         for worker in [0, 1] {
-            gathering.take_in(push(worker, 0, false));
+            gathering.take_in(push(worker, 0, Closes::Interval));
         }
         gathering.close(cadence).unwrap();
-        gathering.take_in(push(0, 1, true));
+        gathering.take_in(push(0, 1, Closes::Worker));
         assert!(gathering.close(cadence).is_none());
         assert!(!gathering.all_ended());
-        gathering.take_in(push(1, 1, true));
+        gathering.take_in(push(1, 1, Closes::Worker));
         assert!(gathering.close(cadence).is_none());
         assert!(gathering.all_ended());
         let closed = gathering.close_last(cadence, start + TEN + Duration::from_secs(4));
@@ -286,12 +366,28 @@ mod tests {
         let start = clock::now();
         let cadence = cadence(start);
         let mut gathering = Gathering::new(2);
-        gathering.take_in(push(0, 0, true));
-        gathering.take_in(push(1, 0, false));
+        gathering.take_in(push(0, 0, Closes::Worker));
+        gathering.take_in(push(1, 0, Closes::Interval));
         assert!(gathering.close(cadence).is_none());
-        gathering.take_in(push(1, 1, true));
+        gathering.take_in(push(1, 1, Closes::Worker));
         let closed = gathering.close_last(cadence, start + TEN + TEN);
         assert_eq!(told(&closed), [(0, 0), (1, 0), (1, 1)]);
         assert_eq!(closed.length, TEN + TEN);
+    }
+
+    #[test]
+    fn a_part_in_the_middle_of_an_interval_closes_nothing_and_belongs_to_it() {
+        let start = clock::now();
+        let cadence = cadence(start);
+        let mut gathering = Gathering::new(1);
+        gathering.take_in(push(0, 0, Closes::Nothing));
+        assert!(gathering.close(cadence).is_none());
+        gathering.take_in(push(0, 0, Closes::Interval));
+        gathering.take_in(push(0, 1, Closes::Nothing));
+        assert_eq!(told(&gathering.close(cadence).unwrap()), [(0, 0), (0, 0)]);
+        gathering.take_in(push(0, 1, Closes::Worker));
+        assert!(gathering.all_ended());
+        let closed = gathering.close_last(cadence, start + TEN + TEN);
+        assert_eq!(told(&closed), [(0, 1), (0, 1)]);
     }
 }

@@ -13,7 +13,7 @@ use clap::Error as UsageError;
 
 use crate::{
     cli::{Cli, Command},
-    config::{Config, Errors},
+    config::{Errors, Source},
 };
 
 mod aggregation;
@@ -63,7 +63,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             for word in &cli.stray {
                 complain(&format!("ignoring '{word}'"));
             }
-            daemon::run(&Config::load(&cli.flags)?)
+            daemon::run(&Source::new(&cli.flags)?)
         }
         Some(Command::Check(args)) => commands::check::run(&args),
         Some(Command::Explain(args)) => commands::explain::run(&args),

@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::{Config, Listener};
 
-/// The sockets of the daemon.
+/// The sockets of one listener.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     /// For each worker, one socket of each address.
@@ -24,28 +24,26 @@ pub(crate) struct Sockets {
     pub(crate) receive_buffer_clamped: Option<usize>,
 }
 
-/// Binds every listener, for every worker.
+/// Binds a listener of a configuration, for every worker.
 ///
 /// # Errors
 /// An address cannot be resolved or bound; another daemon that listens there is one reason.
-pub(crate) fn bind(config: &Config) -> anyhow::Result<Sockets> {
+pub(crate) fn bind(listener: &Listener, config: &Config) -> anyhow::Result<Sockets> {
     let mut sockets = Sockets {
         of_workers: (0..config.workers.get()).map(|_| Vec::new()).collect(),
         addresses: Vec::new(),
         receive_buffer_clamped: None,
     };
-    for listener in &config.listeners {
-        for address in resolve(listener)? {
-            let group = bind_group(address, config.workers)
-                .with_context(|| format!("cannot listen on udp://{}", listener.address))?;
-            sockets.addresses.push(bound_address(&group[0])?);
-            for (socket, of_worker) in group.into_iter().zip(&mut sockets.of_workers) {
-                let got = ask_for_buffer(&socket, config.receive_buffer_bytes)?;
-                if got < config.receive_buffer_bytes {
-                    sockets.receive_buffer_clamped = Some(got);
-                }
-                of_worker.push(socket.into());
+    for address in resolve(listener)? {
+        let group = bind_group(address, config.workers)
+            .with_context(|| format!("cannot listen on udp://{}", listener.address))?;
+        sockets.addresses.push(bound_address(&group[0])?);
+        for (socket, of_worker) in group.into_iter().zip(&mut sockets.of_workers) {
+            let got = ask_for_buffer(&socket, config.receive_buffer_bytes)?;
+            if got < config.receive_buffer_bytes {
+                sockets.receive_buffer_clamped = Some(got);
             }
+            of_worker.push(socket.into());
         }
     }
     Ok(sockets)

@@ -6,7 +6,7 @@ use std::fmt::Arguments;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::bail;
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -16,9 +16,11 @@ use crate::clock;
 use crate::config::LogTarget;
 
 /// The log of the process.
-pub(crate) struct Logger {
+pub(crate) struct Logger(Mutex<State>);
+
+struct State {
     level: LevelFilter,
-    output: Mutex<Output>,
+    output: Output,
 }
 
 enum Output {
@@ -47,23 +49,29 @@ impl Logger {
             LogTarget::Stderr => Output::Stderr,
             LogTarget::Syslog => Output::Syslog(Box::new(Syslog::connect(SYSLOG_SOCKETS)?)),
         };
-        Ok(Self { level, output: Mutex::new(output) })
+        Ok(Self(Mutex::new(State { level, output })))
     }
 
     /// Makes this the log of the process, for as long as it lives.
     pub(crate) fn install(self) -> &'static Self {
         let logger: &'static Self = Box::leak(Box::new(self));
-        log::set_max_level(logger.level);
+        log::set_max_level(logger.state().level);
         // Fails only when there is a log already, and then that one goes on.
         log::set_logger(logger).ok();
         logger
     }
 
+    /// Goes on as another log, which was opened and not installed.
+    pub(crate) fn become_as(&self, other: Self) {
+        let state = other.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        log::set_max_level(state.level);
+        *self.state() = state;
+    }
+
     /// Opens the file again, after it was moved away, and says so in it. Where that fails the old
     /// one is kept. A log that is no file stays as it is.
     pub(crate) fn reopen(&self) {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        let Output::File { path, file } = &mut *output else { return };
+        let Output::File { path, file } = &mut self.state().output else { return };
         match append(path) {
             Ok(again) => {
                 *file = again;
@@ -75,19 +83,23 @@ impl Logger {
             }
         }
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level
+        metadata.level() <= self.state().level
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
+        let mut state = self.state();
+        if record.level() > state.level {
             return;
         }
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *output {
+        match &mut state.output {
             Output::File { file, .. } => write_line(file, record.level(), *record.args()),
             Output::Stderr => write_line(&mut io::stderr(), record.level(), *record.args()),
             Output::Syslog(syslog) => syslog.log(record.level(), *record.args()),

@@ -8,8 +8,8 @@ use signal_hook::iterator::Signals as Delivered;
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// SIGHUP: open the log file again.
-    Reopen,
+    /// SIGHUP: open the log file again, and read the configuration again.
+    Reload,
     /// SIGTERM or SIGINT: end, and lose nothing.
     Stop,
 }
@@ -29,7 +29,7 @@ impl Signals {
     /// Waits for the next signal.
     pub(crate) fn wait(&mut self) -> Request {
         match self.0.forever().next() {
-            Some(SIGHUP) => Request::Reopen,
+            Some(SIGHUP) => Request::Reload,
             _ => Request::Stop,
         }
     }

@@ -28,7 +28,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::unistd::Pid;
 
 use crate::clock::{self, Cadence};
-use crate::flush::{Inbox, Push};
+use crate::flush::{Closes, Inbox, Push};
 use crate::sys::{Batch, dropped_datagrams};
 
 /// How many datagrams are received at once. More would only leave the processor's caches.
@@ -48,13 +48,23 @@ const DRAIN_MAX: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(50);
 
 /// What a worker is told between two batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Control {
+    /// Push what was gathered, and go on with this table.
+    Table(Box<Table>),
+    /// Receive from these sockets of a listener too.
+    Open(ListenerId, Vec<UdpSocket>),
+    /// Take what waits in the sockets of a listener, and close them.
+    Close(ListenerId),
     /// Take what waits in the sockets, push it, and end.
     Stop,
 }
 
+/// Which listener sockets belong to. Each that was ever opened has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListenerId(pub(crate) usize);
+
 /// Where a worker is told things.
+#[derive(Clone)]
 pub(crate) struct ControlInbox {
     sender: Sender<Control>,
     wake: Arc<EventFd>,
@@ -88,6 +98,7 @@ pub(crate) struct Worker {
 }
 
 struct Socket {
+    listener: ListenerId,
     socket: UdpSocket,
     /// The last reading of the kernel's count.
     dropped: u32,
@@ -100,7 +111,6 @@ impl Worker {
     /// The system has no descriptor left.
     pub(crate) fn new(
         index: usize,
-        sockets: Vec<UdpSocket>,
         table: Table,
         cadence: Cadence,
         flush: Inbox,
@@ -109,12 +119,11 @@ impl Worker {
     ) -> io::Result<(Self, ControlInbox)> {
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let (sender, control) = std::sync::mpsc::channel();
-        let sockets = sockets.into_iter().map(|socket| Socket { socket, dropped: 0 }).collect();
         let inbox = ControlInbox { sender, wake: Arc::clone(&wake) };
         let epoch = cadence.begin(0);
         let worker = Self {
             index,
-            sockets,
+            sockets: Vec::new(),
             table,
             cadence,
             interval: 0,
@@ -138,10 +147,11 @@ impl Worker {
         loop {
             let now = clock::now();
             if now >= self.cadence.deadline(self.interval) {
-                self.push(now, false);
+                self.push(Closes::Interval, now);
             }
             match self.control.try_recv() {
                 Ok(Control::Stop) | Err(TryRecvError::Disconnected) => break,
+                Ok(control) => self.obey(control, &mut batch, now),
                 Err(TryRecvError::Empty) => {}
             }
             let received = self.receive(&mut batch, now);
@@ -153,7 +163,32 @@ impl Worker {
             empty_naps = if received == 0 { empty_naps + 1 } else { 0 };
         }
         self.drain(&mut batch);
-        self.push(clock::now(), true);
+        self.push(Closes::Worker, clock::now());
+    }
+
+    fn obey(&mut self, control: Control, batch: &mut Batch, now: Instant) {
+        match control {
+            Control::Table(table) => {
+                self.push(Closes::Nothing, now);
+                self.table = *table;
+            }
+            Control::Open(listener, sockets) => {
+                let open = |socket| Socket { listener, socket, dropped: 0 };
+                self.sockets.extend(sockets.into_iter().map(open));
+            }
+            Control::Close(listener) => {
+                let (closing, others) = std::mem::take(&mut self.sockets)
+                    .into_iter()
+                    .partition(|socket| socket.listener == listener);
+                self.sockets = closing;
+                self.drain(batch);
+                let dropped = self.count_drops();
+                self.table.counts_mut().datagrams_dropped_kernel += dropped;
+                self.sockets = others;
+            }
+            // It ends the loop that asks.
+            Control::Stop => {}
+        }
     }
 
     /// Keeps this thread to the core of its number. Where that is forbidden it works anywhere.
@@ -225,20 +260,22 @@ impl Worker {
         }
     }
 
-    /// Pushes what was gathered, as the part of the interval that ended last.
-    fn push(&mut self, now: Instant, last: bool) {
+    /// Pushes what was gathered, as a part of the interval that ended last or goes on.
+    fn push(&mut self, closes: Closes, now: Instant) {
         let dropped = self.count_drops();
         self.table.counts_mut().datagrams_dropped_kernel += dropped;
         let empty = self.spare.try_recv().unwrap_or_default();
         let part = self.table.rotate(empty);
         // Late by whole intervals, after the process was stopped for instance, it has gathered
         // all of them.
-        let interval = match last {
-            true => self.interval,
-            false => self.cadence.interval_at(now) - 1,
+        let interval = match closes {
+            Closes::Nothing | Closes::Worker => self.interval,
+            Closes::Interval => self.cadence.interval_at(now) - 1,
         };
-        self.flush.push(Push { worker: self.index, interval, last, part });
-        self.interval = interval + 1;
+        self.flush.push(Push { worker: self.index, interval, closes, part });
+        if closes == Closes::Interval {
+            self.interval = interval + 1;
+        }
     }
 
     fn count_drops(&mut self) -> u64 {

@@ -52,7 +52,10 @@ const MODULES: [Module; 17] = [
     Module { name: "listen", may_use: Uses::Only(&["config"]) },
     // The loop of a worker: receives, counts, pushes at the deadline. Of the next stage it knows
     // where to push, and what.
-    Module { name: "work", may_use: Uses::Only(&["clock", "flush::Inbox", "flush::Push", "sys"]) },
+    Module {
+        name: "work",
+        may_use: Uses::Only(&["clock", "flush::Closes", "flush::Inbox", "flush::Push", "sys"]),
+    },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "lib"]) },
     // The subcommands: they have none of the daemon's sockets and threads.

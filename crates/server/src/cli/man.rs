@@ -40,7 +40,7 @@ pub(crate) fn render(page: &mut impl Write) -> io::Result<()> {
         "SIGNALS",
         &[
             ("SIGTERM, SIGINT", "Receive what has arrived, flush, wait for the sinks, end."),
-            ("SIGHUP", "Open the log file again."),
+            ("SIGHUP", "Open the log file and read the configuration file again."),
         ],
     );
     rest.to_writer(page)

@@ -1,11 +1,15 @@
 //! The configuration file: what was typed, and on which line.
 
+use std::io::{self, Read as _};
 use std::{collections::BTreeMap, fs, ops::Range, path::Path};
 
 use serde::{Deserialize, Serialize, Serializer};
 use toml::de::{DeTable, DeValue};
 
 use super::Errors;
+
+/// The longest file that is read, in bytes. One that is longer is not a configuration.
+const BYTES_MAX: u64 = 4 << 20;
 
 /// A configuration file as typed: a key that was not typed is `None`.
 ///
@@ -109,14 +113,13 @@ pub(crate) struct Origin {
 }
 
 impl File {
-    /// Reads a file.
+    /// Reads the file at a path, which errors call `name`.
     ///
     /// # Errors
     /// It cannot be read, or is not TOML of the right shape.
-    pub(crate) fn read(path: &Path) -> Result<Self, Errors> {
-        let name = path.display().to_string();
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, &name),
+    pub(crate) fn read(path: &Path, name: &str) -> Result<Self, Errors> {
+        match read_text(path) {
+            Ok(text) => Self::parse(&text, name),
             Err(error) => Err(Errors::from(format!("{name}: {error}"))),
         }
     }
@@ -163,6 +166,15 @@ impl Origin {
             None => format!("{}: {shown}", self.name),
         }
     }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(io::Error::other(format!("it has more than {BYTES_MAX} bytes")));
+    }
+    Ok(text)
 }
 
 /// Gathers the path and the bytes of each value, outer ones first.

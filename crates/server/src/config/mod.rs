@@ -8,10 +8,13 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use log::LevelFilter;
 
-pub(crate) use self::{address::Address, environment::Environment, file::File};
+pub(crate) use self::{
+    address::Address, changes::Changes, environment::Environment, file::File, source::Source,
+};
 use crate::cli::Flags;
 
 mod address;
+mod changes;
 mod draft;
 mod effective;
 mod environment;
@@ -20,6 +23,7 @@ mod file;
 mod key;
 mod keys;
 pub(crate) mod reference;
+mod source;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -139,8 +143,7 @@ impl Config {
     /// # Errors
     /// All that is wrong with it.
     pub(crate) fn load(flags: &Flags) -> Result<Self, Errors> {
-        let file = flags.config.as_deref().map_or(Ok(File::default()), File::read)?;
-        Self::new(&file, flags, &Environment::of_process()?)
+        Source::new(flags)?.load()
     }
 
     /// What the file and the flags come to. Flags override the file.

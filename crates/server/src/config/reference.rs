@@ -32,7 +32,13 @@ An unknown key is an error, and so is a value out of its bounds. In `prefix` and
 `${NAME}` stands for the environment variable `NAME`, `${HOSTNAME}` for the name of the machine
 unless that variable is set, and `$${` for `${`. A variable that is not set is an error.
 
-Changes take effect at the next start. SIGHUP opens the log file again and changes nothing else.
+SIGHUP opens the log file again and reads this file again. Keys that a reload applies then take
+effect, the others at the next start; the log says which is which. A file that cannot be read, or
+has anything wrong with it, changes nothing at all: the old configuration stays, the log says why,
+and the own metric `reloads.stale` is 1. Flags keep overriding the file. The interval in which a
+reload falls is already named in the new way; what was received before in it counts as it was
+read. A listener or sink that is gone from the file is closed when what waits for it is taken; a
+sink has `shutdown_timeout` for that, and what is left then is dropped as `config_removed`.
 
 ";
 

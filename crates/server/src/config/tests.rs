@@ -13,7 +13,7 @@ use super::{
 };
 use crate::cli::Flags;
 
-fn environment() -> Environment {
+pub(super) fn environment() -> Environment {
     Environment {
         variable: |name| (name == "HOSTNAME").then(|| "web1".to_owned()),
         parallelism: NonZeroUsize::new(3).unwrap(),
@@ -80,7 +80,7 @@ fn nothing_typed_is_the_default() {
 }
 
 /// A file with a value for every key, none of them the default.
-fn full_file() -> File {
+pub(super) fn full_file() -> File {
     File {
         dialect: text("gstatsd"),
         workers: Some(7),

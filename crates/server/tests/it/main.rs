@@ -10,5 +10,6 @@ mod carbon;
 mod commands;
 mod exactness;
 mod lifetime;
+mod reload;
 mod sinks;
 mod support;

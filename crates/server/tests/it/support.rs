@@ -20,6 +20,9 @@ pub(crate) fn binary() -> String {
     std::env::var("GSTATSD_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_gstatsd").to_owned())
 }
 
+/// The name of a configuration file.
+const CONFIG: &str = "gstatsd.toml";
+
 /// A folder of its own for a test, which is removed at its end.
 pub(crate) struct Folder(PathBuf);
 
@@ -48,7 +51,7 @@ impl Drop for Folder {
 pub(crate) struct Daemon {
     child: Child,
     /// Its configuration, where it has one.
-    _folder: Option<Folder>,
+    folder: Option<Folder>,
     log: Receiver<String>,
     pub(crate) seen: Vec<String>,
     /// What it listens on, in the order of its flags.
@@ -64,10 +67,10 @@ impl Daemon {
     /// Starts a daemon with a configuration file of this text.
     pub(crate) fn configured(config: &str, arguments: &[&str]) -> Self {
         let folder = Folder::new();
-        let path = folder.file("gstatsd.toml");
+        let path = folder.file(CONFIG);
         fs::write(&path, config).unwrap();
         let mut daemon = Self::start(&[&["-c", &path], arguments].concat());
-        daemon._folder = Some(folder);
+        daemon.folder = Some(folder);
         daemon
     }
 
@@ -83,12 +86,23 @@ impl Daemon {
             }
         });
         let (seen, addresses) = (Vec::new(), Vec::new());
-        let mut daemon = Self { child, _folder: None, log, seen, addresses };
+        let mut daemon = Self { child, folder: None, log, seen, addresses };
         // The last line that it says on start.
         daemon.wait_for_log("try: gstatsd send");
         let addresses = daemon.seen.iter().filter_map(|line| line.split_once("on udp://"));
         daemon.addresses = addresses.map(|(_, address)| address.parse().unwrap()).collect();
         daemon
+    }
+
+    /// The path of its configuration file.
+    pub(crate) fn config(&self) -> String {
+        self.folder.as_ref().unwrap().file(CONFIG)
+    }
+
+    /// Gives it another configuration file, and tells it so.
+    pub(crate) fn reload(&self, config: &str) {
+        fs::write(self.config(), config).unwrap();
+        self.signal("HUP");
     }
 
     /// The first address.

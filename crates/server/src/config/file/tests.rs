@@ -43,7 +43,7 @@ fn a_text_that_is_no_file_is_refused_in_one_line_with_its_place() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
-    let errors = File::read("/nonexistent/a.toml".as_ref()).unwrap_err();
+    let errors = File::read("/nonexistent/a.toml".as_ref(), "/nonexistent/a.toml").unwrap_err();
     assert!(errors.to_string().starts_with("/nonexistent/a.toml: No such file"), "{errors}");
 }
 

@@ -1,0 +1,188 @@
+//! The running threads: this is where the stages are put together.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context as _;
+use gstatsd_aggregate::Counts;
+use gstatsd_sinks::{Console, Graphite, GraphiteSettings};
+
+use crate::aggregation;
+use crate::clock::{self, Cadence};
+use crate::config::{Config, Listener, Sink, SinkKind};
+use crate::deliver::{Books, Outlet, Outlets};
+use crate::flush::{self, Flush, Inbox, Message};
+use crate::listen::{self, Sockets};
+use crate::work::{Control, ControlInbox, ListenerId, Worker};
+
+/// The running threads.
+pub(super) struct Service {
+    workers: Vec<(JoinHandle<()>, ControlInbox)>,
+    flush: JoinHandle<(Outlets, Counts)>,
+    flush_inbox: Inbox,
+    /// What is listened on.
+    listeners: Vec<(ListenerId, Listener)>,
+    /// How many listeners were ever opened.
+    listeners_opened: usize,
+}
+
+/// What a reload changes, ready to be put to use: nothing of it can fail any more.
+pub(super) struct Plan {
+    /// Listeners that begin, bound.
+    pub(super) opened: Vec<(Listener, Sockets)>,
+    outlets: Vec<Outlet>,
+    removed_sinks: Vec<String>,
+}
+
+impl Service {
+    /// Starts the threads from the end of the path to its beginning, so that nothing is received
+    /// that has nowhere to go. `sockets` are those of the listeners, in their order.
+    pub(super) fn start(config: &Config, sockets: Vec<Sockets>) -> anyhow::Result<Self> {
+        let naming = aggregation::naming(config);
+        let mut outlets = Outlets::default();
+        for sink in &config.sinks {
+            outlets.add(open_outlet(sink)?);
+        }
+        let cadence =
+            Cadence::new(clock::now(), clock::wall(), config.flush_interval, config.align);
+        let (flush_inbox, messages) = flush::inbox(config.workers.get());
+        let (mut spares, mut workers) = (Vec::new(), Vec::new());
+        for index in 0..config.workers.get() {
+            let (spare, returned) = channel();
+            let table = aggregation::table(config, &naming);
+            let inbox = flush_inbox.clone();
+            let pinned = config.pin_workers;
+            workers.push(Worker::new(index, table, cadence, inbox, returned, pinned)?);
+            spares.push(spare);
+        }
+        let (interval, naming) = (config.flush_interval, Arc::new(naming));
+        let flush = Flush::new(messages, spares, cadence, interval, outlets, naming);
+        let flush = spawn("flush", move || flush.run())?;
+        let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
+            Ok((spawn(&format!("worker {index}"), move || worker.run())?, control))
+        };
+        let workers = workers.into_iter().enumerate().map(start).collect::<io::Result<_>>()?;
+        let (listeners, listeners_opened) = (Vec::new(), 0);
+        let mut service = Self { workers, flush, flush_inbox, listeners, listeners_opened };
+        for (listener, sockets) in config.listeners.iter().zip(sockets) {
+            service.open(listener.clone(), sockets);
+        }
+        Ok(service)
+    }
+
+    /// Makes ready what is to change from one configuration to the next.
+    ///
+    /// # Errors
+    /// A new address cannot be bound, or the system can start no thread. Nothing has changed
+    /// then.
+    pub(super) fn prepare(&self, now: &Config, next: &Config) -> anyhow::Result<Plan> {
+        let known = |listener: &&Listener| !now.listeners.contains(listener);
+        let bind = |listener: &Listener| Ok((listener.clone(), listen::bind(listener, next)?));
+        let opened = next.listeners.iter().filter(known).map(bind);
+        let opened = opened.collect::<anyhow::Result<_>>()?;
+        let removed = now.sinks.iter().filter(|sink| !next.sinks.contains(sink));
+        let removed_sinks = removed.map(|sink| sink.name.clone()).collect();
+        let added = next.sinks.iter().filter(|sink| !now.sinks.contains(sink));
+        let outlets = added.map(open_outlet).collect::<io::Result<_>>()?;
+        Ok(Plan { opened, outlets, removed_sinks })
+    }
+
+    /// Puts what was made ready to use. New sockets are read before old ones are closed.
+    pub(super) fn reload(&mut self, now: &Config, next: &Config, plan: Plan) {
+        let naming = Arc::new(aggregation::naming(next));
+        // First, so that no sample that was read in the new way is named in the old one.
+        self.flush_inbox.tell(Message::Reloaded(Box::new(flush::Reload {
+            naming: Arc::clone(&naming),
+            opened: plan.outlets,
+            removed: plan.removed_sinks,
+            deadline: clock::now() + next.shutdown_timeout,
+        })));
+        if !aggregation::reads_alike(now, next) {
+            for (_, control) in &self.workers {
+                control.tell(Control::Table(Box::new(aggregation::table(next, &naming))));
+            }
+        }
+        for (listener, sockets) in plan.opened {
+            self.open(listener, sockets);
+        }
+        let stays = |(_, listener): &mut (ListenerId, Listener)| next.listeners.contains(listener);
+        let closed: Vec<_> = self.listeners.extract_if(.., |it| !stays(it)).collect();
+        for (id, listener) in closed {
+            log::info!("no longer listening on udp://{}", listener.address);
+            self.workers.iter().for_each(|(_, control)| control.tell(Control::Close(id)));
+        }
+    }
+
+    /// Counts a reload that failed.
+    pub(super) fn reload_failed(&self) {
+        self.flush_inbox.tell(Message::ReloadFailed);
+    }
+
+    fn open(&mut self, listener: Listener, sockets: Sockets) {
+        let id = ListenerId(self.listeners_opened);
+        self.listeners_opened += 1;
+        for ((_, control), sockets) in self.workers.iter().zip(sockets.of_workers) {
+            control.tell(Control::Open(id, sockets));
+        }
+        self.listeners.push((id, listener));
+    }
+
+    /// Ends the threads in the order of the path, and says what became of everything.
+    pub(super) fn stop(self, config: &Config) -> anyhow::Result<()> {
+        let deadline = clock::now() + config.shutdown_timeout;
+        for (_, control) in &self.workers {
+            control.tell(Control::Stop);
+        }
+        // A panic of theirs has ended the process already.
+        for (worker, _) in self.workers {
+            worker.join().ok().context("a worker panicked")?;
+        }
+        let (outlets, counts) = self.flush.join().ok().context("the flush panicked")?;
+        log_accounting(&counts, &outlets.close(deadline));
+        Ok(())
+    }
+}
+
+fn open_outlet(sink: &Sink) -> io::Result<Outlet> {
+    match &sink.kind {
+        SinkKind::Console => Outlet::open(&sink.name, Console::new(io::stdout()), sink.queue_bytes),
+        SinkKind::Graphite { address, connect_timeout, write_timeout } => {
+            let settings = GraphiteSettings {
+                host: address.host.clone(),
+                port: address.port,
+                connect_timeout: *connect_timeout,
+                write_timeout: *write_timeout,
+            };
+            Outlet::open(&sink.name, Graphite::new(settings), sink.queue_bytes)
+        }
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+/// The books at the end, with the residual of each identity.
+fn log_accounting(counts: &Counts, sinks: &BTreeMap<String, Books>) {
+    let mut line = String::new();
+    let mut add = |stem: &str, reason: &str, count: u64| {
+        line.push_str(&format!(" {stem}{reason}={count}"));
+    };
+    counts.named(&mut add);
+    log::info!(
+        "accounting:{line} lines.residual={} samples.residual={}",
+        counts.lines_residual(),
+        counts.samples_residual()
+    );
+    for (name, books) in sinks {
+        let mut line = String::new();
+        books.named(|stem, reason, count| line.push_str(&format!(" {stem}{reason}={count}")));
+        log::info!("accounting: sink {name}:{line} points.residual={}", books.residual());
+    }
+}
