@@ -16,6 +16,8 @@ use crate::{Address, AddressError, Rounding, Sink, StatsClient, clock, random};
 const DELAY_MAX: Duration = Duration::from_millis(100);
 /// What waits for a receiver that is away.
 const BUFFER_BYTES_MAX: usize = 1_024 * 1_024;
+/// What the names of the client's own metrics begin with.
+const OWN_METRICS: &str = "statsd.client";
 /// More buffers than this gain nothing.
 const BUFFERS_MAX: usize = 16;
 
@@ -45,6 +47,8 @@ pub struct Builder {
     packet_bytes_max: Option<usize>,
     buffer_bytes_max: usize,
     delay_max: Duration,
+    aggregate: Option<Duration>,
+    own_metrics: String,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
     clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     resolve: Arc<Resolve>,
@@ -71,6 +75,8 @@ impl Builder {
             packet_bytes_max: None,
             buffer_bytes_max: BUFFER_BYTES_MAX,
             delay_max: DELAY_MAX,
+            aggregate: None,
+            own_metrics: OWN_METRICS.to_owned(),
             random: Arc::new(random::uniform),
             clock: Arc::new(clock::now),
             resolve: Arc::new(resolve),
@@ -124,6 +130,24 @@ impl Builder {
         self
     }
 
+    /// Counters are added up and of a gauge the last value is kept for this long, and then told
+    /// in one line for each name and tags: for metrics so hot that lines of their own would be
+    /// too many. Sample rates of counters and gauges make no difference then, as every call
+    /// counts. Gauge deltas, metrics with a timestamp, and other types are sent as ever, and so
+    /// is everything with [direct sending](Builder::direct). Default: no aggregation.
+    pub fn aggregate(mut self, interval: Duration) -> Self {
+        self.aggregate = Some(interval);
+        self
+    }
+
+    /// What the names of the client's own metrics begin with, after the prefix; empty for none.
+    /// There is a counter `NAME.dropped.REASON` for each [`Reason`](crate::Reason) that lines were
+    /// dropped for, sent at most every ten seconds and at the end. Default: `statsd.client`.
+    pub fn own_metrics(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.own_metrics);
+        self
+    }
+
     /// Where chances come from: numbers in [0, 1). A line with a rate is sent when the number is
     /// below it.
     pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
@@ -151,18 +175,16 @@ impl Builder {
     /// second; after that lines are kept until it has one.
     #[must_use]
     pub fn build(self) -> StatsClient {
-        let stream = matches!(
-            self.destination,
-            Destination::Address(Address::Tcp { .. } | Address::Unixstream(_) | Address::Unix(_))
-        );
         let threads = available_parallelism().map_or(1, usize::from);
         StatsClient::start(Settings {
             style: Style::new(&self.prefix, &self.tags, self.rounding),
-            direct: self.direct && !stream,
+            direct: self.direct && !self.destination.is_stream(),
             packet_bytes_max: self.packet_bytes_max,
             buffer_bytes_max: self.buffer_bytes_max,
             delay_max: if self.direct { Duration::ZERO } else { self.delay_max },
             buffers: threads.next_power_of_two().min(BUFFERS_MAX),
+            aggregate: self.aggregate.filter(|_| !self.direct),
+            own_metrics: (!self.own_metrics.is_empty()).then_some(self.own_metrics),
             destination: self.destination,
             random: self.random,
             clock: self.clock,

@@ -108,8 +108,6 @@ impl<'a> Call<'a> {
     #[inline]
     fn send(self, kind: Kind, name: &str, value: Value<'_>) {
         let Self { client, tags, rate, timestamp } = self;
-        if rate >= 1.0 || client.sample(rate) {
-            client.send(&Metric { kind, name, value, rate, tags, timestamp });
-        }
+        client.send_sampled(&Metric { kind, name, value, rate, tags, timestamp });
     }
 }

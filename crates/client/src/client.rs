@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use gstatsd_wire::Kind;
+
 use crate::core::Core;
 use crate::line::{Metric, Tags};
 use crate::settings::Settings;
@@ -60,14 +62,14 @@ impl StatsClient {
     /// A client that sends nothing.
     #[must_use]
     pub fn nop() -> Self {
-        Builder::to_sink(NopSink).direct().build()
+        Builder::to_sink(NopSink).direct().own_metrics("").build()
     }
 
     /// A client that sends nothing, and what it would have sent, for tests. Each line is a packet.
     #[must_use]
     pub fn spy() -> (Self, Spy) {
         let spy = Spy::new();
-        (Builder::to_sink(spy.clone()).direct().build(), spy)
+        (Builder::to_sink(spy.clone()).direct().own_metrics("").build(), spy)
     }
 
     pub(crate) fn start(settings: Settings) -> Self {
@@ -179,6 +181,25 @@ impl StatsClient {
     #[inline]
     pub fn send(&self, metric: &Metric<'_>) {
         self.core().line(|style, out| style.write(metric, out));
+    }
+
+    /// Sends a metric, or not, as its rate has it.
+    #[inline]
+    pub(crate) fn send_sampled(&self, metric: &Metric<'_>) {
+        let core = self.core();
+        if core.settings.aggregate.is_some() {
+            return self.aggregate(metric);
+        }
+        if metric.rate >= 1.0 || self.sample(metric.rate) {
+            core.line(|style, out| style.write(metric, out));
+        }
+    }
+
+    fn aggregate(&self, metric: &Metric<'_>) {
+        let can = matches!(metric.kind, Kind::Counter | Kind::Gauge) && metric.rate > 0.0;
+        if !(can && self.core().aggregate(metric)) && self.sample(metric.rate) {
+            self.send(metric);
+        }
     }
 
     /// Sends a line as it stands: nothing is added, escaped or checked. Several lines with

@@ -1,6 +1,9 @@
 //! What all clones of a client share: buffers that threads write lines into.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+mod accounts;
+mod aggregation;
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -10,10 +13,12 @@ use crate::line::Style;
 use crate::link::Link;
 use crate::outlet::Outlet;
 use crate::queue::Queue;
+use crate::report::Report;
 use crate::settings::{Destination, Settings};
 use crate::slot::Slot;
+use crate::sums::Table;
 use crate::target::{PACKET_BYTES_LOCAL, Target};
-use crate::{Counts, Reason, fork, worker};
+use crate::{Reason, fork, worker};
 
 /// The worker sleeps until it is woken.
 const ASLEEP: u8 = 1;
@@ -21,6 +26,8 @@ const ASLEEP: u8 = 1;
 const CLOSED: u8 = 2;
 /// Lines are sent by those who write them.
 const DIRECT: u8 = 4;
+/// The worker does not look at sums until it is woken.
+const DOZING: u8 = 8;
 
 /// So many full packets are worth waking the worker for.
 const PACKETS_WAKE: usize = 4;
@@ -35,6 +42,9 @@ pub(crate) struct Core {
     /// A power of two of them; each thread writes into one.
     buffers: Box<[Shard]>,
     queue: Mutex<Queue>,
+    /// The last values of gauges, where the client aggregates: one table, so that the last value
+    /// is the last one of all threads.
+    gauges: Mutex<Option<Table>>,
     worker: OnceLock<Thread>,
     progress: Mutex<Progress>,
     progressed: Condvar,
@@ -43,6 +53,9 @@ pub(crate) struct Core {
     /// Lines that never came to a buffer.
     turned_away: AtomicU64,
     dropped: [AtomicU64; Reason::COUNT],
+    /// Lines were dropped since it was last looked at; a hint.
+    pub(crate) has_dropped: AtomicBool,
+    report: Mutex<Report>,
     pub(crate) sent: SentCounts,
 }
 
@@ -59,6 +72,17 @@ pub(crate) struct Buffer {
     /// The lines that came here, whatever became of them.
     offered: u64,
     pub(crate) direct: Option<Direct>,
+    /// What was added to counters, where the client aggregates.
+    counters: Option<Table>,
+}
+
+/// What waits for the worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// Lines that no packet has taken.
+    pub(crate) lines: bool,
+    /// Sums that no line tells.
+    pub(crate) sums: bool,
 }
 
 /// What left the client.
@@ -103,19 +127,23 @@ impl Core {
             flags: AtomicU8::new(if settings.direct { DIRECT } else { 0 }),
             buffers,
             queue: Mutex::new(Queue::new(settings.buffer_bytes_max)),
+            gauges: Mutex::default(),
             worker: OnceLock::new(),
             progress: Mutex::default(),
             progressed: Condvar::new(),
             asked: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
             dropped: [const { AtomicU64::new(0) }; Reason::COUNT],
+            has_dropped: AtomicBool::new(false),
+            report: Mutex::new(Report::new()),
             sent: SentCounts::default(),
             settings,
         });
         if !core.settings.direct {
             match worker::spawn(&core) {
                 Ok(worker) => _ = core.worker.set(worker),
-                // A system without room for a thread has room for a packet.
+                // Without a thread the callers send, unless they would have to wait for a stream.
+                Err(_) if core.settings.is_stream() => core.flags.store(CLOSED, Ordering::Relaxed),
                 Err(_) => core.flags.store(DIRECT, Ordering::Relaxed),
             }
         }
@@ -142,13 +170,26 @@ impl Core {
         write: impl FnOnce(&Style, &mut Vec<u8>) -> Result<(), Reason>,
     ) {
         let Some(slot) = Slot::enter() else { return self.turn_away(Reason::Busy, lines) };
-        let shard = &self.buffers[slot.number() & (self.buffers.len() - 1)];
-        let mut buffer = lock(&shard.0);
+        let mut buffer = self.buffer_of(&slot);
         // Read inside of the lock: whoever sets a flag looks at each buffer afterwards.
         let flags = self.flags.load(Ordering::Relaxed);
         if flags & (CLOSED | DIRECT) != 0 {
             return self.lines_directly(flags, buffer, lines, write);
         }
+        self.append(&mut buffer, lines, write);
+        drop(buffer);
+        if flags & ASLEEP != 0 {
+            self.wake();
+        }
+    }
+
+    #[inline]
+    fn append(
+        &self,
+        buffer: &mut Buffer,
+        lines: u64,
+        write: impl FnOnce(&Style, &mut Vec<u8>) -> Result<(), Reason>,
+    ) {
         buffer.offered += lines;
         let start = buffer.bytes.len();
         if start > 0 {
@@ -158,14 +199,15 @@ impl Core {
             buffer.bytes.truncate(start);
             self.drop_lines(reason, lines);
         } else if buffer.bytes.len() > self.packet_bytes() {
-            self.start_packet(&mut buffer, start, lines);
+            self.start_packet(buffer, start, lines);
         } else {
             buffer.lines += lines;
         }
-        drop(buffer);
-        if flags & ASLEEP != 0 {
-            self.wake();
-        }
+    }
+
+    #[inline]
+    fn buffer_of(&self, slot: &Slot) -> MutexGuard<'_, Buffer> {
+        lock(&self.buffers[slot.number() & (self.buffers.len() - 1)].0)
     }
 
     /// The lines from `start` on do not fit into the packet: they begin the next one.
@@ -234,24 +276,10 @@ impl Core {
         }
     }
 
-    /// Counts lines that no buffer has seen.
-    #[cold]
-    fn turn_away(&self, reason: Reason, lines: u64) {
-        self.turned_away.fetch_add(lines, Ordering::Relaxed);
-        self.drop_lines(reason, lines);
-    }
-
-    /// Counts lines that are not sent.
-    pub(crate) fn drop_lines(&self, reason: Reason, lines: u64) {
-        if lines > 0 {
-            self.dropped[reason as usize].fetch_add(lines, Ordering::Relaxed);
-        }
-    }
-
     /// Makes the worker look around.
     #[cold]
     fn wake(&self) {
-        self.flags.fetch_and(!ASLEEP, Ordering::Relaxed);
+        self.flags.fetch_and(!(ASLEEP | DOZING), Ordering::Relaxed);
         if let Some(worker) = self.worker.get() {
             worker.unpark();
         }
@@ -274,16 +302,21 @@ impl Core {
         lock(&self.queue)
     }
 
-    /// Says that the worker is going to sleep until it is woken. `false` where something came in
-    /// the meantime.
-    pub(crate) fn fall_asleep(&self) -> bool {
-        self.flags.fetch_or(ASLEEP, Ordering::Relaxed);
-        let waits = self.buffers.iter().any(|shard| !lock(&shard.0).bytes.is_empty());
-        if waits || lock(&self.queue).len() > 0 {
-            self.flags.fetch_and(!ASLEEP, Ordering::Relaxed);
-            return false;
+    /// Says that the worker is going to sleep until it is woken, and what is not to wait so long.
+    pub(crate) fn fall_asleep(&self) -> Waiting {
+        // Whoever has written before a flag is set is found below, by the lock.
+        self.flags.fetch_or(ASLEEP | DOZING, Ordering::Relaxed);
+        let mut waiting = Waiting { lines: false, sums: false };
+        for shard in &self.buffers {
+            let buffer = lock(&shard.0);
+            waiting.lines |= !buffer.bytes.is_empty();
+            waiting.sums |= buffer.counters.as_ref().is_some_and(Table::is_fresh);
         }
-        true
+        waiting.lines |= lock(&self.queue).len() > 0;
+        waiting.sums |= lock(&self.gauges).as_ref().is_some_and(Table::is_fresh);
+        let awake = (u8::from(waiting.lines) * ASLEEP) | (u8::from(waiting.sums) * DOZING);
+        self.flags.fetch_and(!awake, Ordering::Relaxed);
+        waiting
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -317,7 +350,8 @@ impl Core {
     pub(crate) fn close(&self, wait: Duration) -> bool {
         self.flags.fetch_or(CLOSED, Ordering::Relaxed);
         if self.worker.get().is_none() {
-            return self.settle();
+            self.settle();
+            return self.report_directly();
         }
         self.wake();
         self.wait_until(wait, |progress| progress.ended)
@@ -339,47 +373,6 @@ impl Core {
         let result = self.progressed.wait_timeout_while(progress, wait, |progress| !done(progress));
         let (progress, _) = result.unwrap_or_else(PoisonError::into_inner);
         done(&progress)
-    }
-
-    /// What became of the lines.
-    pub(crate) fn counts(&self) -> Counts {
-        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let mut counts = Counts {
-            lines: of(&self.turned_away),
-            waiting: of(&self.sent.in_hand) + lock(&self.queue).lines(),
-            sent: of(&self.sent.lines),
-            packets: of(&self.sent.packets),
-            bytes: of(&self.sent.bytes),
-            ..Counts::default()
-        };
-        for shard in &self.buffers {
-            let buffer = lock(&shard.0);
-            counts.lines += buffer.offered;
-            counts.waiting += buffer.lines;
-        }
-        counts.dropped = self.dropped();
-        counts
-    }
-
-    /// Lines that were dropped, by reason.
-    pub(crate) fn dropped(&self) -> [u64; Reason::COUNT] {
-        std::array::from_fn(|reason| self.dropped[reason].load(Ordering::Relaxed))
-    }
-}
-
-impl SentCounts {
-    /// Counts a packet that the system took.
-    pub(crate) fn add(&self, lines: u64, bytes: usize) {
-        self.lines.fetch_add(lines, Ordering::Relaxed);
-        self.packets.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Counts a packet that was refused after the system took it.
-    pub(crate) fn take_back(&self, lines: u64, bytes: usize) {
-        self.lines.fetch_sub(lines, Ordering::Relaxed);
-        self.packets.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 }
 

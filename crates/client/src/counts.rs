@@ -9,6 +9,9 @@ use crate::Reason;
 pub struct Counts {
     /// Lines that were to be sent. What sampling left out is not among them.
     pub lines: u64,
+    /// Calls that became part of a sum, where the client aggregates. The lines that tell the sums
+    /// are among `lines`.
+    pub aggregated: u64,
     /// Lines that the system took. Those of a datagram that was refused are not among them,
     /// where that is known: on this machine.
     pub sent: u64,

@@ -1,9 +1,11 @@
 //! Sending by the caller: each line is a datagram, and no thread is needed.
 
-use crate::Reason;
+use std::sync::atomic::Ordering;
+
 use crate::core::Core;
 use crate::link::Sent;
 use crate::outlet::Outlet;
+use crate::{Reason, clock};
 
 /// How often a datagram is offered to a socket that tells of earlier refusals instead.
 const OFFERS: usize = 4;
@@ -34,7 +36,7 @@ impl Direct {
                         self.last_lines = lines;
                         self.refusals = 0;
                     }
-                    return;
+                    return self.report_if_due(core);
                 }
                 Sent::Refused => self.send_last_again(core),
                 Sent::Later(reason, _) | Sent::Failed(reason) => {
@@ -49,6 +51,24 @@ impl Direct {
     pub(crate) fn settle(&mut self, core: &Core) {
         while !self.last.is_empty() && self.outlet.was_refused() {
             self.send_last_again(core);
+        }
+    }
+
+    /// Tells of dropped lines.
+    pub(crate) fn report(&mut self, core: &Core) {
+        // Whatever is refused after this is the report.
+        self.settle(core);
+        self.last.clear();
+        let outlet = &mut self.outlet;
+        core.report(|packet| outlet.send(packet) == Sent::Done && !outlet.was_refused());
+    }
+
+    fn report_if_due(&mut self, core: &Core) {
+        if core.has_dropped.load(Ordering::Relaxed)
+            && core.report_due().is_some_and(|due| due <= clock::now())
+        {
+            core.has_dropped.store(false, Ordering::Relaxed);
+            self.report(core);
         }
     }
 

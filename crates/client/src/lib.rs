@@ -46,9 +46,11 @@ mod outlet;
 mod queue;
 mod random;
 mod reason;
+mod report;
 mod settings;
 mod sink;
 mod slot;
+mod sums;
 mod target;
 mod worker;
 

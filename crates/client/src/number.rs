@@ -45,6 +45,15 @@ impl<'a> Number<'a> {
             }
         }
     }
+
+    /// The number, where it is a whole one that fits.
+    pub(crate) fn as_i64(self) -> Option<i64> {
+        match self.0 {
+            Form::Whole(false, size) => i64::try_from(size).ok(),
+            Form::Whole(true, size) => 0_i64.checked_sub_unsigned(size),
+            _ => None,
+        }
+    }
 }
 
 /// What can be sent as a number: whole numbers, doubles, and durations in milliseconds.
@@ -96,6 +105,18 @@ impl IntoNumber for Duration {
     #[inline]
     fn into_number(self) -> Number<'static> {
         Number(Form::Time(self))
+    }
+}
+
+impl From<i64> for Number<'static> {
+    fn from(number: i64) -> Self {
+        number.into_number()
+    }
+}
+
+impl From<f64> for Number<'static> {
+    fn from(number: f64) -> Self {
+        number.into_number()
     }
 }
 

@@ -14,6 +14,21 @@ pub(crate) struct Packet {
     pub(crate) lines: u64,
 }
 
+impl Packet {
+    /// Cuts off what is beyond so many bytes, at the end of a line. A line alone stays whole.
+    pub(crate) fn split_off(&mut self, bytes_max: usize) -> Option<Self> {
+        let head = self.bytes.get(..=bytes_max)?;
+        let end = head.iter().rposition(|byte| *byte == b'\n')?;
+        let rest = self.bytes[end + 1..].to_vec();
+        self.bytes.truncate(end);
+        let newlines = self.bytes.iter().filter(|byte| **byte == b'\n').count();
+        let lines = (newlines as u64 + 1).min(self.lines);
+        let rest = Self { bytes: rest, lines: self.lines - lines };
+        self.lines = lines;
+        Some(rest)
+    }
+}
+
 /// Full packets, and buffers for more.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -68,6 +83,13 @@ impl Queue {
         Some(packet)
     }
 
+    /// Puts a packet back, as the oldest.
+    pub(crate) fn push_front(&mut self, packet: Packet) {
+        self.bytes += packet.bytes.len();
+        self.lines += packet.lines;
+        self.packets.push_front(packet);
+    }
+
     /// An empty buffer, one that was used before where there is one.
     pub(crate) fn buffer(&mut self, packet_bytes: usize) -> Vec<u8> {
         self.free.pop().unwrap_or_else(|| Vec::with_capacity(packet_bytes + SPARE))
@@ -118,6 +140,19 @@ mod tests {
         assert_eq!(queue.pop().unwrap().lines, 1);
         assert!(queue.pop().is_none());
         assert_eq!((queue.bytes, queue.lines()), (0, 0));
+    }
+
+    #[test]
+    fn a_packet_that_is_too_long_now_is_cut_between_lines() {
+        let mut packet = Packet { bytes: b"aaa\nbbb\nccc".to_vec(), lines: 3 };
+        assert!(packet.split_off(11).is_none());
+        let rest = packet.split_off(7).unwrap();
+        assert_eq!((packet.bytes, packet.lines), (b"aaa\nbbb".to_vec(), 2));
+        assert_eq!((&rest.bytes[..], rest.lines), (&b"ccc"[..], 1));
+        let mut packet = Packet { bytes: b"aaa\nbbb".to_vec(), lines: 2 };
+        assert_eq!(packet.split_off(6).unwrap().bytes, b"bbb");
+        let mut packet = Packet { bytes: b"aaaaaa\nb".to_vec(), lines: 2 };
+        assert!(packet.split_off(4).is_none());
     }
 
     #[test]

@@ -18,11 +18,22 @@ pub(crate) struct Settings {
     pub(crate) buffer_bytes_max: usize,
     /// No line waits longer than this, if it can be sent.
     pub(crate) delay_max: Duration,
+    /// How long counters are added up and gauges kept; not at all where there is none.
+    pub(crate) aggregate: Option<Duration>,
     /// How many buffers threads write into; a power of two.
     pub(crate) buffers: usize,
+    /// The name that the client's own metrics begin with.
+    pub(crate) own_metrics: Option<String>,
     pub(crate) random: Arc<dyn Fn() -> f64 + Send + Sync>,
     pub(crate) clock: Arc<dyn Fn() -> Duration + Send + Sync>,
     pub(crate) resolve: Arc<Resolve>,
+}
+
+impl Settings {
+    /// Whether packets are parts of a stream.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.destination.is_stream()
+    }
 }
 
 /// Where packets go.
@@ -30,4 +41,14 @@ pub(crate) struct Settings {
 pub(crate) enum Destination {
     Address(Address),
     Sink(Arc<dyn Sink>),
+}
+
+impl Destination {
+    /// Whether packets are parts of a stream, or may be.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(
+            self,
+            Self::Address(Address::Tcp { .. } | Address::Unixstream(_) | Address::Unix(_))
+        )
+    }
 }

@@ -41,10 +41,16 @@ struct Worker<'a> {
     /// It was held back once after that.
     held: bool,
     burst: usize,
+    /// The packet in hand is a report of dropped lines.
+    is_report: bool,
+    /// The last report was made.
+    said_all: bool,
     /// The last flush that was done.
     flushed: u64,
     /// When what waits in the buffers has to be sent.
     due: Option<Duration>,
+    /// When the sums have to be told.
+    sums_due: Option<Duration>,
     /// When everything has to be over.
     end: Option<Duration>,
 }
@@ -66,8 +72,11 @@ impl<'a> Worker<'a> {
             refusals: 0,
             held: false,
             burst: 0,
+            is_report: false,
+            said_all: false,
             flushed: 0,
             due: None,
+            sums_due: None,
             end: None,
         }
     }
@@ -79,41 +88,80 @@ impl<'a> Worker<'a> {
             if self.end.is_none() && self.core.is_closed() {
                 self.end = Some(now + END_MAX);
             }
+            let is_over = |time: Option<Duration>| time.is_some_and(|time| time <= now);
             let at_once = self.end.is_some() || asked != self.flushed;
-            if at_once || self.due.is_some_and(|due| due <= now) {
+            let sums = at_once || is_over(self.sums_due);
+            if sums {
+                self.core.tell_sums();
+                self.sums_due = None;
+            }
+            if sums || is_over(self.due) {
                 self.core.collect();
                 self.due = None;
             }
-            let wait = self.send_all();
-            if let Some(end) = self.end
-                && (wait.is_none() || clock::now() >= end)
-            {
-                return self.finish(asked);
-            }
-            if let Some(wait) = wait {
-                // A packet that cannot be sent now is no reason not to answer.
-                self.sleep(wait);
-                continue;
-            }
-            if asked != self.flushed {
+            let left = self.send_all();
+            if self.end.is_some() {
+                if is_over(self.end) || left.is_none() && !self.take_last_report() {
+                    return self.finish(asked);
+                }
+            } else if left.is_none() && self.core.report_due().is_some_and(|due| due <= now) {
+                self.take_report();
+            } else if left.is_none() && asked != self.flushed {
                 self.flushed = asked;
                 self.core.done(asked, false);
-            } else if self.due.is_some() {
-                self.sleep(Duration::MAX);
-            } else {
-                if self.core.fall_asleep() && asked == self.core.asked() && !self.core.is_closed() {
-                    thread::park();
-                }
-                self.due = Some(clock::now() + self.core.settings.delay_max);
+            } else if left.is_none() {
+                self.rest();
+            }
+            if let Some(wait) = left {
+                self.sleep(Some(wait));
             }
         }
     }
 
-    /// Sleeps until something has to be done, at most this long.
-    fn sleep(&self, wait: Duration) {
+    /// Everything is sent: sleeps until there is something to do.
+    fn rest(&mut self) {
+        if self.due.is_none() {
+            let waiting = self.core.fall_asleep();
+            let now = clock::now();
+            if waiting.lines {
+                self.due = Some(now + self.core.settings.delay_max);
+            }
+            if let (true, None, Some(interval)) =
+                (waiting.sums, self.sums_due, self.core.settings.aggregate)
+            {
+                self.sums_due = Some(now + interval);
+            }
+        }
+        self.sleep(None);
+    }
+
+    /// Sleeps until it is woken or something has to be done, at most as long as given.
+    fn sleep(&self, most: Option<Duration>) {
         let now = clock::now();
-        let until = |time: Option<Duration>| time.map_or(wait, |time| time.saturating_sub(now));
-        thread::park_timeout(wait.min(until(self.due)).min(until(self.end)));
+        let times = [self.due, self.sums_due, self.end, self.core.report_due()];
+        let next = times.into_iter().flatten().map(|time| time.saturating_sub(now)).min();
+        match next.into_iter().chain(most).min() {
+            Some(wait) => thread::park_timeout(wait),
+            None => thread::park(),
+        }
+    }
+
+    /// Takes a report of dropped lines as the packet to be sent.
+    fn take_report(&mut self) -> bool {
+        let mut report = None;
+        self.core.report(|packet| {
+            report = Some(packet.to_vec());
+            true
+        });
+        let Some(bytes) = report else { return false };
+        self.take(Packet { bytes, lines: 0 });
+        self.is_report = true;
+        true
+    }
+
+    /// The same at the end, once.
+    fn take_last_report(&mut self) -> bool {
+        !std::mem::replace(&mut self.said_all, true) && self.take_report()
     }
 
     /// Sends what is in the queue. Something is left where a time is returned: try again then.
@@ -122,7 +170,11 @@ impl<'a> Worker<'a> {
             if self.packet.bytes.is_empty() {
                 let mut queue = self.core.queue();
                 queue.recycle(std::mem::take(&mut self.packet.bytes));
-                let Some(packet) = queue.pop() else { break };
+                let Some(mut packet) = queue.pop() else { break };
+                // The addresses of a name may have changed since it was filled.
+                if let Some(rest) = packet.split_off(self.core.packet_bytes()) {
+                    queue.push_front(rest);
+                }
                 self.in_hand(packet.lines);
                 drop(queue);
                 self.take(packet);
@@ -145,6 +197,7 @@ impl<'a> Worker<'a> {
         self.packet = packet;
         self.refusals = 0;
         self.held = false;
+        self.is_report = false;
     }
 
     fn in_hand(&self, lines: u64) {
@@ -169,10 +222,7 @@ impl<'a> Worker<'a> {
                 self.send_rest();
                 Next::Again(wait)
             }
-            Sent::Failed(reason) => {
-                self.core.drop_lines(reason, self.packet.lines);
-                self.let_go()
-            }
+            Sent::Failed(reason) => self.drop_packet(reason),
         }
     }
 
@@ -189,7 +239,14 @@ impl<'a> Worker<'a> {
             let wait = self.core.settings.delay_max.max(REFUSED_WAIT);
             return Next::Again(if self.end.is_some() { Duration::ZERO } else { wait });
         }
-        self.core.drop_lines(Reason::Refused, self.packet.lines);
+        self.drop_packet(Reason::Refused)
+    }
+
+    fn drop_packet(&mut self, reason: Reason) -> Next {
+        self.core.drop_lines(reason, self.packet.lines);
+        if self.is_report {
+            self.core.take_report_back();
+        }
         self.let_go()
     }
 
