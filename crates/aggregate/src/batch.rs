@@ -25,12 +25,13 @@ pub struct Batch<'t, 'p> {
     /// Its number in the part.
     number: u32,
     pending: ArrayVec<Pending<'p>, PENDING_MAX>,
-    /// The members among the samples, each with its place there.
-    members: ArrayVec<(usize, &'p [u8]), PENDING_MAX>,
+    members: ArrayVec<Member<'p>, PENDING_MAX>,
     /// Whether one of the samples changes a gauge.
     has_changes: bool,
     /// How many samples have been written.
     samples: usize,
+    /// How many metric lines are not counted in the part yet.
+    metric_lines: u64,
 }
 
 /// A sample that waits to be written: one cache line.
@@ -45,13 +46,24 @@ pub(crate) struct Pending<'p> {
     is_change: bool,
 }
 
-/// Where the record of each sample stands; a refused one has none.
-type Records = [Option<u32>; PENDING_MAX];
+/// The member of a sample that is to be added to a set.
+#[derive(Clone, Copy)]
+struct Member<'p> {
+    /// The place of the sample.
+    place: usize,
+    text: &'p [u8],
+}
+
+/// Where the record of each sample stands, or [`REFUSED`].
+type Records = ArrayVec<u32, PENDING_MAX>;
+
+/// Stands for the record of a sample that is refused.
+const REFUSED: u32 = u32::MAX;
 
 impl<'t, 'p> Batch<'t, 'p> {
     pub(crate) fn new(table: &'t mut Table, number: u32) -> Self {
         let (pending, members) = (ArrayVec::new(), ArrayVec::new());
-        Self { table, number, pending, members, has_changes: false, samples: 0 }
+        Self { table, number, pending, members, has_changes: false, samples: 0, metric_lines: 0 }
     }
 
     /// Takes in one packet.
@@ -86,12 +98,20 @@ impl<'t, 'p> Batch<'t, 'p> {
     fn settle(&mut self) {
         self.samples += self.pending.len();
         let table = &mut *self.table;
+        let counts = &mut table.part.counts;
+        counts.samples_received += self.pending.len() as u64;
+        counts.lines += self.metric_lines;
+        counts.metric_lines += std::mem::take(&mut self.metric_lines);
         let row = Row::of(&table.part.records);
-        let mut records: Records = [None; PENDING_MAX];
-        for (pending, found) in self.pending.iter().zip(&mut records) {
-            *found = table.record(pending);
-            row.prefetch(found.unwrap_or_default() as usize);
-        }
+        let records: Records = self
+            .pending
+            .iter()
+            .map(|pending| {
+                let record = table.record(pending).unwrap_or(REFUSED);
+                row.prefetch(record as usize);
+                record
+            })
+            .collect();
         match !self.has_changes && table.has_room(PENDING_MAX) {
             true => self.write_all(&records),
             false => self.write_each(&records),
@@ -104,12 +124,17 @@ impl<'t, 'p> Batch<'t, 'p> {
     /// Writes all that waits, in the same steps for every kind. No sample changes a gauge, and
     /// there is room for all of them.
     fn write_all(&mut self, records: &Records) {
-        let part = &mut *self.table.part;
+        let (part, fingerprinter) = (&mut *self.table.part, &self.table.fingerprinter);
+        let members = self.members.iter().map(|member| {
+            let fingerprint = fingerprinter.of_member(records[member.place], member.text);
+            part.members.prefetch(fingerprint);
+            fingerprint
+        });
+        let members: ArrayVec<_, PENDING_MAX> = members.collect();
         let (mut timed, mut values, mut count) = ([0; PENDING_MAX], [0.0; PENDING_MAX], 0);
-        for (pending, record) in self.pending.iter().zip(records) {
-            let Some(index) = *record else { continue };
+        for (pending, &index) in self.pending.iter().zip(records) {
             let Pending { number, rate, .. } = *pending;
-            let record = &mut part.records[index as usize];
+            let Some(record) = part.records.get_mut(index as usize) else { continue };
             if !record.write(self.number, number, rate) {
                 let overflow;
                 (record.value, overflow) = sum::weighted(record.value, number, rate);
@@ -122,9 +147,10 @@ impl<'t, 'p> Batch<'t, 'p> {
         }
         part.timed.extend_from_slice(&timed[..count]);
         part.values.extend_from_slice(&values[..count]);
-        for &(place, member) in &self.members {
-            if let Some(record) = records[place] {
-                part.members.insert(record, member, true);
+        for (member, &fingerprint) in self.members.iter().zip(&members) {
+            let record = records[member.place];
+            if record != REFUSED {
+                part.members.insert(fingerprint, record, member.text, true);
             }
         }
     }
@@ -133,27 +159,32 @@ impl<'t, 'p> Batch<'t, 'p> {
     #[cold]
     fn write_each(&mut self, records: &Records) {
         let mut members = self.members.iter();
-        for (pending, record) in self.pending.iter().zip(records) {
+        for (pending, &record) in self.pending.iter().zip(records) {
             let member = match pending.kind {
-                SeriesKind::Set => members.next().map_or(&[][..], |(_, member)| member),
+                SeriesKind::Set => members.next().map_or(&[][..], |member| member.text),
                 _ => &[],
             };
-            let Some(record) = *record else { continue };
+            if record == REFUSED {
+                continue;
+            }
             let has_room = self.table.has_room(1);
+            let fingerprint = self.table.fingerprinter.of_member(record, member);
             let part = &mut *self.table.part;
-            let taken = write_one(part, record, pending, member, (self.number, has_room));
+            let taken = match pending.kind {
+                SeriesKind::Set => part.members.insert(fingerprint, record, member, has_room),
+                _ => write_one(part, record, pending, (self.number, has_room)),
+            };
             part.records[record as usize].samples += u64::from(taken);
             part.counts.samples_shed[Shed::Memory as usize] += u64::from(!taken);
         }
     }
 }
 
-/// Writes a sample of a batch to its record; says whether there was room for it.
+/// Writes a sample of a batch that is a number to its record; says whether there was room for it.
 fn write_one(
     part: &mut Part,
     index: u32,
     pending: &Pending<'_>,
-    member: &[u8],
     (batch, has_room): (u32, bool),
 ) -> bool {
     let Pending { number, rate, .. } = *pending;
@@ -179,7 +210,6 @@ fn write_one(
             part.values.push(number);
             true
         }
-        SeriesKind::Set => part.members.insert(index, member, has_room),
         _ => false,
     }
 }
@@ -195,9 +225,11 @@ impl<'p> Receiver<'p> for Batch<'_, 'p> {
     #[inline]
     fn line(&mut self, line: Line<'p>) {
         let part = &mut self.table.part;
-        part.counts.lines += 1;
         match line {
-            Line::Metric(_) => part.counts.metric_lines += 1,
+            Line::Metric(_) => {
+                self.metric_lines += 1;
+                return;
+            }
             Line::Event(_) => part.counts.events += 1,
             Line::ServiceCheck(_) => part.counts.service_checks += 1,
             Line::Rejected(Rejection { reason, text }) => {
@@ -205,6 +237,7 @@ impl<'p> Receiver<'p> for Batch<'_, 'p> {
                 part.example(reason, text);
             }
         }
+        part.counts.lines += 1;
     }
 
     // Always, so that the sample is taken apart in registers: a call would pass it by memory.
@@ -214,11 +247,10 @@ impl<'p> Receiver<'p> for Batch<'_, 'p> {
         let kind = self.table.kinds[sample.kind as usize];
         let fingerprint = self.table.fingerprinter.of(kind, spelling);
         self.table.index.prefetch(fingerprint);
-        self.table.part.counts.samples_received += 1;
         let number = match value {
             Value::Number(number) | Value::Delta(number) => number,
-            Value::Member(member) => {
-                self.members.push((self.pending.len(), member));
+            Value::Member(text) => {
+                self.members.push(Member { place: self.pending.len(), text });
                 0.0
             }
         };

@@ -36,17 +36,29 @@ impl Fingerprinter {
     }
 
     /// The fingerprint of a spelling; never 0.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(&self, kind: SeriesKind, spelling: &[u8]) -> u128 {
+        self.of_text(kind as u32, spelling)
+    }
+
+    /// The fingerprint of a member of the set of a record; never 0.
+    #[inline]
+    pub(crate) fn of_member(&self, record: u32, member: &[u8]) -> u128 {
+        self.of_text(record, member)
+    }
+
+    #[inline(always)]
+    fn of_text(&self, number: u32, text: &[u8]) -> u128 {
         let fingerprint = match &self.0 {
             #[cfg(target_arch = "x86_64")]
-            Way::Aes(key) => key.fingerprint(kind as u8, spelling),
+            Way::Aes(key) => key.fingerprint(number, text),
             Way::Sip(high, low) => {
-                let half = |hasher: &RandomState| hasher.hash_one((kind as u8, spelling));
+                let half = |hasher: &RandomState| hasher.hash_one((number, text));
                 u128::from(half(high)) << 64 | u128::from(half(low))
             }
         };
-        fingerprint.max(1)
+        // The uppermost bit does not choose a place, and 127 are as good as 128.
+        fingerprint | 1 << 127
     }
 }
 

@@ -1,94 +1,143 @@
 //! The distinct members of the sets of one worker in one interval.
 
-use std::hash::{BuildHasher as _, RandomState};
+use crate::prefetch::prefetch;
 
-use hashbrown::HashTable;
+/// How many places there are for fingerprints at first; always a power of two.
+const PLACES_MIN: usize = 64;
 
-/// Members, each of one record, in one arena: a known member costs no allocation, and neither
-/// does a new one once the arena has grown to its usual size.
+/// Members, each of one record, in one text: a known member costs no allocation, and neither does
+/// a new one once there is as much room as usual.
+///
+/// A member is known by the fingerprint of its text and its record; so no text has to be compared
+/// or fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
-    hasher: RandomState,
-    table: HashTable<Member>,
-    arena: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Member {
-    record: u32,
-    start: usize,
-    bytes: usize,
+    /// Open addressing with linear probing; 0 where a place is free. At most half are taken.
+    places: Vec<u128>,
+    /// The record of each member, and where its text ends; it begins where the one before ends.
+    members: Vec<(u32, usize)>,
+    text: Vec<u8>,
 }
 
 impl Members {
+    /// Begins to fetch the place of a member.
+    #[inline]
+    pub(crate) fn prefetch(&self, fingerprint: u128) {
+        prefetch(&self.places, self.place(fingerprint));
+    }
+
     /// Adds a member to the set of `record` unless it is known. While `room` is false nothing
     /// new is added. Says whether the set now has the member.
-    pub(crate) fn insert(&mut self, record: u32, member: &[u8], room: bool) -> bool {
-        let hash = self.hasher.hash_one((record, member));
-        let arena = &self.arena;
-        let known = self.table.find(hash, |known| known.is(record, member, arena));
-        if known.is_some() {
-            return true;
-        }
-        if !room {
-            return false;
-        }
-        let new = Member { record, start: self.arena.len(), bytes: member.len() };
-        self.arena.extend_from_slice(member);
-        let (arena, hasher) = (&self.arena, &self.hasher);
-        self.table
-            .insert_unique(hash, new, |known| hasher.hash_one((known.record, known.text(arena))));
+    ///
+    /// The fingerprint is that of both, and not 0.
+    pub(crate) fn insert(
+        &mut self,
+        fingerprint: u128,
+        record: u32,
+        member: &[u8],
+        room: bool,
+    ) -> bool {
+        let place = match self.find(fingerprint) {
+            Ok(()) => return true,
+            Err(_) if !room => return false,
+            Err(_) if self.members.len() * 2 >= self.places.len() => {
+                self.grow();
+                let free = self.find(fingerprint);
+                free.expect_err("it is still new")
+            }
+            Err(free) => free,
+        };
+        self.places[place] = fingerprint;
+        self.text.extend_from_slice(member);
+        self.members.push((record, self.text.len()));
         true
     }
 
-    /// Each member with its record, in no order.
+    /// Each member with its record, in the order in which they came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        self.table.iter().map(|member| (member.record, member.text(&self.arena)))
+        let mut start = 0;
+        self.members.iter().map(move |&(record, end)| {
+            let text = &self.text[start..end];
+            start = end;
+            (record, text)
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.members.len()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.table.clear();
-        self.arena.clear();
-    }
-}
-
-impl Member {
-    fn text<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        &arena[self.start..self.start + self.bytes]
+        if !self.members.is_empty() {
+            self.places.fill(0);
+        }
+        self.members.clear();
+        self.text.clear();
     }
 
-    fn is(&self, record: u32, member: &[u8], arena: &[u8]) -> bool {
-        self.record == record && self.text(arena) == member
+    #[inline]
+    fn place(&self, fingerprint: u128) -> usize {
+        fingerprint as usize & self.places.len().wrapping_sub(1)
+    }
+
+    /// Whether a fingerprint is there; otherwise a free place for it.
+    fn find(&self, fingerprint: u128) -> Result<(), usize> {
+        let mut place = self.place(fingerprint);
+        loop {
+            match self.places.get(place) {
+                Some(&found) if found == fingerprint => return Ok(()),
+                None | Some(0) => return Err(place),
+                _ => place = (place + 1) & (self.places.len() - 1),
+            }
+        }
+    }
+
+    fn grow(&mut self) {
+        let twice = PLACES_MIN.max(self.places.len() * 2);
+        let before = std::mem::replace(&mut self.places, vec![0; twice]);
+        for fingerprint in before.into_iter().filter(|&fingerprint| fingerprint != 0) {
+            if let Err(free) = self.find(fingerprint) {
+                self.places[free] = fingerprint;
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn a_member_is_kept_once_for_each_record() {
+    fn a_member_is_kept_once() {
         let mut members = Members::default();
-        for (record, member) in [(0, "ab"), (0, "a"), (0, "ab"), (1, "ab")] {
-            assert!(members.insert(record, member.as_bytes(), true));
+        let mut expected = BTreeSet::new();
+        for round in 0..2 {
+            // Many want the same places, and the table grows.
+            for number in (0..1_000_u32).chain(0..1_000) {
+                let fingerprint = u128::from(number / 3 + 1) | u128::from(number) << 64;
+                let text = number.to_string();
+                members.prefetch(fingerprint);
+                assert!(members.insert(fingerprint, number % 7, text.as_bytes(), true));
+                expected.insert((number % 7, text.into_bytes()));
+            }
+            let all: Vec<_> =
+                members.iter().map(|(record, text)| (record, text.to_vec())).collect();
+            assert_eq!(all.len(), 1_000, "round {round}");
+            assert_eq!(BTreeSet::from_iter(all), expected);
+            members.clear();
+            assert_eq!((members.len(), members.iter().count()), (0, 0));
         }
-        let mut all: Vec<_> = members.iter().collect();
-        all.sort_unstable();
-        assert_eq!(all, [(0, &b"a"[..]), (0, b"ab"), (1, b"ab")]);
-        members.clear();
-        assert_eq!((members.len(), members.iter().count()), (0, 0));
     }
 
     #[test]
     fn without_room_a_known_member_counts_and_a_new_one_does_not() {
         let mut members = Members::default();
-        members.insert(0, b"a", true);
-        assert!(members.insert(0, b"a", false));
-        assert!(!members.insert(0, b"b", false));
+        assert!(!members.insert(1, 0, b"a", false));
+        members.insert(1, 0, b"a", true);
+        assert!(members.insert(1, 0, b"a", false));
+        assert!(!members.insert(2, 0, b"b", false));
         assert_eq!(members.len(), 1);
     }
 }

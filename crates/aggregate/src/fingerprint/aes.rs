@@ -3,7 +3,7 @@
 //! ```text
 //! spelling   |----- 16 bytes -----|----- 16 -----|- 16 (overlaps) -|- 16 (overlaps) -|
 //! each       xor its own whitening key, then four rounds of AES
-//! together   xor of the four, xor length and kind
+//! together   xor of the four, xor length and number
 //! ```
 //!
 //! Four rounds of AES with secret keys map any two different blocks to outputs whose difference
@@ -51,15 +51,17 @@ impl Key {
         })
     }
 
-    #[inline]
-    pub(super) fn fingerprint(&self, kind: u8, spelling: &[u8]) -> u128 {
+    // Always, so that `sum` can be inlined into code that is compiled for such a processor.
+    #[inline(always)]
+    pub(super) fn fingerprint(&self, number: u32, spelling: &[u8]) -> u128 {
         // SAFETY: there is no key unless the processor has AES.
-        unsafe { self.sum(kind, spelling) }
+        unsafe { self.sum(number, spelling) }
     }
 
     #[target_feature(enable = "aes,sse2")]
-    fn sum(&self, kind: u8, spelling: &[u8]) -> u128 {
-        let tail = _mm_set_epi64x(i64::from(kind), spelling.len().cast_signed() as i64);
+    #[inline]
+    fn sum(&self, number: u32, spelling: &[u8]) -> u128 {
+        let tail = _mm_set_epi64x(i64::from(number), spelling.len().cast_signed() as i64);
         let sum = match spelling.len() {
             0..BLOCK => self.lane(0, short_block(spelling)),
             _ => self.long(spelling),
@@ -72,6 +74,7 @@ impl Key {
 
     /// The sum of a spelling of at least one block.
     #[target_feature(enable = "aes,sse2")]
+    #[inline]
     fn long(&self, spelling: &[u8]) -> __m128i {
         let last = spelling.len() - BLOCK;
         let mut sum = self.window(spelling, 0, last);
@@ -86,6 +89,7 @@ impl Key {
 
     /// The sum of the blocks from `at`; those that would leave the spelling are its last block.
     #[target_feature(enable = "aes,sse2")]
+    #[inline]
     fn window(&self, spelling: &[u8], at: usize, last: usize) -> __m128i {
         let lane = |index: usize| {
             let from = (at + index * BLOCK).min(last);

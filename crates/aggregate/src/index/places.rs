@@ -49,13 +49,11 @@ impl Line {
         self.0.iter().all(|alias| alias.fingerprint != 0)
     }
 
-    /// Which place of it has this fingerprint; looks at both without a branch.
+    /// Which place of it has this fingerprint; finds it without a branch on which.
     #[inline(always)]
     pub(super) fn find(&self, fingerprint: u128) -> Option<usize> {
-        let [first, second] = &self.0;
-        let is_second = second.fingerprint == fingerprint;
-        let found = (first.fingerprint == fingerprint) | is_second;
-        found.then_some(usize::from(is_second))
+        let at = usize::from(self.0[1].fingerprint == fingerprint);
+        (self.0[at].fingerprint == fingerprint).then_some(at)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{Grammar, Receiver, usual};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sse2;
 
-/// AVX2, and the instructions on single bits that came with it. Only [`Avx2::detect`] makes one.
+/// AVX2, and the instructions on single bits that came with it, and AES. Only [`Avx2::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
@@ -62,6 +62,7 @@ impl Avx2 {
     /// A proof that this processor has it, if it has.
     pub(crate) fn detect() -> Option<Self> {
         let detected = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("aes")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("lzcnt");
@@ -81,7 +82,8 @@ impl Avx2 {
     }
 }
 
-#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+// AES is for receivers that need it: they can be inlined then.
+#[target_feature(enable = "avx2,aes,bmi1,bmi2,lzcnt")]
 fn parse_avx2<'a>(
     scanner: Avx2,
     packet: &'a [u8],
