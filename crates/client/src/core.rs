@@ -101,6 +101,8 @@ struct Progress {
     flushed: u64,
     /// The worker has gone.
     ended: bool,
+    /// It has sent everything before.
+    complete: bool,
 }
 
 impl Core {
@@ -328,10 +330,16 @@ impl Core {
         self.asked.load(Ordering::Acquire)
     }
 
-    /// Says which flush is done, and whether the worker goes.
-    pub(crate) fn done(&self, flushed: u64, ended: bool) {
+    /// Says that a flush is done.
+    pub(crate) fn flushed(&self, number: u64) {
+        lock(&self.progress).flushed = number;
+        self.progressed.notify_all();
+    }
+
+    /// Says that the worker goes, and whether it has sent everything.
+    pub(crate) fn ended(&self, complete: bool) {
         let mut progress = lock(&self.progress);
-        *progress = Progress { flushed, ended };
+        (progress.ended, progress.complete) = (true, complete);
         drop(progress);
         self.progressed.notify_all();
     }
@@ -343,7 +351,7 @@ impl Core {
         }
         let number = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
         self.wake();
-        self.wait_until(wait, |progress| progress.flushed >= number || progress.ended)
+        self.wait_until(wait, |progress| progress.flushed >= number)
     }
 
     /// Takes no more lines, and sends what waits. `false` where it was not done within `wait`.
@@ -354,7 +362,7 @@ impl Core {
             return self.report_directly();
         }
         self.wake();
-        self.wait_until(wait, |progress| progress.ended)
+        self.wait_until(wait, |_| false)
     }
 
     /// Asks every socket for the fate of its last datagram.
@@ -368,11 +376,12 @@ impl Core {
         true
     }
 
-    fn wait_until(&self, wait: Duration, done: impl Fn(&Progress) -> bool) -> bool {
-        let progress = lock(&self.progress);
-        let result = self.progressed.wait_timeout_while(progress, wait, |progress| !done(progress));
+    /// Waits until something is done, or the worker has gone after it did everything.
+    fn wait_until(&self, wait: Duration, is_done: impl Fn(&Progress) -> bool) -> bool {
+        let goes_on = |progress: &mut Progress| !progress.ended && !is_done(progress);
+        let result = self.progressed.wait_timeout_while(lock(&self.progress), wait, goes_on);
         let (progress, _) = result.unwrap_or_else(PoisonError::into_inner);
-        done(&progress)
+        is_done(&progress) || progress.complete
     }
 }
 

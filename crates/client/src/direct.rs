@@ -13,6 +13,7 @@ const OFFERS: usize = 4;
 /// The outlet of one buffer, and the last datagram that went through it.
 pub(crate) struct Direct {
     outlet: Outlet,
+    /// Empty where its fate does not matter any more.
     last: Vec<u8>,
     last_lines: u64,
     /// How often the last one was refused.
@@ -31,14 +32,11 @@ impl Direct {
             match self.outlet.send(bytes) {
                 Sent::Done => {
                     core.sent.add(lines, bytes.len());
-                    if self.outlet.is_exact() {
-                        std::mem::swap(&mut self.last, bytes);
-                        self.last_lines = lines;
-                        self.refusals = 0;
-                    }
+                    std::mem::swap(&mut self.last, bytes);
+                    (self.last_lines, self.refusals) = (lines, 0);
                     return self.report_if_due(core);
                 }
-                Sent::Refused => self.send_last_again(core),
+                Sent::Refused => self.last_was_refused(core),
                 Sent::Later(reason, _) | Sent::Failed(reason) => {
                     return core.drop_lines(reason, lines);
                 }
@@ -49,8 +47,8 @@ impl Direct {
 
     /// Asks whether the last datagram was refused, and sends it once more.
     pub(crate) fn settle(&mut self, core: &Core) {
-        while !self.last.is_empty() && self.outlet.was_refused() {
-            self.send_last_again(core);
+        while !self.last.is_empty() && self.outlet.has_refusal() {
+            self.last_was_refused(core);
         }
     }
 
@@ -73,15 +71,18 @@ impl Direct {
     }
 
     /// The last datagram was refused: sends it to the next address of the host, or once more,
-    /// and drops it after that. Where it is not known which one was refused nothing is done.
-    fn send_last_again(&mut self, core: &Core) {
+    /// and drops it after that. Over a network it may have been an earlier one, which is gone;
+    /// then none is sent again, as it may have arrived.
+    fn last_was_refused(&mut self, core: &Core) {
+        let is_exact = self.outlet.is_exact();
         let addresses = self.outlet.turn();
         if self.last.is_empty() {
             return;
         }
         core.sent.take_back(self.last_lines, self.last.len());
         self.refusals += 1;
-        if self.refusals <= addresses.max(1) && self.outlet.send(&self.last) == Sent::Done {
+        let again = is_exact && self.refusals <= addresses.max(1);
+        if again && self.outlet.send(&self.last) == Sent::Done {
             core.sent.add(self.last_lines, self.last.len());
         } else {
             core.drop_lines(Reason::Refused, self.last_lines);

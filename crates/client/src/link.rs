@@ -109,10 +109,10 @@ impl Link {
         taken.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
     }
 
-    /// Whether the last datagram was refused, where that is known at once: on this machine.
-    pub(crate) fn was_refused(&self) -> bool {
+    /// Whether a datagram was refused since this was asked, or a send has told of it.
+    pub(crate) fn has_refusal(&self) -> bool {
         match &self.socket {
-            Some(Socket::Udp(socket)) if self.is_exact() => {
+            Some(Socket::Udp(socket)) => {
                 matches!(socket.take_error(), Ok(Some(error)) if is_refusal(&error))
             }
             _ => false,

@@ -22,9 +22,14 @@ impl Outlet {
         }
     }
 
+    /// Whether a datagram was refused, which need not be the last one.
+    pub(crate) fn has_refusal(&self) -> bool {
+        matches!(self, Self::Link(link) if link.has_refusal())
+    }
+
     /// Whether the last datagram was refused, where that is known.
     pub(crate) fn was_refused(&self) -> bool {
-        matches!(self, Self::Link(link) if link.was_refused())
+        self.is_exact() && self.has_refusal()
     }
 
     /// Whether a refusal is known to be that of the last datagram.

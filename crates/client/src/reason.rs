@@ -83,7 +83,7 @@ impl fmt::Display for Reason {
             Self::Full => "the buffer is full",
             Self::Network => "the system refused to send",
             Self::NonFinite => "the number is not finite",
-            Self::Refused => "nobody listens",
+            Self::Refused => "refused, as nobody listens",
             Self::TooLong => "longer than a limit",
             Self::Unresolved => "the host has no address yet",
         })

@@ -102,13 +102,13 @@ impl<'a> Worker<'a> {
             let left = self.send_all();
             if self.end.is_some() {
                 if is_over(self.end) || left.is_none() && !self.take_last_report() {
-                    return self.finish(asked);
+                    return self.finish();
                 }
             } else if left.is_none() && self.core.report_due().is_some_and(|due| due <= now) {
                 self.take_report();
             } else if left.is_none() && asked != self.flushed {
                 self.flushed = asked;
-                self.core.done(asked, false);
+                self.core.flushed(asked);
             } else if left.is_none() {
                 self.rest();
             }
@@ -270,7 +270,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The end: what is left is dropped.
-    fn finish(mut self, asked: u64) {
+    fn finish(mut self) {
         self.core.collect();
         let mut left = self.packet.lines * u64::from(!self.packet.bytes.is_empty());
         while let Some(packet) = self.core.queue().pop() {
@@ -278,6 +278,6 @@ impl<'a> Worker<'a> {
         }
         self.let_go();
         self.core.drop_lines(Reason::Closed, left);
-        self.core.done(asked, true);
+        self.core.ended(left == 0);
     }
 }

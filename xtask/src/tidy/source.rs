@@ -24,7 +24,7 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
     ("crates/aggregate/src/index/places.rs", "memory from the system"),
     ("crates/aggregate/src/prefetch.rs", "a hint to the processor"),
     ("crates/client/src/fork.rs", "system calls"),
-    ("crates/client/tests/fork.rs", "a fork"),
+    ("crates/client/tests/process.rs", "a fork, handlers of signals"),
     ("crates/server/src/sys.rs", "system calls"),
     ("crates/server/src/sys/*.rs", "system calls"),
     ("crates/sinks/src/sys.rs", "system calls"),
