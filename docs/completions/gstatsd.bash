@@ -28,6 +28,9 @@ _gstatsd() {
             gstatsd,help)
                 cmd="gstatsd__subcmd__help"
                 ;;
+            gstatsd,import)
+                cmd="gstatsd__subcmd__import"
+                ;;
             gstatsd,replay)
                 cmd="gstatsd__subcmd__replay"
                 ;;
@@ -46,6 +49,9 @@ _gstatsd() {
             gstatsd__subcmd__help,help)
                 cmd="gstatsd__subcmd__help__subcmd__help"
                 ;;
+            gstatsd__subcmd__help,import)
+                cmd="gstatsd__subcmd__help__subcmd__import"
+                ;;
             gstatsd__subcmd__help,replay)
                 cmd="gstatsd__subcmd__help__subcmd__replay"
                 ;;
@@ -59,7 +65,7 @@ _gstatsd() {
 
     case "${cmd}" in
         gstatsd)
-            opts="-b -s -f -p -x -c -v -D -h -V --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help --version check explain send replay docs help"
+            opts="-b -s -f -p -x -c -v -D -h -V --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help --version check explain send replay import docs help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -295,7 +301,7 @@ _gstatsd() {
             return 0
             ;;
         gstatsd__subcmd__help)
-            opts="check explain send replay docs help"
+            opts="check explain send replay import docs help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -364,6 +370,20 @@ _gstatsd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gstatsd__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gstatsd__subcmd__help__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -381,6 +401,20 @@ _gstatsd() {
         gstatsd__subcmd__help__subcmd__send)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gstatsd__subcmd__import)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

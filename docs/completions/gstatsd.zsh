@@ -130,6 +130,13 @@ _arguments "${_arguments_options[@]}" : \
 ':file -- The recorded packets:_files' \
 && ret=0
 ;;
+(import)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':file -- The configuration to read, or -:_files' \
+&& ret=0
+;;
 (docs)
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help (see more with '\''--help'\'')]' \
@@ -169,6 +176,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(import)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (docs)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -193,6 +204,7 @@ _gstatsd_commands() {
 'explain:How a line is read, and what it becomes' \
 'send:Send lines to a StatsD service' \
 'replay:What recorded packets become, without a network' \
+'import:Print a configuration of the Node.js StatsD as ours' \
 'docs:Print the manual page, the configuration reference or shell completions' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -220,6 +232,7 @@ _gstatsd__subcmd__help_commands() {
 'explain:How a line is read, and what it becomes' \
 'send:Send lines to a StatsD service' \
 'replay:What recorded packets become, without a network' \
+'import:Print a configuration of the Node.js StatsD as ours' \
 'docs:Print the manual page, the configuration reference or shell completions' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -245,6 +258,11 @@ _gstatsd__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'gstatsd help help commands' commands "$@"
 }
+(( $+functions[_gstatsd__subcmd__help__subcmd__import_commands] )) ||
+_gstatsd__subcmd__help__subcmd__import_commands() {
+    local commands; commands=()
+    _describe -t commands 'gstatsd help import commands' commands "$@"
+}
 (( $+functions[_gstatsd__subcmd__help__subcmd__replay_commands] )) ||
 _gstatsd__subcmd__help__subcmd__replay_commands() {
     local commands; commands=()
@@ -254,6 +272,11 @@ _gstatsd__subcmd__help__subcmd__replay_commands() {
 _gstatsd__subcmd__help__subcmd__send_commands() {
     local commands; commands=()
     _describe -t commands 'gstatsd help send commands' commands "$@"
+}
+(( $+functions[_gstatsd__subcmd__import_commands] )) ||
+_gstatsd__subcmd__import_commands() {
+    local commands; commands=()
+    _describe -t commands 'gstatsd import commands' commands "$@"
 }
 (( $+functions[_gstatsd__subcmd__replay_commands] )) ||
 _gstatsd__subcmd__replay_commands() {

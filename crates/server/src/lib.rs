@@ -25,6 +25,7 @@ mod commands {
     pub(crate) mod check;
     pub(crate) mod docs;
     pub(crate) mod explain;
+    pub(crate) mod import;
     pub(crate) mod replay;
     pub(crate) mod send;
 }
@@ -32,6 +33,7 @@ mod config;
 mod daemon;
 mod deliver;
 mod flush;
+mod import;
 mod listen;
 mod logging;
 mod losses;
@@ -69,6 +71,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Send(args)) => commands::send::run(&args),
         Some(Command::Replay(args)) => commands::replay::run(&args),
+        Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::Docs(args)) => commands::docs::run(&args),
     }
 }

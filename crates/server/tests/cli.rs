@@ -197,6 +197,37 @@ fn check_prints_a_configuration_that_is_valid_and_the_same() {
 }
 
 #[test]
+fn import_prints_a_configuration_and_tells_each_error_in_one_line() {
+    let testdata = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/import");
+    let expected = fs::read_to_string(format!("{testdata}/statsd.toml")).unwrap();
+    let (_, expected) = expected.split_once('\n').unwrap();
+    let config = format!("{testdata}/statsd.js");
+    let imported = run(&["import", &config]);
+    assert_eq!(imported.status.code(), Some(0), "{:?}", lines(&imported));
+    assert_eq!(stdout(&imported), format!("# Imported from {config}.\n{expected}"));
+
+    let mut command = gstatsd();
+    command.args(["import", "-"]).stdin(fs::File::open(&config).unwrap());
+    let piped = command.output().unwrap();
+    assert_eq!(stdout(&piped), format!("# Imported from standard input.\n{expected}"));
+
+    let path = file("import_wrong", "{ prefixStats: '',\n percentThreshold: [0, x.y] }").unwrap();
+    let path = path.to_str().unwrap();
+    let output = run(&["import", path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let wrong = lines(&output);
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    let start = format!("gstatsd: {path}: line 2: x.y cannot be evaluated here");
+    assert!(wrong[0].starts_with(&start), "{wrong:?}");
+    for (path, reason) in [("/nowhere/at/all.js", "cannot read"), ("/dev/null", "null is no")] {
+        let output = run(&["import", path]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(lines(&output)[0].contains(reason), "{:?}", lines(&output));
+    }
+}
+
+#[test]
 fn check_tells_each_error_in_one_line() {
     let path = file("check_tells", "percent = 0\n\nworkers = -1\n").unwrap();
     let path = path.to_str().unwrap();

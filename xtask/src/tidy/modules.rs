@@ -25,7 +25,7 @@ enum Uses {
 /// The modules: the foundations, the path of a metric from its end to its beginning, and what
 /// puts them together. A stage of the path knows the inbox of the next one, and nothing that
 /// comes before it.
-const MODULES: [Module; 17] = [
+const MODULES: [Module; 18] = [
     // What was typed: read by clap, understood by `config`.
     Module { name: "cli", may_use: Uses::Only(&[]) },
     // The one place that reads clocks.
@@ -58,10 +58,12 @@ const MODULES: [Module; 17] = [
     },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "lib"]) },
+    // Foreign configurations as ours: text in, text out.
+    Module { name: "import", may_use: Uses::Only(&["config"]) },
     // The subcommands: they have none of the daemon's sockets and threads.
     Module {
         name: "commands",
-        may_use: Uses::Only(&["aggregation", "cli", "clock", "config", "recording"]),
+        may_use: Uses::Only(&["aggregation", "cli", "clock", "config", "import", "recording"]),
     },
     // Chooses between them.
     Module { name: "lib", may_use: Uses::All },

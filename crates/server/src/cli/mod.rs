@@ -131,6 +131,13 @@ pub(crate) enum Command {
     /// an interval. Prints the Graphite lines of each interval, sorted, then an empty line.
     Replay(ReplayArgs),
 
+    /// Print a configuration of the Node.js StatsD as ours
+    ///
+    /// FILE is a configuration of the Node.js StatsD or of its proxy, or a mapping of
+    /// statsd_exporter (YAML); - is standard input. Prints a configuration file with a comment
+    /// for everything that has no counterpart.
+    Import(ImportArgs),
+
     /// Print the manual page, the configuration reference or shell completions
     Docs(DocsArgs),
 }
@@ -183,6 +190,14 @@ pub(crate) struct ReplayArgs {
     pub(crate) timestamps: bool,
 
     /// The recorded packets
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// Arguments of `gstatsd import`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// The configuration to read, or -
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 }

@@ -9,7 +9,8 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 use log::LevelFilter;
 
 pub(crate) use self::{
-    address::Address, changes::Changes, environment::Environment, file::File, source::Source,
+    address::Address, changes::Changes, environment::Environment, expand::escape, file::File,
+    source::Source,
 };
 use crate::cli::Flags;
 
@@ -182,6 +183,12 @@ impl Errors {
 impl From<String> for Errors {
     fn from(line: String) -> Self {
         Self(vec![line])
+    }
+}
+
+impl From<Vec<String>> for Errors {
+    fn from(lines: Vec<String>) -> Self {
+        Self(lines)
     }
 }
 
