@@ -135,7 +135,7 @@ struct Workers {
 impl Workers {
     fn new(count: usize) -> Self {
         let dialect = Dialect::GSTATSD;
-        let naming = Naming::new(&dialect, "", 90.0, "gstatsd");
+        let naming = Naming::gstatsd("", 90.0, "gstatsd");
         let limits = Limits { series_max: 2 * SERIES, samples_max: 2 * SAMPLES };
         let tables = (0..count).map(|_| Table::new(dialect, naming.clone(), limits)).collect();
         Self { tables, parts: (0..count).map(|_| Box::default()).collect() }
@@ -189,7 +189,7 @@ fn kind(
         (took, snapshot) = timed(|| workers.flush(&mut merger));
         took
     });
-    let naming = Naming::new(&Dialect::GSTATSD, "", 90.0, "gstatsd");
+    let naming = Naming::gstatsd("", 90.0, "gstatsd");
     let lines = usize::try_from(naming.point_count(&snapshot)).unwrap_or(usize::MAX);
     report(&format!("write {what}"), lines, "line", || {
         let (took, bytes) = timed(|| write_lines(&naming, &snapshot));

@@ -60,7 +60,7 @@ const MIXED: &[&str] = &[
 fn measure(packets: &[Vec<u8>], keys: usize) -> f64 {
     let dialect = Dialect::GSTATSD;
     let limits = Limits { series_max: 2 * keys, samples_max: usize::MAX };
-    let mut table = Table::new(dialect, Naming::new(&dialect, "", 90.0, ""), limits);
+    let mut table = Table::new(dialect, Naming::gstatsd("", 90.0, ""), limits);
     let mut spare = Some(Box::<Part>::default());
     let mut room = vec![Vec::new(); BATCH_PACKETS];
     let mut best = f64::INFINITY;

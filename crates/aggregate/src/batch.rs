@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use gstatsd_wire::{Line, Receiver, Rejection, Sample, Value};
 
 use crate::prefetch::Row;
-use crate::{Part, SeriesKind, Shed, Table, sum};
+use crate::{Part, SeriesKind, Shed, Table};
 
 /// How many samples wait to be written at most.
 const PENDING_MAX: usize = 64;
@@ -137,7 +137,7 @@ impl<'t, 'p> Batch<'t, 'p> {
             let Some(record) = part.records.get_mut(index as usize) else { continue };
             if !record.write(self.number, number, rate) {
                 let overflow;
-                (record.value, overflow) = sum::weighted(record.value, number, rate);
+                (record.value, overflow) = record.weighted(number, rate);
                 record.samples += 1;
                 part.counts.overflows += u64::from(overflow);
             }
@@ -192,7 +192,7 @@ fn write_one(
     match pending.kind {
         SeriesKind::Counter => {
             let overflow;
-            (record.value, overflow) = sum::weighted(record.value, number, rate);
+            (record.value, overflow) = record.weighted(number, rate);
             part.counts.overflows += u64::from(overflow);
             true
         }
@@ -206,6 +206,9 @@ fn write_one(
             true
         }
         SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer if has_room => {
+            let overflow;
+            (record.value, overflow) = record.weighted(number, rate);
+            part.counts.overflows += u64::from(overflow);
             part.timed.push(index);
             part.values.push(number);
             true

@@ -16,9 +16,9 @@ mod gauge;
 mod index;
 mod members;
 mod merge;
+mod naming;
 mod number;
 mod part;
-mod points;
 mod prefetch;
 mod rules;
 mod series;
@@ -33,15 +33,16 @@ pub use counts::{Counts, Shed};
 pub use dialect::{Dialect, Sanitising};
 pub use gauge::Order;
 pub use merge::Merger;
+pub use naming::{
+    CounterValue, Namespace, Naming, NamingSettings, Point, Scheme, SeriesSettings, TimerSummary,
+};
 pub use number::Number;
 pub use part::{Example, Part};
-pub use points::{Naming, Point};
 pub use rules::{
     Captures, Effect, Glob, GlobError, KindSet, Match, Pattern, Rule, Rules, Template,
     TemplateError,
 };
 pub use series::SeriesKind;
-pub use snapshot::{OwnPoint, Series, SetMembers, Snapshot, State, Window};
+pub use snapshot::{FlushTimes, OwnPoint, Series, SetMembers, Snapshot, State, Window};
 pub use table::{Limits, Table};
 pub use tags::{SeriesName, write_series};
-pub use timer::TimerStatistics;

@@ -11,9 +11,9 @@ mod registry;
 use crate::gauge::Gauge;
 use crate::part::{Part, Record as PartRecord};
 use crate::snapshot::{Reading, Span, Texts};
-use crate::{OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
+use crate::{Counts, OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
 use log::{Group, Log};
-use registry::{Record, Registry};
+use registry::{Entry, Record, Registry};
 
 /// The registry of the series that workers hold, and what the current interval brought to them.
 ///
@@ -30,6 +30,10 @@ pub struct Merger {
     timers: Log<f64>,
     /// Room for the group of each record of a part, where it has one.
     route: Vec<u32>,
+    /// What the workers counted.
+    counts: Counts,
+    /// How many intervals were closed.
+    number: u64,
 }
 
 /// Stands for the group of a counter or a gauge.
@@ -66,6 +70,7 @@ impl Merger {
         for (record, member) in part.members.iter() {
             sets.push(route[record as usize], members.push(member));
         }
+        self.counts.add(&part.counts);
     }
 
     /// Closes the interval.
@@ -84,7 +89,23 @@ impl Merger {
         let (timers, values) = self.close_timers();
         let names = self.registry.names().clone();
         self.registry.end_interval();
-        Snapshot { window, own, names, counters, gauges, sets, members, timers, values }
+        let counts = std::mem::take(&mut self.counts);
+        let number = self.number;
+        self.number += 1;
+        Snapshot {
+            window,
+            number,
+            counts,
+            times: None,
+            own,
+            names,
+            counters,
+            gauges,
+            sets,
+            members,
+            timers,
+            values,
+        }
     }
 
     /// How many series the workers hold; one that several of them hold counts once.
@@ -100,23 +121,27 @@ impl Merger {
         for record in &part.records {
             samples += record.samples;
             let registry = &mut self.registry;
-            let new_group = |name| Group::new(name, record.kind);
             let group = match record.kind {
                 SeriesKind::Counter => {
                     overflows += u64::from(self.add_counter(worker, record));
                     NO_GROUP
                 }
                 SeriesKind::Gauge => {
-                    let new = |name| GaugeRecord { name, gauge: Gauge::default() };
+                    let new =
+                        |entry: &Entry| GaugeRecord { name: entry.name, gauge: Gauge::default() };
                     let index = registry.record(worker, record.slot, &mut self.gauges, new);
                     self.gauges[index as usize].gauge.merge(&part.gauge(record, worker));
                     NO_GROUP
                 }
                 SeriesKind::Set => {
-                    registry.record(worker, record.slot, &mut self.sets.groups, new_group)
+                    registry.record(worker, record.slot, &mut self.sets.groups, Group::new)
                 }
                 SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
-                    registry.record(worker, record.slot, &mut self.timers.groups, new_group)
+                    let groups = &mut self.timers.groups;
+                    let index = registry.record(worker, record.slot, groups, Group::new);
+                    let samples = &mut groups[index as usize].samples;
+                    *samples = sum::clamp(*samples + record.value);
+                    index
                 }
             };
             self.route.push(group);
@@ -127,7 +152,7 @@ impl Merger {
 
     /// Says whether the sum left the range of a double.
     fn add_counter(&mut self, worker: usize, record: &PartRecord) -> bool {
-        let new = |name| Reading { name, value: 0.0 };
+        let new = |entry: &Entry| Reading { name: entry.name, value: 0.0 };
         let index = self.registry.record(worker, record.slot, &mut self.counters, new);
         let counter = &mut self.counters[index as usize];
         let overflow;

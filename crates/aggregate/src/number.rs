@@ -1,5 +1,7 @@
 //! The text of the numbers that come out.
 
+mod short;
+
 use std::io::Write as _;
 
 /// 2^52: from there on, numbers have no fraction.
@@ -14,19 +16,30 @@ const TEXT_MAX: usize = 28;
 pub enum Number {
     /// Written with six decimals, correctly rounded from the exact value, as `%f` does.
     Fixed(f64),
+    /// Written with the fewest digits that stand for no other number, laid out as JavaScript
+    /// does: plainly from a millionth up to 1e21, else with an exponent; -0 as 0. Finite.
+    Short(f64),
     /// A whole number.
     Whole(u64),
 }
 
 impl Number {
+    /// The text alone.
+    pub(crate) fn text(self) -> String {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     /// Appends the text.
     pub fn write(self, out: &mut Vec<u8>) {
         match self {
-            Self::Fixed(value) if value.abs() < SHORT_END => write_short(value, out),
+            Self::Fixed(value) if value.abs() < SHORT_END => write_fixed(value, out),
             Self::Fixed(value) => {
                 let written = write!(out, "{value:.6}");
                 debug_assert!(written.is_ok(), "writing to a vector cannot fail");
             }
+            Self::Short(value) => short::write(value, out),
             Self::Whole(value) => {
                 let mut text = [0; TEXT_MAX];
                 let start = write_whole(value, &mut text, TEXT_MAX);
@@ -37,7 +50,7 @@ impl Number {
 }
 
 /// Writes a number of an ordinary size.
-fn write_short(value: f64, out: &mut Vec<u8>) {
+fn write_fixed(value: f64, out: &mut Vec<u8>) {
     let (whole, millionths) = split(value.abs());
     let mut text = [0; TEXT_MAX];
     text[TEXT_MAX - 2..].copy_from_slice(pair(millionths % 100));

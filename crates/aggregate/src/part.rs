@@ -40,7 +40,8 @@ pub struct Part {
 /// is written without a branch on the kind.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// The sum of a counter, or what a gauge was last set to. Others leave anything here.
+    /// The sum of a counter, what a gauge was last set to, or how many samples a timer or the
+    /// like had, each counted as often as its rate says. A set leaves anything here.
     pub(crate) value: f64,
     pub(crate) samples: u64,
     pub(crate) slot: u32,
@@ -59,7 +60,17 @@ const _: () = assert!(size_of::<Record>() == 32, "two records in a cache line");
 static ADDS: [u64; SeriesKind::ALL.len()] = {
     let mut adds = [0; SeriesKind::ALL.len()];
     adds[SeriesKind::Counter as usize] = u64::MAX;
+    adds[SeriesKind::Distribution as usize] = u64::MAX;
+    adds[SeriesKind::Histogram as usize] = u64::MAX;
+    adds[SeriesKind::Timer as usize] = u64::MAX;
     adds
+};
+
+/// For each kind, every bit if its samples add 1 whatever they are, and none otherwise.
+static ONES: [u64; SeriesKind::ALL.len()] = {
+    let mut ones = ADDS;
+    ones[SeriesKind::Counter as usize] = 0;
+    ones
 };
 
 /// For each kind, 1 if the values of its samples are kept, and 0 otherwise.
@@ -166,14 +177,22 @@ impl Record {
         usize::from(KEPT[self.kind as usize])
     }
 
+    /// What a sample makes of the sum of a counter, or of the number of samples of a timer; the
+    /// flag says whether it was held at the edge of the range.
+    #[cold]
+    pub(crate) fn weighted(&self, number: f64, rate: f64) -> (f64, bool) {
+        let number = if self.kind == SeriesKind::Counter { number } else { 1.0 };
+        sum::weighted(self.value, number, rate)
+    }
+
     /// Sets a gauge: what was written to it before is gone.
     pub(crate) fn set_gauge(&mut self, batch: u32, value: f64) {
         (self.value, self.batch, self.step, self.is_set) = (value, batch, 0, true);
     }
 
     /// Writes a sample without a branch on its kind: adds it to a counter, sets a gauge; for the
-    /// others it counts it. Says whether that stayed in the range of a double; otherwise nothing is
-    /// written, and it was a counter.
+    /// others it counts it, for timers and the like as often as its rate says. Says whether that
+    /// stayed in the range of a double; otherwise nothing is written.
     #[inline(always)]
     pub(crate) fn write(&mut self, batch: u32, number: f64, rate: f64) -> bool {
         // From memory, since a comparison may become a branch.
@@ -184,6 +203,8 @@ impl Record {
         // Of other kinds the rate counts as 1.
         let one = 1.0_f64.to_bits();
         let rate = f64::from_bits(((rate.to_bits() ^ one) & adds) ^ one);
+        let ones = ONES[self.kind as usize];
+        let number = f64::from_bits((number.to_bits() & !ones) | (one & ones));
         let sum = before + number * (1.0 / rate);
         if !sum.is_finite() {
             return false;
@@ -207,7 +228,7 @@ pub(crate) struct Changes {
 #[derive(Debug)]
 enum Change {
     Cleared,
-    Born { slot: u32, kind: SeriesKind, name_bytes: u32 },
+    Born { slot: u32, kind: SeriesKind, settings: u16, name_bytes: u32 },
     Retired { slot: u32 },
 }
 
@@ -215,7 +236,7 @@ enum Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SlotChange<'a> {
     Cleared,
-    Born { slot: u32, kind: SeriesKind, name: &'a [u8] },
+    Born { slot: u32, kind: SeriesKind, settings: u16, name: &'a [u8] },
     Retired { slot: u32 },
 }
 
@@ -225,10 +246,11 @@ impl Changes {
         self.changes.push(Change::Cleared);
     }
 
-    pub(crate) fn born(&mut self, slot: u32, kind: SeriesKind, name: &[u8]) {
+    /// `settings` is the number of those that the series has, see [`Series`](crate::Series).
+    pub(crate) fn born(&mut self, slot: u32, kind: SeriesKind, settings: u16, name: &[u8]) {
         let name_bytes = u32::try_from(name.len()).expect("a name came in a packet");
         self.names.extend_from_slice(name);
-        self.changes.push(Change::Born { slot, kind, name_bytes });
+        self.changes.push(Change::Born { slot, kind, settings, name_bytes });
     }
 
     pub(crate) fn retired(&mut self, slot: u32) {
@@ -240,10 +262,10 @@ impl Changes {
         let mut names = &*self.names;
         self.changes.iter().map(move |change| match *change {
             Change::Cleared => SlotChange::Cleared,
-            Change::Born { slot, kind, name_bytes } => {
+            Change::Born { slot, kind, settings, name_bytes } => {
                 let name;
                 (name, names) = names.split_at(name_bytes as usize);
-                SlotChange::Born { slot, kind, name }
+                SlotChange::Born { slot, kind, settings, name }
             }
             Change::Retired { slot } => SlotChange::Retired { slot },
         })

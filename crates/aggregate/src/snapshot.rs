@@ -11,7 +11,7 @@
 
 mod texts;
 
-use crate::SeriesKind;
+use crate::{Counts, SeriesKind};
 pub(crate) use texts::Texts;
 
 /// What all workers gathered in one interval, merged by key.
@@ -19,6 +19,12 @@ pub(crate) use texts::Texts;
 pub struct Snapshot {
     /// The interval.
     pub window: Window,
+    /// How many snapshots came before it since the start.
+    pub number: u64,
+    /// What all workers counted in the interval.
+    pub counts: Counts,
+    /// When the flush was and how long it took, where that was measured.
+    pub times: Option<FlushTimes>,
     /// Our own metrics. They never pass through a table, so nobody can forge them.
     pub own: Vec<OwnPoint>,
     pub(crate) names: Texts,
@@ -42,6 +48,16 @@ pub struct Window {
     pub seconds: f64,
 }
 
+/// What a flush tells of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FlushTimes {
+    /// By how many seconds it was later after the one before than the interval asks for; negative
+    /// where it was earlier. `None` for the first.
+    pub lag: Option<f64>,
+    /// How long merging took, in milliseconds.
+    pub processing: f64,
+}
+
 /// One series of a snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
@@ -50,6 +66,8 @@ pub struct Series<'a> {
     /// Its name and tags as one text, which [`SeriesName`](crate::SeriesName) reads; without a
     /// prefix.
     pub name: &'a [u8],
+    /// The number of its settings among those of the naming; 0 for those of the configuration.
+    pub settings: u16,
     /// What the interval made of it.
     pub state: State<'a>,
 }
@@ -61,11 +79,15 @@ pub enum State<'a> {
     Counter(f64),
     /// The value at the end of the interval; finite.
     Gauge(f64),
-    /// The distinct members, at least one.
+    /// The distinct members.
     Set(SetMembers<'a>),
-    /// The values in ascending order, at least one; finite. Of a distribution or a histogram
-    /// too.
-    Timer(&'a [f64]),
+    /// The values of a timer, a distribution or a histogram.
+    Timer {
+        /// In ascending order; finite.
+        values: &'a [f64],
+        /// How many samples there were, each counted as often as its rate says.
+        count: f64,
+    },
 }
 
 /// The members of a set, each once, in byte order.
@@ -99,8 +121,12 @@ pub(crate) struct Span {
     /// The number of its name.
     pub(crate) name: u32,
     pub(crate) kind: SeriesKind,
+    /// The number of its settings.
+    pub(crate) settings: u16,
     /// Where they end; they begin where those of the series before end.
     pub(crate) end: usize,
+    /// How many samples of a timer there were, each counted as often as its rate says.
+    pub(crate) count: f64,
 }
 
 impl Snapshot {
@@ -109,6 +135,9 @@ impl Snapshot {
     pub fn new(window: Window) -> Self {
         Self {
             window,
+            number: 0,
+            counts: Counts::default(),
+            times: None,
             own: Vec::new(),
             names: Texts::default(),
             counters: Vec::new(),
@@ -132,26 +161,28 @@ impl Snapshot {
         self.gauges.push(Reading { name, value });
     }
 
-    /// Appends a set, with each of its members once, in byte order; at least one.
+    /// Appends a set, with each of its members once, in byte order.
     pub fn push_set<'a>(&mut self, name: &[u8], members: impl IntoIterator<Item = &'a [u8]>) {
         let name = self.names.push(name);
         for member in members {
             self.members.push(member);
         }
-        self.sets.push(Span { name, kind: SeriesKind::Set, end: self.members.len() });
+        let (kind, end) = (SeriesKind::Set, self.members.len());
+        self.sets.push(Span { name, kind, settings: 0, end, count: 0.0 });
     }
 
-    /// Appends a timer, with its values in ascending order; at least one, finite.
+    /// Appends a timer, with its values in ascending order; finite.
     pub fn push_timer(&mut self, name: &[u8], values: &[f64]) {
         self.push_values(SeriesKind::Timer, name, values);
     }
 
-    /// Appends a timer, a histogram or a distribution, with its values in ascending order; at
-    /// least one, finite.
+    /// Appends a timer, a histogram or a distribution, with its values in ascending order; finite.
     pub fn push_values(&mut self, kind: SeriesKind, name: &[u8], values: &[f64]) {
         let name = self.names.push(name);
         self.values.extend_from_slice(values);
-        self.timers.push(Span { name, kind, end: self.values.len() });
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
+        let count = values.len() as f64;
+        self.timers.push(Span { name, kind, settings: 0, end: self.values.len(), count });
     }
 
     /// How many series there are.
@@ -165,25 +196,27 @@ impl Snapshot {
     /// among them), the counters, the gauges, the sets.
     pub fn series(&self) -> impl Iterator<Item = Series<'_>> {
         let timers = self.spans(&self.timers);
-        let timers = timers.map(|(name, kind, start, end)| Series {
-            kind,
-            name,
-            state: State::Timer(&self.values[start..end]),
+        let timers = timers.map(|(name, &Span { kind, settings, end, count, .. }, start)| {
+            let state = State::Timer { values: &self.values[start..end], count };
+            Series { kind, name, settings, state }
         });
         let counters = self.readings(&self.counters).map(|(name, sum)| Series {
             kind: SeriesKind::Counter,
             name,
+            settings: 0,
             state: State::Counter(sum),
         });
         let gauges = self.readings(&self.gauges).map(|(name, value)| Series {
             kind: SeriesKind::Gauge,
             name,
+            settings: 0,
             state: State::Gauge(value),
         });
-        let sets = self.spans(&self.sets).map(|(name, kind, start, end)| {
-            let [start, end] = [start, end].map(number_of_text);
+        let sets = self.spans(&self.sets).map(|(name, span, start)| {
+            let [start, end] = [start, span.end].map(number_of_text);
             let members = SetMembers { texts: &self.members, start, end };
-            Series { kind, name, state: State::Set(members) }
+            let Span { kind, settings, .. } = *span;
+            Series { kind, name, settings, state: State::Set(members) }
         });
         timers.chain(counters).chain(gauges).chain(sets)
     }
@@ -221,11 +254,20 @@ impl Snapshot {
         readings.iter().map(|reading| (self.names.text(reading.name), reading.value))
     }
 
-    /// The name of each series, its kind, and the start and the end of what it has.
-    fn spans(&self, spans: &[Span]) -> impl Iterator<Item = (&[u8], SeriesKind, usize, usize)> {
-        spans.iter().scan(0, |next, &Span { name, kind, end }| {
+    /// The name of each series, and the start of what it has.
+    fn spans<'s>(&'s self, spans: &'s [Span]) -> impl Iterator<Item = (&'s [u8], &'s Span, usize)> {
+        spans.iter().scan(0, |next, span| {
+            let start = std::mem::replace(next, span.end);
+            Some((self.names.text(span.name), span, start))
+        })
+    }
+
+    /// Of each timer, histogram and distribution the kind, the number of its settings, and how
+    /// many values it has.
+    pub(crate) fn timer_lengths(&self) -> impl Iterator<Item = (SeriesKind, u16, usize)> {
+        self.timers.iter().scan(0, |next, &Span { kind, settings, end, .. }| {
             let start = std::mem::replace(next, end);
-            Some((self.names.text(name), kind, start, end))
+            Some((kind, settings, end - start))
         })
     }
 }

@@ -11,8 +11,7 @@ use crate::fingerprint::Fingerprinter;
 use crate::gauge::Order;
 use crate::index::{Index, Learned};
 use crate::part::{Record, index_of_last};
-use crate::points::Naming;
-use crate::{Counts, Dialect, Part, SeriesKind, Shed};
+use crate::{Counts, Dialect, Naming, Part, SeriesKind, Shed};
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
@@ -160,7 +159,7 @@ impl Table {
         match self.index.learn(pending.fingerprint, canonical, before) {
             Learned::Alias(_) => Ok(()),
             Learned::Series(slot) => {
-                self.part.changes.born(slot, kind, &self.name);
+                self.part.changes.born(slot, kind, 0, &self.name);
                 Ok(())
             }
             Learned::Refused => Err(Refusal::Shed),

@@ -36,7 +36,7 @@ static ALLOCATOR: Counting = Counting;
 fn steady_traffic_allocates_nothing() {
     let dialect = Dialect::GSTATSD;
     let limits = Limits { series_max: 1_000, samples_max: 10_000 };
-    let mut table = Table::new(dialect, Naming::new(&dialect, "", 90.0, ""), limits);
+    let mut table = Table::new(dialect, Naming::gstatsd("", 90.0, ""), limits);
     let packet = b"a:1|c|@0.1|#k:v\nb c:2|g\nd:3:4|ms\ne:x|s\ne:y|s\nf:1|h\ng/h:1|m\n_sc|n|0";
     let mut spare = Some(Box::<Part>::default());
     let mut interval = |table: &mut Table| {

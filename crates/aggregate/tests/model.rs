@@ -174,7 +174,7 @@ impl Ours {
     }
 
     fn with_dialect(dialect: Dialect, limits: Limits) -> Self {
-        let naming = Naming::new(&dialect, "", 90.0, "");
+        let naming = Naming::gstatsd("", 90.0, "");
         let new_table = Box::new(move || Table::new(dialect, naming.clone(), limits));
         let tables = (0..WORKERS).map(|_| new_table()).collect();
         Self { tables, replaced: Vec::new(), new_table, merger: Merger::new(), nanoseconds: 0 }
@@ -222,7 +222,7 @@ fn outcome(series: Series<'_>) -> ((SeriesKind, Vec<u8>), Outcome) {
     let outcome = match series.state {
         State::Counter(value) | State::Gauge(value) => Outcome::Value(value),
         State::Set(members) => Outcome::Members(members.iter().map(<[u8]>::to_vec).collect()),
-        State::Timer(values) => Outcome::Values(values.to_vec()),
+        State::Timer { values, .. } => Outcome::Values(values.to_vec()),
     };
     ((series.kind, series.name.to_vec()), outcome)
 }

@@ -171,7 +171,7 @@ fn every_recorded_answer_is_ours_or_differs_on_purpose() {
 fn replay(case: &Value) -> Vec<Vec<String>> {
     let dialect = Dialect::GSTATSD;
     let percent = case["percent"].as_f64().unwrap();
-    let naming = Naming::new(&dialect, case["prefix"].as_str().unwrap(), percent, "");
+    let naming = Naming::gstatsd(case["prefix"].as_str().unwrap(), percent, "");
     let limits = Limits { series_max: 1_000, samples_max: 1_000 };
     let mut table = Table::new(dialect, naming.clone(), limits);
     let mut merger = Merger::new();

@@ -16,7 +16,7 @@ pub(crate) fn dialect(config: &Config) -> Dialect {
 
 /// How series are named.
 pub(crate) fn naming(config: &Config) -> Naming {
-    Naming::new(&dialect(config), &config.prefix, config.percent, &config.own_metrics)
+    Naming::gstatsd(&config.prefix, config.percent, &config.own_metrics)
 }
 
 /// Whether packets are read and aggregated in the same way under both configurations.

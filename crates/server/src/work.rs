@@ -320,7 +320,7 @@ mod tests {
             sender.send_to(packet.as_bytes(), receiver.local_addr().unwrap()).unwrap();
         }
         let dialect = Dialect::GSTATSD;
-        let naming = Naming::new(&dialect, "", 90.0, "");
+        let naming = Naming::gstatsd("", 90.0, "");
         let limits = Limits { series_max: 10, samples_max: 10 };
         let mut table = Table::new(dialect, naming, limits);
         // Too small for the first and the third.

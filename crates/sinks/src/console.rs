@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::io::{self, ErrorKind, Write};
 
-use gstatsd_aggregate::{Naming, Series, Snapshot, State, TimerStatistics, Window};
+use gstatsd_aggregate::{Naming, Series, Snapshot, State, TimerSummary, Window};
 
 use crate::{PointCounter, SendError, Sink};
 
@@ -147,20 +147,21 @@ impl Row {
             }
             State::Gauge(value) => (short(value), None),
             State::Set(members) => (format!("{} distinct", members.count()), None),
-            State::Timer(values) => (timer(values, naming), None),
+            State::Timer { count, .. } => (timer(&series, count, naming), None),
         };
         Self { kind: series.kind.word(), name: printable(series.name), value, rate }
     }
 }
 
-fn timer(values: &[f64], naming: &Naming) -> String {
-    let Some(statistics) = TimerStatistics::of(values, naming.percent()) else {
-        return "n 0".to_owned();
+fn timer(series: &Series<'_>, count: f64, naming: &Naming) -> String {
+    let Some(summary) = naming.summary(series) else {
+        return format!("n {}", short(count));
     };
-    let TimerStatistics { count, lower, mean, upper, upper_percent } = statistics;
-    let [lower, mean, upper, upper_percent] = [lower, mean, upper, upper_percent].map(short);
-    let percent = naming.upper_percent();
-    format!("n {count}  lower {lower}  mean {mean}  {percent} {upper_percent}  upper {upper}")
+    let TimerSummary { count, lower, mean, upper, percentile } = summary;
+    let [count, lower, mean, upper] = [count, lower, mean, upper].map(short);
+    let percentile = percentile.map(|(name, value)| format!("{name} {}  ", short(value)));
+    let percentile = percentile.unwrap_or_default();
+    format!("n {count}  lower {lower}  mean {mean}  {percentile}upper {upper}")
 }
 
 /// What our own metrics say was lost since the start; empty where nothing was.

@@ -132,7 +132,7 @@ mod tests {
     use std::net::TcpListener;
     use std::thread;
 
-    use gstatsd_aggregate::{Dialect, Number, Window};
+    use gstatsd_aggregate::{Number, Window};
 
     use super::*;
 
@@ -161,7 +161,7 @@ mod tests {
         let (connect_timeout, write_timeout) = (patience, patience);
         let settings = GraphiteSettings { host, port, connect_timeout, write_timeout };
         let mut graphite = Graphite::new(settings);
-        let naming = Naming::new(&Dialect::GSTATSD, "", 90.0, "");
+        let naming = Naming::gstatsd("", 90.0, "");
         graphite.send(&snapshot, &naming).unwrap();
         assert_eq!(graphite.buffer.capacity(), CHUNK + LINE);
         drop(graphite);

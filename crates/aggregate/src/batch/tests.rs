@@ -14,7 +14,7 @@ const RATES: &[&str] = &["", "|@1", "|@0.1", "|@1e-320"];
 fn table(samples_max: usize, changes: bool) -> Table {
     let grammar = if changes { Grammar::STATSD } else { Grammar::GSTATSD };
     let dialect = Dialect { grammar, histograms_apart: true, ..Dialect::GSTATSD };
-    let naming = Naming::new(&dialect, "", 90.0, "own");
+    let naming = Naming::gstatsd("", 90.0, "own");
     Table::new(dialect, naming, Limits { series_max: 20, samples_max })
 }
 

@@ -1,7 +1,7 @@
 //! What an interval brings to series that take any number of things: the values of timers, the
 //! members of sets.
 
-use super::registry::Record;
+use super::registry::{Entry, Record};
 use crate::SeriesKind;
 use crate::snapshot::Span;
 
@@ -21,16 +21,21 @@ pub(super) struct Group {
     /// The number of the name of the series.
     name: u32,
     kind: SeriesKind,
-    /// How many there are.
+    /// The number of its settings.
+    settings: u16,
+    /// The samples of a timer, each counted as often as its rate says.
+    pub(super) samples: f64,
+    /// How many things there are.
     count: usize,
     /// Where the next of them goes when they are put in order.
     next: usize,
 }
 
 impl Group {
-    /// A group without things, of the number of a name and a kind.
-    pub(super) fn new(name: u32, kind: SeriesKind) -> Self {
-        Self { name, kind, count: 0, next: 0 }
+    /// A group without things.
+    pub(super) fn new(entry: &Entry) -> Self {
+        let &Entry { name, kind, settings, .. } = entry;
+        Self { name, kind, settings, samples: 0.0, count: 0, next: 0 }
     }
 }
 
@@ -69,7 +74,8 @@ impl<T: Copy + Default> Log<T> {
             group.next = end;
             end += group.count;
             if group.count > 0 {
-                spans.push(Span { name: group.name, kind: group.kind, end });
+                let &mut Group { name, kind, settings, samples, .. } = group;
+                spans.push(Span { name, kind, settings, end, count: samples });
             }
         }
         let mut grouped = vec![T::default(); end];
@@ -89,11 +95,15 @@ impl<T: Copy + Default> Log<T> {
 mod tests {
     use super::*;
 
+    fn group(name: u32) -> Group {
+        Group::new(&Entry::new(name, SeriesKind::Timer, 0))
+    }
+
     #[test]
     fn things_are_grouped_by_name_and_stay_in_order() {
         let mut log = Log::default();
         for name in [30, 20, 10] {
-            log.groups.push(Group::new(name, SeriesKind::Timer));
+            log.groups.push(group(name));
         }
         for (group, thing) in [(2, 'a'), (0, 'b'), (2, 'c'), (0, 'd'), (0, 'b')] {
             log.push(group, thing);
@@ -105,7 +115,7 @@ mod tests {
             assert_eq!(things, ['a', 'c', 'b', 'd', 'b']);
             // What is left must not come back.
             for name in [10, 30] {
-                log.groups.push(Group::new(name, SeriesKind::Timer));
+                log.groups.push(group(name));
             }
             for (group, thing) in [(0, 'a'), (0, 'c'), (1, 'b'), (1, 'd'), (1, 'b')] {
                 log.push(group, thing);

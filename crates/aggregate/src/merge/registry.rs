@@ -34,14 +34,24 @@ pub(super) struct Registry {
     released: Vec<u32>,
 }
 
-struct Entry {
+/// A series.
+pub(super) struct Entry {
     /// The number of its name.
-    name: u32,
+    pub(super) name: u32,
     /// Where its record of this interval stands, or that of an earlier interval stood.
     record: u32,
     /// How many workers hold the series.
     holders: u16,
-    kind: SeriesKind,
+    /// The number of its settings.
+    pub(super) settings: u16,
+    pub(super) kind: SeriesKind,
+}
+
+impl Entry {
+    /// A series that a worker holds.
+    pub(super) fn new(name: u32, kind: SeriesKind, settings: u16) -> Self {
+        Self { name, record: u32::MAX, holders: 1, settings, kind }
+    }
 }
 
 /// What an interval has brought to a series so far.
@@ -79,8 +89,8 @@ impl Registry {
                         self.release(index);
                     }
                 }
-                SlotChange::Born { slot, kind, name } => {
-                    let index = self.hold(kind, name);
+                SlotChange::Born { slot, kind, settings, name } => {
+                    let index = self.hold(kind, settings, name);
                     let slots = &mut self.slots[worker];
                     if slots.len() <= slot as usize {
                         slots.resize(slot as usize + 1, NO_SERIES);
@@ -97,13 +107,13 @@ impl Registry {
     }
 
     /// Where the record of a slot's series stands in `records`, which are those of its kind; the
-    /// first write of an interval makes it, of the number of the name.
+    /// first write of an interval makes it.
     pub(super) fn record<R: Record>(
         &mut self,
         worker: usize,
         slot: u32,
         records: &mut Vec<R>,
-        new: impl FnOnce(u32) -> R,
+        new: impl FnOnce(&Entry) -> R,
     ) -> u32 {
         let index = self.slots[worker][slot as usize];
         let entry = self.entries[index as usize].as_mut().expect("a written series is held");
@@ -111,7 +121,7 @@ impl Registry {
         let left = records.get(entry.record as usize);
         if left.is_none_or(|record| record.name() != entry.name) {
             entry.record = u32::try_from(records.len()).expect("no more records than series");
-            records.push(new(entry.name));
+            records.push(new(entry));
         }
         entry.record
     }
@@ -133,7 +143,7 @@ impl Registry {
     }
 
     /// One more worker holds the series.
-    fn hold(&mut self, kind: SeriesKind, name: &[u8]) -> u32 {
+    fn hold(&mut self, kind: SeriesKind, settings: u16, name: &[u8]) -> u32 {
         let hash = self.hasher.hash_one((kind as u8, name));
         let (entries, names) = (&self.entries, &self.names);
         let known = self.by_key.find(hash, |&index| {
@@ -144,13 +154,15 @@ impl Registry {
             if let Some(entry) = &mut self.entries[index as usize] {
                 self.held += usize::from(entry.holders == 0);
                 entry.holders += 1;
+                // Of several workers, the one that speaks last knows the newest rules.
+                entry.settings = settings;
             }
             return index;
         }
         self.held += 1;
         let name = self.names.push(name);
-        let entry = Entry { name, record: u32::MAX, holders: 1, kind };
-        let index = place(&mut self.entries, &mut self.entries_free, Some(entry));
+        let entry = Some(Entry::new(name, kind, settings));
+        let index = place(&mut self.entries, &mut self.entries_free, entry);
         let (entries, names, hasher) = (&self.entries, &self.names, &self.hasher);
         self.by_key.insert_unique(hash, index, |&index| {
             let entry = entries[index as usize].as_ref();
@@ -188,7 +200,7 @@ mod tests {
     /// Slots that get a series of these names.
     fn born(series: &[(u32, &str)]) -> Changes {
         let mut changes = Changes::default();
-        series.iter().for_each(|(slot, name)| changes.born(*slot, COUNTER, name.as_bytes()));
+        series.iter().for_each(|(slot, name)| changes.born(*slot, COUNTER, 0, name.as_bytes()));
         changes
     }
 
@@ -203,8 +215,8 @@ mod tests {
         records.iter().map(|record| String::from_utf8(name(record)).unwrap()).collect()
     }
 
-    fn new(name: u32) -> Reading {
-        Reading { name, value: 0.0 }
+    fn new(entry: &Entry) -> Reading {
+        Reading { name: entry.name, value: 0.0 }
     }
 
     #[test]
@@ -273,7 +285,7 @@ mod tests {
         registry.record(0, 2, &mut records, new);
         let mut changes = Changes::default();
         changes.cleared();
-        changes.born(0, COUNTER, b"c");
+        changes.born(0, COUNTER, 0, b"c");
         registry.follow(0, &changes);
         assert_eq!(registry.series_count(), 2);
         // Of the interval in which it began anew: the same record.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use gstatsd_aggregate::{Dialect, OwnPoint};
+use gstatsd_aggregate::OwnPoint;
 
 use super::*;
 
@@ -42,7 +42,7 @@ impl Write for Screen {
 }
 
 fn naming() -> Naming {
-    Naming::new(&Dialect::GSTATSD, "app", 90.0, "gstatsd")
+    Naming::gstatsd("app", 90.0, "gstatsd")
 }
 
 /// A snapshot of counters that are 1, and of what we say about ourselves.

@@ -6,7 +6,7 @@ mod peer;
 
 use std::time::Duration;
 
-use gstatsd_aggregate::{Dialect, Naming, OwnPoint, Snapshot, Window};
+use gstatsd_aggregate::{Naming, OwnPoint, Snapshot, Window};
 use gstatsd_sinks::{Graphite, GraphiteSettings, Sink as _};
 
 use peer::Peer;
@@ -14,7 +14,7 @@ use peer::Peer;
 const TIMESTAMP: i64 = 1_700_000_000;
 
 fn naming() -> Naming {
-    Naming::new(&Dialect::GSTATSD, "app", 90.0, "gstatsd")
+    Naming::gstatsd("app", 90.0, "gstatsd")
 }
 
 fn graphite(host: &str, port: u16, write_timeout: Duration) -> Graphite {

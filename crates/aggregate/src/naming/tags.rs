@@ -1,0 +1,106 @@
+//! The name and the tags of a series as Graphite takes them.
+
+use crate::SeriesName;
+
+/// What a tag without a value is given, as Graphite knows no other tags.
+const NO_VALUE: &[u8] = b"true";
+
+/// Appends tags as Graphite writes them behind a name: `;env=prod;flag=true`. A byte that would
+/// end a tag, or that Graphite refuses, becomes `_`.
+pub(super) fn write_tags(series: SeriesName<'_>, out: &mut Vec<u8>) {
+    for tag in series.tags() {
+        let safe_in_key = |&byte: &u8| match byte {
+            b'=' | b'!' | b'^' => b'_',
+            byte => safe(byte),
+        };
+        out.push(b';');
+        out.extend(tag.key.iter().map(safe_in_key));
+        out.push(b'=');
+        let value = tag.value.filter(|value| !value.is_empty()).unwrap_or(NO_VALUE);
+        let start = out.len();
+        out.extend(value.iter().map(|&byte| safe(byte)));
+        if out[start] == b'~' {
+            out[start] = b'_';
+        }
+    }
+}
+
+fn safe(byte: u8) -> u8 {
+    match byte {
+        0..=b' ' | b';' | 0x7f => b'_',
+        byte => byte,
+    }
+}
+
+/// Appends a name that may hold anything: bytes that mean something to Graphite or to a file
+/// system become `_`, and parts without a byte are left out.
+pub(super) fn write_safe_name(name: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    for part in name.split(|&byte| byte == b'.').filter(|part| !part.is_empty()) {
+        if out.len() > start {
+            out.push(b'.');
+        }
+        out.extend(part.iter().map(|&byte| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | 0x80.. => byte,
+            b'_' | b'-' | b':' | b'%' | b'+' | b'@' | b'#' => byte,
+            _ => b'_',
+        }));
+    }
+    if out.len() == start {
+        out.push(b'_');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gstatsd_wire::Tag;
+
+    use super::*;
+    use crate::write_series;
+
+    fn tags(tags: &[(&str, Option<&str>)]) -> String {
+        let mut series = Vec::new();
+        let mut given: Vec<_> = Vec::new();
+        for (key, value) in tags {
+            given.push(Tag { key: key.as_bytes(), value: value.map(str::as_bytes) });
+        }
+        write_series(b"n", &mut given, &mut series);
+        let mut out = Vec::new();
+        write_tags(SeriesName::of(&series), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn tags_stand_behind_the_name_each_with_a_value() {
+        assert_eq!(tags(&[]), "");
+        let expected = ";a=1;flag=true;none=true;z=y:/b_c";
+        assert_eq!(
+            tags(&[("z", Some("y:/b_c")), ("flag", None), ("none", Some("")), ("a", Some("1"))]),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_tag_ends_neither_itself_nor_its_line() {
+        assert_eq!(tags(&[("a=b!c^d e", Some("~x;y z=~"))]), ";a_b_c_d_e=_x_y_z=~");
+    }
+
+    #[test]
+    fn a_safe_name_is_a_path_without_empty_parts() {
+        for (name, expected) in [
+            ("a.b", "a.b"),
+            ("..", "_"),
+            ("", "_"),
+            ("a..b", "a.b"),
+            (".a.", "a"),
+            ("../../etc/passwd", "_._etc_passwd"),
+            ("a b/c*d{e}[f]~g;h=i,j\\k?", "a_b_c_d_e__f__g_h_i_j_k_"),
+            ("99%:a+b@c#d-e_f", "99%:a+b@c#d-e_f"),
+            ("caf\u{e9}.\u{6f22}", "caf\u{e9}.\u{6f22}"),
+        ] {
+            let mut out = b"x".to_vec();
+            write_safe_name(name.as_bytes(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("x{expected}"), "{name}");
+        }
+    }
+}
