@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use gstatsd_wire::{Line, Receiver, Rejection, Sample, Value};
 
 use crate::prefetch::Row;
-use crate::{Part, SeriesKind, Shed, Table};
+use crate::{Counts, Part, SeriesKind, Shed, Table};
 
 /// How many samples wait to be written at most.
 const PENDING_MAX: usize = 64;
@@ -87,7 +87,13 @@ impl<'t, 'p> Batch<'t, 'p> {
         gstatsd_wire::parse_truncated(packet, &grammar, self);
     }
 
-    fn count_packet(&mut self, packet: &[u8]) {
+    /// What is counted of the interval.
+    pub fn counts_mut(&mut self) -> &mut Counts {
+        self.table.counts_mut()
+    }
+
+    /// Counts a packet that is not to be taken in; [`Batch::packet`] counts its own.
+    pub fn count_packet(&mut self, packet: &[u8]) {
         let counts = &mut self.table.part.counts;
         counts.datagrams_received += 1;
         counts.datagrams_empty += u64::from(packet.is_empty());

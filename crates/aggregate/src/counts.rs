@@ -33,7 +33,7 @@ impl Shed {
 ///
 /// Two identities hold at every flush:
 ///
-/// * `lines = metric_lines + events + service_checks + lines_rejected`
+/// * `lines = metric_lines + events + service_checks + lines_relayed + lines_rejected`
 /// * `samples_received = samples_aggregated + samples_rejected + samples_shed`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -55,6 +55,8 @@ pub struct Counts {
     pub events: u64,
     /// Service checks.
     pub service_checks: u64,
+    /// Lines that a relay passed on, in place of aggregating them.
+    pub lines_relayed: u64,
     /// Rejected lines, by [`Reason`].
     pub lines_rejected: [u64; REASONS],
     /// Values of metric lines, good and bad.
@@ -84,6 +86,7 @@ impl Counts {
             metric_lines,
             events,
             service_checks,
+            lines_relayed,
             lines_rejected,
             samples_received,
             samples_aggregated,
@@ -100,6 +103,7 @@ impl Counts {
         self.metric_lines += metric_lines;
         self.events += events;
         self.service_checks += service_checks;
+        self.lines_relayed += lines_relayed;
         self.samples_received += samples_received;
         self.samples_aggregated += samples_aggregated;
         self.overflows += overflows;
@@ -114,6 +118,7 @@ impl Counts {
         let accounted = self.metric_lines
             + self.events
             + self.service_checks
+            + self.lines_relayed
             + self.lines_rejected.iter().sum::<u64>();
         i128::from(self.lines) - i128::from(accounted)
     }
@@ -139,6 +144,7 @@ impl Counts {
         emit("lines.metric", "", self.metric_lines);
         emit("lines.events", "", self.events);
         emit("lines.service_checks", "", self.service_checks);
+        emit("lines.relayed", "", self.lines_relayed);
         emit_reasons(&self.lines_rejected, "lines.rejected.", &mut emit);
         emit("samples.received", "", self.samples_received);
         emit("samples.aggregated", "", self.samples_aggregated);

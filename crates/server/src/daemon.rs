@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::config::{Config, LogTarget, Sink, SinkKind, Source};
+use crate::forward::refuse_loops;
 use crate::listen::{self, Sockets};
 use crate::logging::Logger;
 use crate::pid_file::PidFile;
@@ -30,6 +31,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|listener| listen::bind(listener, &config))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    refuse_loops(&config, &sockets)?;
     let logger = open_log(&config)?;
     let mut pid_file = config.pid_file.as_deref().map(PidFile::lock).transpose()?;
     let ready = match config.daemonize {

@@ -13,6 +13,7 @@ use gstatsd_aggregate::{Counts, Merger, Naming, OwnPoint, Part, Window};
 
 use crate::clock::{self, Cadence, Timestamps};
 use crate::deliver::{Outlet, Outlets};
+use crate::forward::Forwarding;
 use crate::losses::Losses;
 
 /// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
@@ -103,6 +104,8 @@ pub(crate) struct Flush {
     flushes: u64,
     reloads: Reloads,
     losses: Losses,
+    /// Counts what is passed on.
+    forwarding: Option<Arc<Forwarding>>,
 }
 
 /// What came of reading the configuration again, since the start.
@@ -137,7 +140,13 @@ impl Flush {
             flushes: 0,
             reloads: Reloads::default(),
             losses: Losses::default(),
+            forwarding: None,
         }
+    }
+
+    /// The same flush, which tells too what was passed on.
+    pub(crate) fn counting(self, forwarding: Arc<Forwarding>) -> Self {
+        Self { forwarding: Some(forwarding), ..self }
     }
 
     /// Flushes until every worker has ended. Gives the outlets back, with the last snapshot on
@@ -228,6 +237,9 @@ impl Flush {
         point(&["series"], self.merger.series_count() as u64);
         for (sink, books) in self.outlets.books() {
             books.named(|stem, reason, count| point(&["sinks.", &sink, ".", stem, reason], count));
+        }
+        if let Some(forwarding) = &self.forwarding {
+            forwarding.named(|name, count| point(&[name], count));
         }
         own
     }

@@ -33,6 +33,7 @@ mod config;
 mod daemon;
 mod deliver;
 mod flush;
+mod forward;
 mod import;
 mod listen;
 mod logging;

@@ -29,6 +29,7 @@ use nix::unistd::Pid;
 
 use crate::clock::{self, Cadence};
 use crate::flush::{Closes, Inbox, Push};
+use crate::forward::Forwarder;
 use crate::sys::{Batch, dropped_datagrams};
 
 /// How many datagrams are received at once. More would only leave the processor's caches.
@@ -95,6 +96,8 @@ pub(crate) struct Worker {
     epoch: Instant,
     /// Whether to keep to one core.
     pinned: bool,
+    /// Passes on what is received, where it is to be.
+    forwarder: Option<Forwarder>,
 }
 
 struct Socket {
@@ -133,8 +136,14 @@ impl Worker {
             wake,
             epoch,
             pinned,
+            forwarder: None,
         };
         Ok((worker, inbox))
+    }
+
+    /// The same worker, which passes on what it receives.
+    pub(crate) fn passing_on(self, forwarder: Option<Forwarder>) -> Self {
+        Self { forwarder, ..self }
     }
 
     /// Works until it is told to stop.
@@ -214,7 +223,7 @@ impl Worker {
                     let since = now.saturating_duration_since(self.epoch).as_nanos();
                     let nanoseconds = u64::try_from(since).unwrap_or(u64::MAX);
                     let order = Order { nanoseconds, worker: self.index };
-                    take_in(&mut self.table, batch, order);
+                    take_in(&mut self.table, self.forwarder.as_mut(), batch, order);
                 }
                 Err(error) => {
                     log::debug!("worker {}: receive: {error}", self.index);
@@ -291,17 +300,27 @@ impl Worker {
     }
 }
 
-fn take_in(table: &mut Table, batch: &Batch, order: Order) {
+fn take_in(table: &mut Table, mut forwarder: Option<&mut Forwarder>, batch: &Batch, order: Order) {
     let mut intake = table.batch(order);
     let log_packets = log::log_enabled!(log::Level::Trace);
     for packet in batch.packets() {
         if log_packets {
             log::trace!("packet: '{}'", packet.bytes.escape_ascii());
         }
+        if let Some(forwarder) = &mut forwarder
+            && !forwarder.lines(packet.bytes, packet.truncated, intake.counts_mut())
+        {
+            intake.count_packet(packet.bytes);
+            continue;
+        }
         match packet.truncated {
             false => intake.packet(packet.bytes),
             true => intake.truncated_packet(packet.bytes),
         }
+    }
+    drop(intake);
+    if let Some(forwarder) = forwarder {
+        forwarder.settle();
     }
 }
 
@@ -326,7 +345,7 @@ mod tests {
         // Too small for the first and the third.
         let mut batch = Batch::new(4, 10);
         batch.receive(receiver.as_fd()).unwrap();
-        take_in(&mut table, &batch, Order::default());
+        take_in(&mut table, None, &batch, Order::default());
         let counts = table.rotate(Box::default()).counts;
         assert_eq!(counts.datagrams_received, 3);
         assert_eq!(counts.lines_rejected[Reason::Truncated as usize], 2);

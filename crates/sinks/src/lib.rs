@@ -18,6 +18,7 @@ mod tcp;
 pub use console::Console;
 pub use error::SendError;
 pub use graphite::{Graphite, GraphiteSettings};
+pub use tcp::{Connection, Fault};
 
 use gstatsd_aggregate::{Naming, Snapshot};
 

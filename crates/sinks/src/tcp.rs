@@ -25,7 +25,7 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// An open connection.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     /// How long the peer may acknowledge nothing.
     timeout: Duration,
@@ -39,7 +39,7 @@ pub(crate) struct Connection {
 
 /// What ends a connection.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The system reports an error.
     Io(io::Error),
     /// The peer acknowledged nothing for the time-out.
@@ -51,7 +51,7 @@ impl Connection {
     ///
     /// # Errors
     /// That of the last address; `NotFound` where there is none.
-    pub(crate) fn open(
+    pub fn open(
         addresses: impl IntoIterator<Item = SocketAddr>,
         connect_timeout: Duration,
         write_timeout: Duration,
@@ -68,7 +68,7 @@ impl Connection {
 
     /// Whether the connection can be used again: the peer has neither closed nor reset it. What
     /// it says meanwhile is thrown away.
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         let mut unasked = [MaybeUninit::uninit(); UNASKED_SIZE];
         let socket = SockRef::from(&self.stream);
         for _ in 0..UNASKED_PIECES {
@@ -84,12 +84,18 @@ impl Connection {
     /// Begins a transmission. Until [`Connection::finish`], dropping the connection resets it,
     /// also when the process ends: a peer must not take the first half of a line for a line, as
     /// it may after an orderly end.
-    pub(crate) fn begin(&self) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn begin(&self) -> Result<(), Fault> {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).map_err(Fault::Io)
     }
 
     /// Writes all of the bytes, as fast as the peer takes them.
-    pub(crate) fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// The connection is broken or stalled; part of the bytes may have arrived.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
         while !bytes.is_empty() {
             let count = match self.stream.write(bytes) {
                 Ok(count) => count,
@@ -111,7 +117,10 @@ impl Connection {
     ///
     /// An orderly end of the peer's own side is no fault. If the peer has closed its end whole,
     /// its kernel answers what comes later with a reset, and also what came but was never read.
-    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// The connection is broken or stalled; part of what was written may have arrived.
+    pub fn finish(&mut self) -> Result<(), Fault> {
         let (mut pause, longest) = PAUSES;
         while self.acknowledged < self.written {
             thread::sleep(pause);

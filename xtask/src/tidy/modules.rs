@@ -47,14 +47,26 @@ const MODULES: [Module; 18] = [
     // The end of the path: queues and sinks.
     Module { name: "deliver", may_use: Uses::Only(&["clock"]) },
     // Merges what the workers push and hands it on.
-    Module { name: "flush", may_use: Uses::Only(&["clock", "deliver", "losses"]) },
+    Module {
+        name: "flush",
+        may_use: Uses::Only(&["clock", "deliver", "forward::Forwarding", "losses"]),
+    },
     // Sockets, without an idea of what arrives.
     Module { name: "listen", may_use: Uses::Only(&["config"]) },
+    // Passes lines on to other StatsDs; refuses those that we listen on.
+    Module { name: "forward", may_use: Uses::Only(&["clock", "config", "listen::Sockets"]) },
     // The loop of a worker: receives, counts, pushes at the deadline. Of the next stage it knows
     // where to push, and what.
     Module {
         name: "work",
-        may_use: Uses::Only(&["clock", "flush::Closes", "flush::Inbox", "flush::Push", "sys"]),
+        may_use: Uses::Only(&[
+            "clock",
+            "flush::Closes",
+            "flush::Inbox",
+            "flush::Push",
+            "forward::Forwarder",
+            "sys",
+        ]),
     },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "lib"]) },

@@ -43,6 +43,8 @@ fn keep_what_stays(now: &Config, next: Config) -> Config {
         receive_buffer_bytes: now.receive_buffer_bytes,
         pid_file: now.pid_file.clone(),
         daemonize: now.daemonize,
+        repeaters: now.repeaters.clone(),
+        relay: now.relay.clone(),
         ..next
     }
 }
@@ -105,7 +107,7 @@ mod tests {
         // Of the dialect there is but one value.
         for key in ALL.iter().filter(|key| key.about().path != "dialect") {
             let about = key.about();
-            let table = about.path.split_once('.').map_or("", |(table, _)| table);
+            let table = about.path.rsplit_once('.').map_or("", |(table, _)| table);
             let path = if next.contains_key(table) { table } else { about.path };
             assert_ne!(now.get(path), next.get(path), "{path}: the test needs another value");
             let expected = if about.reload { &next } else { &now };

@@ -18,6 +18,7 @@ use super::{
 use crate::cli::Flags;
 
 mod listeners;
+mod peers;
 mod sinks;
 
 /// What the file and the flags come to.
@@ -55,6 +56,8 @@ pub(crate) fn config(
         member_bytes_max: draft.whole(&keys::MEMBER_BYTES_MAX, None, file.member_bytes_max),
         listeners: draft.listeners(),
         sinks: draft.sinks(),
+        repeaters: draft.repeaters(),
+        relay: draft.relay(),
         log: Log { target: draft.log_target(), level: draft.log_level() },
         pid_file: draft.pid_file(),
         daemonize: flags.daemonize || file.daemonize.unwrap_or(keys::DAEMONIZE.default),

@@ -1,9 +1,9 @@
 //! From what is meant back to a file that says all of it.
 
 use super::{
-    Config, File, LogTarget, Sink, SinkKind,
+    Config, File, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind,
     expand::escape,
-    file::{FileListener, FileLog, FileSink, Origin},
+    file::{FileListener, FileLog, FileNode, FileRelay, FileRepeater, FileSink, Origin},
 };
 
 /// The file that has this configuration, with every key typed out.
@@ -40,8 +40,35 @@ pub(crate) fn file(config: &Config) -> File {
             .map(|listener| FileListener { address: Some(format!("udp://{}", listener.address)) })
             .collect(),
         sink: config.sinks.iter().map(sink).collect(),
+        repeater: config.repeaters.iter().map(repeater).collect(),
+        relay: config.relay.as_ref().map(relay),
         origin: Origin::default(),
     }
+}
+
+fn repeater(repeater: &Repeater) -> FileRepeater {
+    FileRepeater {
+        url: Some(url(&repeater.peer)),
+        names: Some(repeater.names.iter().map(ToString::to_string).collect()),
+        queue_bytes: Some(i64::try_from(repeater.queue_bytes).unwrap_or(i64::MAX)),
+    }
+}
+
+fn relay(relay: &Relay) -> FileRelay {
+    let node = |Node { peer, health }: &Node| FileNode {
+        url: Some(url(peer)),
+        health: Some(health.as_ref().map(ToString::to_string).unwrap_or_default()),
+    };
+    FileRelay {
+        check_interval: Some(relay.check_interval.as_secs_f64()),
+        packet_bytes: Some(i64::try_from(relay.packet_bytes).unwrap_or(i64::MAX)),
+        queue_bytes: Some(i64::try_from(relay.queue_bytes).unwrap_or(i64::MAX)),
+        node: relay.nodes.iter().map(node).collect(),
+    }
+}
+
+fn url(peer: &Peer) -> String {
+    format!("{}://{}", peer.transport, peer.address)
 }
 
 fn sink(sink: &Sink) -> FileSink {

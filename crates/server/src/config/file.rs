@@ -62,6 +62,11 @@ pub(crate) struct File {
     /// `[[sink]]`
     #[serde(default)]
     pub(crate) sink: Vec<FileSink>,
+    /// `[[repeater]]`
+    #[serde(default)]
+    pub(crate) repeater: Vec<FileRepeater>,
+    /// `[relay]`
+    pub(crate) relay: Option<FileRelay>,
     /// Where the keys were typed.
     #[serde(skip)]
     pub(crate) origin: Origin,
@@ -101,6 +106,45 @@ pub(crate) struct FileSink {
     pub(crate) write_timeout: Option<f64>,
     /// `sink.queue_bytes`
     pub(crate) queue_bytes: Option<i64>,
+}
+
+/// One table `[[repeater]]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileRepeater {
+    /// `repeater.url`
+    pub(crate) url: Option<String>,
+    /// `repeater.match`
+    #[serde(rename = "match")]
+    pub(crate) names: Option<Vec<String>>,
+    /// `repeater.queue_bytes`
+    pub(crate) queue_bytes: Option<i64>,
+}
+
+/// The table `[relay]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileRelay {
+    /// `relay.check_interval`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) check_interval: Option<f64>,
+    /// `relay.packet_bytes`
+    pub(crate) packet_bytes: Option<i64>,
+    /// `relay.queue_bytes`
+    pub(crate) queue_bytes: Option<i64>,
+    /// `[[relay.node]]`
+    #[serde(default)]
+    pub(crate) node: Vec<FileNode>,
+}
+
+/// One table `[[relay.node]]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileNode {
+    /// `relay.node.url`
+    pub(crate) url: Option<String>,
+    /// `relay.node.health`
+    pub(crate) health: Option<String>,
 }
 
 /// Where the keys of a file were typed.

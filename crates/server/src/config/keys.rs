@@ -3,7 +3,10 @@
 //! The checks of `Config` take bounds and defaults from here, and the reference page is made
 //! from here, so that neither can say something else than the other.
 
+mod peers;
+
 use super::key::{About, Key, Number, Switch, Text, Whole};
+pub(crate) use peers::*;
 
 /// Every key, in the order of the reference page.
 pub(crate) const ALL: &[Key] = &[
@@ -31,6 +34,14 @@ pub(crate) const ALL: &[Key] = &[
     Key::Number(&SINK_CONNECT_TIMEOUT),
     Key::Number(&SINK_WRITE_TIMEOUT),
     Key::Whole(&SINK_QUEUE_BYTES),
+    Key::Text(&REPEATER_URL),
+    Key::Text(&REPEATER_MATCH),
+    Key::Whole(&REPEATER_QUEUE_BYTES),
+    Key::Number(&RELAY_CHECK_INTERVAL),
+    Key::Whole(&RELAY_PACKET_BYTES),
+    Key::Whole(&RELAY_QUEUE_BYTES),
+    Key::Text(&RELAY_NODE_URL),
+    Key::Text(&RELAY_NODE_HEALTH),
 ];
 
 /// `dialect`
@@ -390,3 +401,6 @@ pub(crate) const SINK_QUEUE_BYTES: Whole = Whole {
     max: 1 << 40,
     default: 64 << 20,
 };
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use gstatsd_aggregate::Glob;
 use log::LevelFilter;
 
 pub(crate) use self::{
@@ -64,6 +65,10 @@ pub(crate) struct Config {
     pub(crate) listeners: Vec<Listener>,
     /// Where metrics go; at least one, each with a name of its own.
     pub(crate) sinks: Vec<Sink>,
+    /// Who gets a copy of what is received.
+    pub(crate) repeaters: Vec<Repeater>,
+    /// Who gets what is received, in place of it being aggregated here.
+    pub(crate) relay: Option<Relay>,
     /// What is logged, and where.
     pub(crate) log: Log,
     /// The file that holds the process id, with an absolute path.
@@ -111,6 +116,59 @@ pub(crate) enum SinkKind {
         /// How long the other end may take nothing.
         write_timeout: Duration,
     },
+}
+
+/// Another StatsD that things are passed on to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Peer {
+    /// Its name in own metrics: `[A-Za-z0-9_-]+`.
+    pub(crate) name: String,
+    /// How it is reached.
+    pub(crate) transport: Transport,
+    /// Where; never an empty host or port 0.
+    pub(crate) address: Address,
+}
+
+/// How a peer is reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Transport {
+    /// A datagram for each packet.
+    Udp,
+    /// One connection.
+    Tcp,
+}
+
+/// Who gets a copy of what is received.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Repeater {
+    /// Who.
+    pub(crate) peer: Peer,
+    /// Patterns of names; without any every packet is copied whole.
+    pub(crate) names: Vec<Glob>,
+    /// How much may wait for it, in bytes.
+    pub(crate) queue_bytes: usize,
+}
+
+/// Who gets what is received, in place of it being aggregated here.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Relay {
+    /// Who; at least one, each with an address of its own.
+    pub(crate) nodes: Vec<Node>,
+    /// Time between two health checks of a node.
+    pub(crate) check_interval: Duration,
+    /// The longest packet that lines are packed into.
+    pub(crate) packet_bytes: usize,
+    /// How much may wait for each node, in bytes.
+    pub(crate) queue_bytes: usize,
+}
+
+/// One of those that a relay passes lines on to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Node {
+    /// Who.
+    pub(crate) peer: Peer,
+    /// Where its health is asked for.
+    pub(crate) health: Option<Address>,
 }
 
 /// What is logged, and where.
@@ -162,6 +220,15 @@ impl Config {
     /// The file that has this configuration: every key is typed out, nothing is left to default.
     pub(crate) fn to_file(&self) -> File {
         effective::file(self)
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        })
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn markdown() -> String {
     let mut table = "";
     page.push_str(&heading(table));
     for key in ALL {
-        let within = key.about().path.split_once('.').map_or("", |(table, _)| table);
+        let within = key.about().path.rsplit_once('.').map_or("", |(table, _)| table);
         if within != table {
             page.push_str(&heading(within));
             table = within;
@@ -65,7 +65,7 @@ pub(crate) fn markdown() -> String {
 fn heading(table: &str) -> String {
     match table {
         "" => "## Above all tables\n\n".to_owned(),
-        "log" => "## `[log]`\n\n".to_owned(),
+        "log" | "relay" => format!("## `[{table}]`\n\n"),
         repeated => format!("## `[[{repeated}]]`, can be repeated\n\n"),
     }
 }

@@ -1,6 +1,6 @@
 //! What is typed for a listener and for a sink: `[host]:port` or a URL.
 
-use super::Address;
+use super::{Address, Transport};
 
 /// What is typed for a sink.
 #[derive(Debug, Eq, PartialEq)]
@@ -51,6 +51,27 @@ pub(crate) fn sink(text: &str) -> Result<SinkSpec, String> {
     match Address::parse(address, 1) {
         Ok(address) => Ok(SinkSpec::Graphite(address.or_localhost())),
         Err(why) => Err(format!("'{text}' is no sink: {why}; {ALLOWED}")),
+    }
+}
+
+/// Reads what is typed for a peer that things are passed on to.
+///
+/// # Errors
+/// One line that names the text and what is allowed.
+pub(crate) fn peer(text: &str) -> Result<(Transport, Address), String> {
+    const ALLOWED: &str = "give udp://HOST:PORT, tcp://HOST:PORT or HOST:PORT";
+    let trimmed = text.trim();
+    let (transport, address) = match trimmed.split_once("://") {
+        Some(("tcp", address)) => (Transport::Tcp, address),
+        Some(("udp", address)) => (Transport::Udp, address),
+        Some((other, _)) => {
+            return Err(format!("'{text}': nothing is passed on over '{other}'; {ALLOWED}"));
+        }
+        None => (Transport::Udp, trimmed),
+    };
+    match Address::parse(address, 1) {
+        Ok(address) => Ok((transport, address.or_localhost())),
+        Err(why) => Err(format!("'{text}' is no address: {why}; {ALLOWED}")),
     }
 }
 

@@ -1,15 +1,17 @@
 //! Tests of the whole way from a file and flags to a configuration.
 
-use std::{collections::BTreeSet, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use gstatsd_aggregate::Glob;
 use log::LevelFilter;
 use proptest::prelude::*;
 
 use super::{
-    Address, Config, Dialect, Environment, File, Listener, Log, LogTarget, Sink, SinkKind,
-    file::{FileListener, FileLog, FileSink, Origin},
+    Address, Config, Dialect, Environment, File, Listener, Log, LogTarget, Node, Peer, Relay,
+    Repeater, Sink, SinkKind, Transport,
+    file::{FileListener, FileLog, FileNode, FileRelay, FileRepeater, FileSink, Origin},
     key::Key,
-    keys, reference,
+    keys,
 };
 use crate::cli::Flags;
 
@@ -26,7 +28,7 @@ fn config(text: &str, flags: &Flags) -> Result<Config, Vec<String>> {
     Config::new(&file, flags, &environment()).map_err(|errors| errors.lines().to_vec())
 }
 
-fn of_file(text: &str) -> Config {
+pub(super) fn of_file(text: &str) -> Config {
     config(text, &Flags::default()).unwrap()
 }
 
@@ -45,6 +47,10 @@ fn graphite(name: &str, address: &str, connect: u64, write: u64, queue_bytes: us
         write_timeout: Duration::from_secs(write),
     };
     Sink { name: name.to_owned(), kind, queue_bytes }
+}
+
+fn peer(name: &str, transport: Transport, address: &str) -> Peer {
+    Peer { name: name.to_owned(), transport, address: Address::parse(address, 1).unwrap() }
 }
 
 #[test]
@@ -70,6 +76,8 @@ fn nothing_typed_is_the_default() {
             kind: SinkKind::Console,
             queue_bytes: 64 << 20,
         }],
+        repeaters: Vec::new(),
+        relay: None,
         log: Log { target: LogTarget::Stderr, level: LevelFilter::Info },
         pid_file: None,
         daemonize: false,
@@ -111,6 +119,17 @@ pub(super) fn full_file() -> File {
             write_timeout: Some(2.0),
             queue_bytes: Some(4096),
         }],
+        repeater: vec![FileRepeater {
+            url: text("tcp://foo:2"),
+            names: Some(vec!["a.*".to_owned()]),
+            queue_bytes: Some(4097),
+        }],
+        relay: Some(FileRelay {
+            check_interval: Some(0.5),
+            packet_bytes: Some(1),
+            queue_bytes: Some(4098),
+            node: vec![FileNode { url: text("udp://[::2]:3"), health: text("foo:4") }],
+        }),
         origin: Origin::default(),
     }
 }
@@ -137,6 +156,20 @@ fn every_key_of_a_file_takes_effect() {
             .map(|text| Listener { address: Address::parse(text, 0).unwrap() })
             .to_vec(),
         sinks: vec![graphite("first", "foo:1", 1, 2, 4096)],
+        repeaters: vec![Repeater {
+            peer: peer("foo_2", Transport::Tcp, "foo:2"),
+            names: vec![Glob::parse("a.*").unwrap()],
+            queue_bytes: 4097,
+        }],
+        relay: Some(Relay {
+            nodes: vec![Node {
+                peer: peer("___2__3", Transport::Udp, "[::2]:3"),
+                health: Some(Address::parse("foo:4", 1).unwrap()),
+            }],
+            check_interval: Duration::from_millis(500),
+            packet_bytes: 1,
+            queue_bytes: 4098,
+        }),
         log: Log { target: LogTarget::File("/srv/log/file".into()), level: LevelFilter::Warn },
         pid_file: Some("/srv/run/pid".into()),
         daemonize: true,
@@ -323,7 +356,7 @@ fn a_sink_without_a_name_gets_one_that_is_free() {
 }
 
 /// What `gstatsd check` prints of a configuration.
-fn shown(config: &Config) -> String {
+pub(super) fn shown(config: &Config) -> String {
     toml::to_string(&config.to_file()).unwrap()
 }
 
@@ -354,93 +387,6 @@ proptest! {
         let config = Config::new(&file, &Flags::default(), &environment()).unwrap();
         prop_assert_eq!(of_file(&shown(&config)), config);
     }
-}
-
-/// The paths of all keys in a table, those of repeated tables once.
-fn paths(table: &toml::Table, above: &str, found: &mut BTreeSet<String>) {
-    for (key, value) in table {
-        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
-        match value {
-            toml::Value::Table(inner) => paths(inner, &path, found),
-            toml::Value::Array(items) => {
-                items.iter().for_each(|item| paths(item.as_table().unwrap(), &path, found));
-            }
-            _ => {
-                found.insert(path);
-            }
-        }
-    }
-}
-
-#[test]
-fn the_table_of_keys_has_each_key_of_a_file_once_and_no_other() {
-    let mut in_file = BTreeSet::new();
-    paths(&toml::Table::try_from(full_file()).unwrap(), "", &mut in_file);
-    let in_table: Vec<&str> = keys::ALL.iter().map(|key| key.about().path).collect();
-    assert_eq!(in_table.len(), in_file.len());
-    assert_eq!(in_table.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), in_file);
-}
-
-/// The value at a path, in the first of repeated tables.
-fn value_at<'a>(table: &'a toml::Table, path: &str) -> Option<&'a toml::Value> {
-    match path.split_once('.') {
-        None => table.get(path),
-        Some((first, rest)) => match table.get(first)? {
-            toml::Value::Table(inner) => value_at(inner, rest),
-            toml::Value::Array(items) => value_at(items.first()?.as_table()?, rest),
-            _ => None,
-        },
-    }
-}
-
-#[test]
-fn the_documented_defaults_are_the_defaults() {
-    let console: toml::Table = shown(&of_file("")).parse().unwrap();
-    let graphite: toml::Table = shown(&of_file("[[sink]]\nurl = \"foo:1\"")).parse().unwrap();
-    for key in keys::ALL {
-        let path = key.about().path;
-        let documented = reference::default(*key);
-        let shown = match path {
-            // A console has no connection to wait for.
-            "sink.connect_timeout" | "sink.write_timeout" => value_at(&graphite, path),
-            _ => value_at(&console, path),
-        };
-        match path {
-            // What it comes to depends on the machine.
-            "workers" => assert_eq!(documented.as_deref(), Some("0")),
-            // What it comes to depends on the url.
-            "sink.name" => assert_eq!(documented, None),
-            _ => assert_eq!(documented, shown.map(ToString::to_string), "{path}"),
-        }
-    }
-}
-
-#[test]
-fn the_reference_tells_everything_about_every_key() {
-    let page = reference::markdown();
-    for key in keys::ALL {
-        let about = key.about();
-        let (_, section) = page.split_once(&format!("### `{}`\n", about.path)).unwrap();
-        let section = section.split("\n#").next().unwrap();
-        assert!(section.contains(about.effect) && section.contains(about.edge), "{section}");
-        for item in ["* Value: ", "* Default: ", "* Applied by a reload: "] {
-            assert!(section.contains(item), "{section}");
-        }
-        let flag = about.flag.map(|flag| format!("* Flag: `{flag}`"));
-        assert!(flag.is_none_or(|flag| section.contains(&flag)), "{section}");
-    }
-    assert!(page.contains("* Value: a whole number between 4096 and 1073741824 bytes\n"));
-    assert!(page.contains("* Value: a number in (0, 100]\n"));
-    assert!(page.contains("\n## `[[sink]]`, can be repeated\n"));
-    assert!(page.contains("\n## `[log]`\n"));
-    assert!(page.contains("\n## Above all tables\n"));
-}
-
-#[test]
-fn the_example_of_the_reference_is_valid() {
-    let page = reference::markdown();
-    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    assert_eq!(of_file(example).prefix, "web1");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::clock::{self, Cadence};
 use crate::config::{Config, Listener, Sink, SinkKind};
 use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Message};
+use crate::forward::{self, Forwarding, refuse_loops};
 use crate::listen::{self, Sockets};
 use crate::work::{Control, ControlInbox, ListenerId, Worker};
 
@@ -23,6 +24,7 @@ pub(super) struct Service {
     workers: Vec<(JoinHandle<()>, ControlInbox)>,
     flush: JoinHandle<(Outlets, Counts)>,
     flush_inbox: Inbox,
+    forwarding: Arc<Forwarding>,
     /// What is listened on.
     listeners: Vec<(ListenerId, Listener)>,
     /// How many listeners were ever opened.
@@ -46,6 +48,7 @@ impl Service {
         for sink in &config.sinks {
             outlets.add(open_outlet(sink)?);
         }
+        let forwarding = Arc::new(Forwarding::start(config)?);
         let cadence =
             Cadence::new(clock::now(), clock::wall(), config.flush_interval, config.align);
         let (flush_inbox, messages) = flush::inbox(config.workers.get());
@@ -60,13 +63,16 @@ impl Service {
         }
         let (interval, naming) = (config.flush_interval, Arc::new(naming));
         let flush = Flush::new(messages, spares, cadence, interval, outlets, naming);
+        let flush = flush.counting(Arc::clone(&forwarding));
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
+            let worker = worker.passing_on(forwarding.forwarder());
             Ok((spawn(&format!("worker {index}"), move || worker.run())?, control))
         };
         let workers = workers.into_iter().enumerate().map(start).collect::<io::Result<_>>()?;
         let (listeners, listeners_opened) = (Vec::new(), 0);
-        let mut service = Self { workers, flush, flush_inbox, listeners, listeners_opened };
+        let mut service =
+            Self { workers, flush, flush_inbox, forwarding, listeners, listeners_opened };
         for (listener, sockets) in config.listeners.iter().zip(sockets) {
             service.open(listener.clone(), sockets);
         }
@@ -82,7 +88,8 @@ impl Service {
         let known = |listener: &&Listener| !now.listeners.contains(listener);
         let bind = |listener: &Listener| Ok((listener.clone(), listen::bind(listener, next)?));
         let opened = next.listeners.iter().filter(known).map(bind);
-        let opened = opened.collect::<anyhow::Result<_>>()?;
+        let opened = opened.collect::<anyhow::Result<Vec<_>>>()?;
+        refuse_loops(now, opened.iter().map(|(_, sockets)| sockets))?;
         let removed = now.sinks.iter().filter(|sink| !next.sinks.contains(sink));
         let removed_sinks = removed.map(|sink| sink.name.clone()).collect();
         let added = next.sinks.iter().filter(|sink| !now.sinks.contains(sink));
@@ -140,8 +147,12 @@ impl Service {
         for (worker, _) in self.workers {
             worker.join().ok().context("a worker panicked")?;
         }
+        let peers = self.forwarding.close(deadline);
         let (outlets, counts) = self.flush.join().ok().context("the flush panicked")?;
-        log_accounting(&counts, &outlets.close(deadline));
+        log_accounting(&counts, &outlets.close(deadline), &peers);
+        if let Some(line) = self.forwarding.relay_accounting(counts.lines_relayed) {
+            log::info!("accounting: {line}");
+        }
         Ok(())
     }
 }
@@ -169,7 +180,11 @@ fn spawn<T: Send + 'static>(
 }
 
 /// The books at the end, with the residual of each identity.
-fn log_accounting(counts: &Counts, sinks: &BTreeMap<String, Books>) {
+fn log_accounting(
+    counts: &Counts,
+    sinks: &BTreeMap<String, Books>,
+    peers: &[(String, forward::Books)],
+) {
     let mut line = String::new();
     let mut add = |stem: &str, reason: &str, count: u64| {
         line.push_str(&format!(" {stem}{reason}={count}"));
@@ -184,5 +199,10 @@ fn log_accounting(counts: &Counts, sinks: &BTreeMap<String, Books>) {
         let mut line = String::new();
         books.named(|stem, reason, count| line.push_str(&format!(" {stem}{reason}={count}")));
         log::info!("accounting: sink {name}:{line} points.residual={}", books.residual());
+    }
+    for (name, books) in peers {
+        let mut line = String::new();
+        books.named(|stem, reason, count| line.push_str(&format!(" {stem}{reason}={count}")));
+        log::info!("accounting: peer {name}:{line} residual={}", books.residual());
     }
 }

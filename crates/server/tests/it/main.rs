@@ -9,6 +9,7 @@ mod bad_input;
 mod carbon;
 mod commands;
 mod exactness;
+mod forward;
 mod lifetime;
 mod reload;
 mod sinks;

@@ -179,12 +179,13 @@ impl Drop for Daemon {
 }
 
 /// What a daemon that was stopped says in its last lines: every count by its name, those of
-/// sinks as `SINK:NAME`.
+/// sinks and peers as `SINK:NAME`.
 pub(crate) fn accounting(log: &str) -> BTreeMap<String, i128> {
     let mut counts = BTreeMap::new();
     for line in log.lines() {
         let Some((_, line)) = line.split_once("accounting: ") else { continue };
-        let (sink, line) = match line.strip_prefix("sink ") {
+        let of_one = line.strip_prefix("sink ").or_else(|| line.strip_prefix("peer "));
+        let (sink, line) = match of_one {
             Some(line) => line.split_once(": ").map(|(sink, line)| (format!("{sink}:"), line)),
             None => Some((String::new(), line)),
         }

@@ -111,7 +111,7 @@ impl Draft<'_> {
 }
 
 /// The name, or the first of `NAME_2`, `NAME_3`, ... that is free. It is taken from then on.
-fn free_name(name: &str, names: &mut BTreeSet<String>) -> String {
+pub(super) fn free_name(name: &str, names: &mut BTreeSet<String>) -> String {
     let numbered = (2..).map(|number: u32| format!("{name}_{number}"));
     let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !names.contains(name));
     let free = free.unwrap_or_default();

@@ -1,0 +1,103 @@
+//! Tests of the table of keys, and of the page that is made from it.
+
+use std::collections::BTreeSet;
+
+use super::ALL;
+use crate::config::reference;
+use crate::config::tests::{full_file, of_file, shown};
+
+/// The paths of all keys in a table, those of repeated tables once.
+fn paths(table: &toml::Table, above: &str, found: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match value {
+            toml::Value::Table(inner) => paths(inner, &path, found),
+            toml::Value::Array(items) if items.iter().all(toml::Value::is_table) => {
+                items.iter().for_each(|item| paths(item.as_table().unwrap(), &path, found));
+            }
+            _ => {
+                found.insert(path);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_of_keys_has_each_key_of_a_file_once_and_no_other() {
+    let mut in_file = BTreeSet::new();
+    paths(&toml::Table::try_from(full_file()).unwrap(), "", &mut in_file);
+    let in_table: Vec<&str> = ALL.iter().map(|key| key.about().path).collect();
+    assert_eq!(in_table.len(), in_file.len());
+    assert_eq!(in_table.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), in_file);
+}
+
+/// The value at a path, in the first of repeated tables.
+fn value_at<'a>(table: &'a toml::Table, path: &str) -> Option<&'a toml::Value> {
+    match path.split_once('.') {
+        None => table.get(path),
+        Some((first, rest)) => match table.get(first)? {
+            toml::Value::Table(inner) => value_at(inner, rest),
+            toml::Value::Array(items) => value_at(items.first()?.as_table()?, rest),
+            _ => None,
+        },
+    }
+}
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let console: toml::Table = shown(&of_file("")).parse().unwrap();
+    let graphite: toml::Table = shown(&of_file("[[sink]]\nurl = \"foo:1\"")).parse().unwrap();
+    let peers = "[[repeater]]\nurl = \"a:1\"\n[[relay.node]]\nurl = \"a:1\"";
+    let peers: toml::Table = shown(&of_file(peers)).parse().unwrap();
+    for key in ALL {
+        let path = key.about().path;
+        let documented = reference::default(*key);
+        let shown = match path {
+            // A console has no connection to wait for.
+            "sink.connect_timeout" | "sink.write_timeout" => value_at(&graphite, path),
+            _ if path.starts_with("repeater.") || path.starts_with("relay.") => {
+                value_at(&peers, path)
+            }
+            _ => value_at(&console, path),
+        };
+        match path {
+            // What it comes to depends on the machine.
+            "workers" => assert_eq!(documented.as_deref(), Some("0")),
+            // What it comes to depends on the url.
+            "sink.name" => assert_eq!(documented, None),
+            // It has none, and no pattern at all is none.
+            "repeater.url" | "repeater.match" | "relay.node.url" => {
+                assert_eq!(documented, None);
+            }
+            _ => assert_eq!(documented, shown.map(ToString::to_string), "{path}"),
+        }
+    }
+}
+
+#[test]
+fn the_reference_tells_everything_about_every_key() {
+    let page = reference::markdown();
+    for key in ALL {
+        let about = key.about();
+        let (_, section) = page.split_once(&format!("### `{}`\n", about.path)).unwrap();
+        let section = section.split("\n#").next().unwrap();
+        assert!(section.contains(about.effect) && section.contains(about.edge), "{section}");
+        for item in ["* Value: ", "* Default: ", "* Applied by a reload: "] {
+            assert!(section.contains(item), "{section}");
+        }
+        let flag = about.flag.map(|flag| format!("* Flag: `{flag}`"));
+        assert!(flag.is_none_or(|flag| section.contains(&flag)), "{section}");
+    }
+    assert!(page.contains("* Value: a whole number between 4096 and 1073741824 bytes\n"));
+    assert!(page.contains("* Value: a number in (0, 100]\n"));
+    assert!(page.contains("\n## `[[sink]]`, can be repeated\n"));
+    assert!(page.contains("\n## `[log]`\n"));
+    assert!(page.contains("\n## Above all tables\n"));
+}
+
+#[test]
+fn the_example_of_the_reference_is_valid() {
+    let page = reference::markdown();
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert_eq!(of_file(example).prefix, "web1");
+}
