@@ -25,7 +25,7 @@ enum Uses {
 /// The modules: the foundations, the path of a metric from its end to its beginning, and what
 /// puts them together. A stage of the path knows the inbox of the next one, and nothing that
 /// comes before it.
-const MODULES: [Module; 18] = [
+const MODULES: &[Module] = &[
     // What was typed: read by clap, understood by `config`.
     Module { name: "cli", may_use: Uses::Only(&[]) },
     // The one place that reads clocks.
