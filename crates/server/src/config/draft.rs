@@ -98,7 +98,7 @@ impl Draft<'_> {
     fn prefix(&mut self) -> String {
         let (place, text) =
             self.text(&keys::PREFIX, self.flags.prefix.as_deref(), self.file.prefix.as_deref());
-        match expand(&text, self.environment.variable) {
+        match self.expanded(&text) {
             Ok(prefix) if !prefix.chars().any(char::is_control) => return prefix,
             Ok(prefix) => self.wrong(&place, &format!("{prefix:?} has a control character")),
             Err(why) => self.wrong(&place, &why),
@@ -108,7 +108,7 @@ impl Draft<'_> {
 
     fn own_metrics(&mut self) -> String {
         let (place, text) = self.text(&keys::OWN_METRICS, None, self.file.own_metrics.as_deref());
-        match expand(&text, self.environment.variable) {
+        match self.expanded(&text) {
             Ok(name) if is_metric_name(&name) => return name,
             Ok(name) => {
                 let allowed = keys::OWN_METRICS.bounds();
@@ -237,6 +237,11 @@ impl Draft<'_> {
         }
         let text = file.or(key.default).unwrap_or_default();
         (self.file.origin.place(key.about.path), text.to_owned())
+    }
+
+    /// The text with its variables expanded.
+    fn expanded(&self, text: &str) -> Result<String, String> {
+        expand(text, self.environment.variable)
     }
 
     fn wrong_in_flag(&mut self, about: &About, why: &str) {

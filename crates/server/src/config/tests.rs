@@ -211,6 +211,19 @@ fn flags_override_the_file() {
 }
 
 #[test]
+fn variables_are_expanded_in_addresses_and_urls() {
+    let text = "[[listen]]\naddress = \"udp://${HOSTNAME}:1\"\n\
+                [[sink]]\nurl = \"graphite://${HOSTNAME}:2\"\n";
+    let shown = config(text, &Flags::default()).unwrap().to_file();
+    assert_eq!(shown.listen[0].address.as_deref(), Some("udp://web1:1"));
+    assert_eq!(shown.sink[0].url.as_deref(), Some("graphite://web1:2"));
+    let errors = errors_of_file(&text.replace("HOSTNAME", "NONE"));
+    let [listen, sink] = errors.as_slice() else { panic!("{errors:?}") };
+    assert_eq!(listen, "a.toml: line 2: listen.address: variable NONE is not set");
+    assert_eq!(sink, "a.toml: line 4: sink.url: variable NONE is not set");
+}
+
+#[test]
 fn an_extreme_value_does_what_its_key_says() {
     assert_eq!(of_file("workers = 0").workers.get(), 3);
     assert_eq!(of_file("own_metrics = \"\"").own_metrics, "");

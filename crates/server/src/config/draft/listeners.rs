@@ -22,7 +22,7 @@ impl Draft<'_> {
         }
         let mut listeners = Vec::new();
         for (place, text) in typed {
-            match spec::listener(text) {
+            match self.expanded(text).and_then(|text| spec::listener(&text)) {
                 Ok(address) if is_taken(&listeners, &address) => {
                     self.wrong(&place, &format!("'{text}' is listed twice"));
                 }

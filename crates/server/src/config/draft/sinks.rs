@@ -83,7 +83,8 @@ impl Draft<'_> {
             .each_ref()
             .map(|(key, path, given)| self.number_in_file(key, path, *given))
             .map(Duration::from_secs_f64);
-        let spec = match given.url.as_deref().map(spec::sink) {
+        let url = given.url.as_deref().map(|url| self.expanded(url));
+        let spec = match url.map(|url| url.and_then(|url| spec::sink(&url))) {
             Some(Ok(spec)) => spec,
             Some(Err(why)) => {
                 self.wrong(place, &why);
