@@ -39,7 +39,7 @@ pub struct Batch<'t, 'p> {
 pub(crate) struct Pending<'p> {
     pub(crate) fingerprint: u128,
     pub(crate) spelling: &'p [u8],
-    number: f64,
+    pub(crate) number: f64,
     rate: f64,
     pub(crate) kind: SeriesKind,
     /// Whether the number changes a gauge.

@@ -34,7 +34,8 @@ impl Shed {
 /// Two identities hold at every flush:
 ///
 /// * `lines = metric_lines + events + service_checks + lines_relayed + lines_rejected`
-/// * `samples_received = samples_aggregated + samples_rejected + samples_shed`
+/// * `samples_received = samples_aggregated + samples_dropped_rule + samples_rejected +
+///   samples_shed`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Datagrams that were read.
@@ -64,6 +65,8 @@ pub struct Counts {
     /// Samples that went into a series: counted where parts are merged, not where samples
     /// arrive, so that the identity proves the way between.
     pub samples_aggregated: u64,
+    /// Good samples that a rule drops.
+    pub samples_dropped_rule: u64,
     /// Rejected samples, by [`Reason`].
     pub samples_rejected: [u64; REASONS],
     /// Good samples that were not aggregated, by [`Shed`].
@@ -90,6 +93,7 @@ impl Counts {
             lines_rejected,
             samples_received,
             samples_aggregated,
+            samples_dropped_rule,
             samples_rejected,
             samples_shed,
             overflows,
@@ -106,6 +110,7 @@ impl Counts {
         self.lines_relayed += lines_relayed;
         self.samples_received += samples_received;
         self.samples_aggregated += samples_aggregated;
+        self.samples_dropped_rule += samples_dropped_rule;
         self.overflows += overflows;
         add_each(&mut self.lines_rejected, lines_rejected);
         add_each(&mut self.samples_rejected, samples_rejected);
@@ -127,6 +132,7 @@ impl Counts {
     #[must_use]
     pub fn samples_residual(&self) -> i128 {
         let accounted = self.samples_aggregated
+            + self.samples_dropped_rule
             + self.samples_rejected.iter().sum::<u64>()
             + self.samples_shed.iter().sum::<u64>();
         i128::from(self.samples_received) - i128::from(accounted)
@@ -148,6 +154,7 @@ impl Counts {
         emit_reasons(&self.lines_rejected, "lines.rejected.", &mut emit);
         emit("samples.received", "", self.samples_received);
         emit("samples.aggregated", "", self.samples_aggregated);
+        emit("samples.dropped.rule", "", self.samples_dropped_rule);
         emit_reasons(&self.samples_rejected, "samples.rejected.", &mut emit);
         for (shed, &count) in Shed::ALL.iter().zip(&self.samples_shed) {
             if count > 0 {
@@ -217,6 +224,7 @@ mod tests {
             &mut counts.service_checks,
             &mut counts.samples_received,
             &mut counts.samples_aggregated,
+            &mut counts.samples_dropped_rule,
             &mut counts.overflows,
         ];
         fields.extend(&mut counts.lines_rejected);

@@ -35,6 +35,7 @@ const MOVE_LINES: usize = 4;
 const MOVE_SHARE: usize = 16;
 
 /// Spellings, and the slots that they belong to.
+#[derive(Debug)]
 pub(crate) struct Index {
     /// Open addressing: an alias stands in the first line that is not full, from the one that its
     /// fingerprint names.
@@ -53,6 +54,7 @@ pub(crate) struct Index {
     slots_free: Vec<u32>,
 }
 
+#[derive(Debug)]
 struct Outgrown {
     places: Places,
     /// The aliases of the lines before this one have moved; some others have too.
@@ -76,10 +78,11 @@ struct Place {
     at: usize,
 }
 
-/// Memory that an index has outgrown. To drop it takes a while.
+/// Memory that an index has outgrown, or a whole index. To drop it takes a while.
 #[derive(Debug, Default)]
 pub(crate) struct Discarded {
     _places: Vec<Places>,
+    _index: Option<Box<Index>>,
 }
 
 /// What became of a spelling that was not known.
@@ -212,7 +215,12 @@ impl Index {
 
     /// Takes out the memory that the index has outgrown.
     pub(crate) fn take_discarded(&mut self) -> Discarded {
-        Discarded { _places: std::mem::take(&mut self.discarded) }
+        Discarded { _places: std::mem::take(&mut self.discarded), _index: None }
+    }
+
+    /// All of its memory.
+    pub(crate) fn discard(self) -> Discarded {
+        Discarded { _places: Vec::new(), _index: Some(Box::new(self)) }
     }
 
     fn is_expired(&self, alias: &Alias, interval: u32, idle_max: u32) -> bool {

@@ -10,6 +10,7 @@
 
 mod batch;
 mod counts;
+mod detours;
 mod dialect;
 mod fingerprint;
 mod gauge;

@@ -7,6 +7,7 @@
 
 mod log;
 mod registry;
+mod totals;
 
 use crate::gauge::Gauge;
 use crate::part::{Part, Record as PartRecord};
@@ -14,6 +15,7 @@ use crate::snapshot::{Reading, Span, Texts};
 use crate::{Counts, OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
 use log::{Group, Log};
 use registry::{Entry, Record, Registry};
+use totals::Totals;
 
 /// The registry of the series that workers hold, and what the current interval brought to them.
 ///
@@ -28,6 +30,7 @@ pub struct Merger {
     sets: Log<u32>,
     members: Texts,
     timers: Log<f64>,
+    totals: Totals,
     /// Room for the group of each record of a part, where it has one.
     route: Vec<u32>,
     /// What the workers counted.
@@ -61,8 +64,9 @@ impl Merger {
     /// `part.counts`, which closes the identity of samples.
     pub fn add(&mut self, worker: usize, part: &mut Part) {
         // Taken with their room: that of the first interval would never be needed again.
-        self.registry.follow(worker, &std::mem::take(&mut part.changes));
+        self.registry.follow(worker, &std::mem::take(&mut part.changes), &mut self.totals);
         part.counts.samples_aggregated += self.add_records(worker, part);
+        part.counts.samples_aggregated += self.add_totals(worker, part);
         let Self { timers, sets, members, route, .. } = self;
         for (&record, &value) in part.timed.iter().zip(&part.values) {
             timers.push(route[record as usize], value);
@@ -75,6 +79,7 @@ impl Merger {
 
     /// Closes the interval.
     pub fn finish(&mut self, window: Window, own: Vec<OwnPoint>) -> Snapshot {
+        self.totals.count(window.seconds, &mut self.counters);
         // In the order of names, which are then read from memory from front to back.
         self.counters.sort_unstable_by_key(|counter| counter.name);
         self.counters.shrink_to_fit();
@@ -148,6 +153,18 @@ impl Merger {
         }
         part.counts.overflows += overflows;
         samples
+    }
+
+    /// Takes in the totals of a part. Gives their number.
+    fn add_totals(&mut self, worker: usize, part: &Part) -> u64 {
+        let Self { registry, counters, totals, .. } = self;
+        for total in &part.totals {
+            let held = totals.held(worker, total.source).expect("a source is announced first");
+            let new = |entry: &Entry| Reading { name: entry.name, value: 0.0 };
+            let record = registry.record_of(held.entry, counters, new);
+            totals.push(held, record, part.order(total.batch, worker), total.value);
+        }
+        part.totals.len() as u64
     }
 
     /// Says whether the sum left the range of a double.

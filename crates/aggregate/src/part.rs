@@ -24,6 +24,8 @@ pub struct Part {
     /// record of each, and the values.
     pub(crate) timed: Vec<u32>,
     pub(crate) values: Vec<f64>,
+    /// Totals of counters that are repeated, as they came.
+    pub(crate) totals: Vec<Total>,
     /// Changes of gauges, each with the one before it of the same record.
     steps: Vec<Step>,
     /// When each batch was received, in nanoseconds.
@@ -91,6 +93,15 @@ struct Step {
     before: u32,
 }
 
+/// What a counter has come to, as its sender says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Total {
+    /// The number of the source.
+    pub(crate) source: u32,
+    pub(crate) batch: u32,
+    pub(crate) value: f64,
+}
+
 /// A rejected line or value, to show in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
@@ -103,13 +114,14 @@ pub struct Example {
 impl Part {
     /// Empties it, and keeps the room.
     pub fn clear(&mut self) {
-        let Self { changes, records, members, timed, values, steps, .. } = self;
+        let Self { changes, records, members, timed, values, totals, steps, .. } = self;
         let Self { batches, discarded, counts, examples, .. } = self;
         *changes = Changes::default();
         records.clear();
         members.clear();
         timed.clear();
         values.clear();
+        totals.clear();
         steps.clear();
         batches.clear();
         *discarded = Discarded::default();
@@ -125,7 +137,18 @@ impl Part {
 
     /// How many things of the interval are held beside the records, which are bounded otherwise.
     pub(crate) fn things(&self) -> usize {
-        self.values.len() + self.members.len() + self.steps.len()
+        self.values.len() + self.members.len() + self.totals.len() + self.steps.len()
+    }
+
+    /// Appends a total, of the batch that is taken in now.
+    pub(crate) fn push_total(&mut self, source: u32, value: f64) {
+        let batch = index_of_last(&self.batches);
+        self.totals.push(Total { source, batch, value });
+    }
+
+    /// When a batch of a worker was received.
+    pub(crate) fn order(&self, batch: u32, worker: usize) -> Order {
+        Order { nanoseconds: self.batches[batch as usize], worker }
     }
 
     /// Appends a change to a gauge, or adds it to the last one, if that came in the same batch.
@@ -145,10 +168,7 @@ impl Part {
 
     /// What this worker wrote to a gauge.
     pub(crate) fn gauge(&self, record: &Record, worker: usize) -> Gauge {
-        let write = |batch: u32, value| {
-            let nanoseconds = self.batches[batch as usize];
-            Write { order: Order { nanoseconds, worker }, value }
-        };
+        let write = |batch: u32, value| Write { order: self.order(batch, worker), value };
         let mut next = record.step;
         let steps = std::iter::from_fn(|| {
             let step = &self.steps[(next as usize).checked_sub(1)?];
@@ -230,14 +250,33 @@ enum Change {
     Cleared,
     Born { slot: u32, kind: SeriesKind, settings: u16, name_bytes: u32 },
     Retired { slot: u32 },
+    SourceBorn { source: u32, settings: u16, name_bytes: u32, series_bytes: u32 },
+    SourceRetired { source: u32 },
 }
 
 /// A slot of the worker gets or loses its series, or all slots have lost theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SlotChange<'a> {
     Cleared,
-    Born { slot: u32, kind: SeriesKind, settings: u16, name: &'a [u8] },
-    Retired { slot: u32 },
+    Born {
+        slot: u32,
+        kind: SeriesKind,
+        settings: u16,
+        name: &'a [u8],
+    },
+    Retired {
+        slot: u32,
+    },
+    /// A source of totals, with the name that it was sent with and that of its counter.
+    SourceBorn {
+        source: u32,
+        settings: u16,
+        name: &'a [u8],
+        series: &'a [u8],
+    },
+    SourceRetired {
+        source: u32,
+    },
 }
 
 impl Changes {
@@ -257,6 +296,18 @@ impl Changes {
         self.changes.push(Change::Retired { slot });
     }
 
+    pub(crate) fn source_born(&mut self, source: u32, settings: u16, name: &[u8], series: &[u8]) {
+        let bytes = |name: &[u8]| u32::try_from(name.len()).expect("a name came in a packet");
+        let (name_bytes, series_bytes) = (bytes(name), bytes(series));
+        self.names.extend_from_slice(name);
+        self.names.extend_from_slice(series);
+        self.changes.push(Change::SourceBorn { source, settings, name_bytes, series_bytes });
+    }
+
+    pub(crate) fn source_retired(&mut self, source: u32) {
+        self.changes.push(Change::SourceRetired { source });
+    }
+
     /// Each of them, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = SlotChange<'_>> {
         let mut names = &*self.names;
@@ -268,6 +319,13 @@ impl Changes {
                 SlotChange::Born { slot, kind, settings, name }
             }
             Change::Retired { slot } => SlotChange::Retired { slot },
+            Change::SourceBorn { source, settings, name_bytes, series_bytes } => {
+                let (name, series);
+                (name, names) = names.split_at(name_bytes as usize);
+                (series, names) = names.split_at(series_bytes as usize);
+                SlotChange::SourceBorn { source, settings, name, series }
+            }
+            Change::SourceRetired { source } => SlotChange::SourceRetired { source },
         })
     }
 }

@@ -46,7 +46,7 @@ pub struct Effect {
     /// The sender repeats the total of a counter each time: its growth counts.
     pub absolute: bool,
     /// The number of the settings of the series; 0 for those of the configuration.
-    pub settings: u32,
+    pub settings: u16,
 }
 
 /// Some of the kinds of series.
@@ -94,6 +94,14 @@ impl Rules {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Effect {
+    /// Whether samples go elsewhere than to the series of the name that they were sent with.
+    pub(crate) fn leads_elsewhere(&self) -> bool {
+        let Self { drop, rename, tags, absolute, settings: _ } = self;
+        *drop || *absolute || rename.is_some() || !tags.is_empty()
     }
 }
 

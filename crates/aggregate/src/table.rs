@@ -4,14 +4,17 @@
 //! nothing: its slot says where the record of this interval stands in the [`Part`]. At the end
 //! of an interval the part is swapped for an empty one, whatever the number of series.
 
+use std::sync::Arc;
+
 use gstatsd_wire::{Kind, Reason};
 
 use crate::batch::{Batch, Pending};
+use crate::detours::{Dropped, Sources};
 use crate::fingerprint::Fingerprinter;
 use crate::gauge::Order;
 use crate::index::{Index, Learned};
 use crate::part::{Record, index_of_last};
-use crate::{Counts, Dialect, Naming, Part, SeriesKind, Shed};
+use crate::{Captures, Counts, Dialect, Effect, Naming, Part, Rules, SeriesKind, Shed};
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
@@ -38,20 +41,22 @@ pub struct Table {
     pub(crate) kinds: [SeriesKind; Kind::ALL.len()],
     /// Says which names would come out among our own.
     naming: Naming,
+    rules: Arc<Rules>,
     limits: Limits,
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) index: Index,
+    dropped: Dropped,
+    sources: Sources,
     pub(crate) part: Box<Part>,
     /// The number of the current interval.
     interval: u32,
-    /// Room for a name on its way through the rules.
-    name: Vec<u8>,
+    names: Names,
 }
 
 impl Table {
-    /// An empty table. It may take the place of another one of the worker, whose last part was
-    /// pushed: the merger learns from its first part that the slots are new ones, and what both
-    /// gathered in an interval is merged.
+    /// An empty table. It may take the place of another one of the worker, see [`Table::end`]: the
+    /// merger learns from its first part that the slots are new ones, and merges what both
+    /// gathered in an interval.
     #[must_use]
     pub fn new(dialect: Dialect, naming: Naming, limits: Limits) -> Self {
         let mut part = Box::<Part>::default();
@@ -60,13 +65,22 @@ impl Table {
             dialect,
             kinds: Kind::ALL.map(|kind| dialect.series_kind(kind)),
             naming,
+            rules: Arc::default(),
             limits,
             fingerprinter: Fingerprinter::new(),
             index: Index::new(limits.series_max),
+            dropped: Dropped::default(),
+            sources: Sources::new(limits.series_max),
             part,
             interval: 1,
-            name: Vec::new(),
+            names: Names::default(),
         }
+    }
+
+    /// The same table with rules; it may not have taken in anything.
+    #[must_use]
+    pub fn with_rules(self, rules: Arc<Rules>) -> Self {
+        Self { rules, ..self }
     }
 
     /// Begins to take in packets that were received together, at `order`.
@@ -86,6 +100,16 @@ impl Table {
         part.discarded = self.index.take_discarded();
         self.interval = self.interval.wrapping_add(1);
         self.sweep(SWEEP_ROTATION);
+        self.sweep_sources();
+        part
+    }
+
+    /// Ends the table in the middle of an interval: gives what that brought so far. Another table
+    /// may go on in its place.
+    #[must_use]
+    pub fn end(self) -> Box<Part> {
+        let Self { mut part, index, .. } = self;
+        part.discarded = index.discard();
         part
     }
 
@@ -127,15 +151,25 @@ impl Table {
         if let Some(record) = self.use_record(fingerprint, kind) {
             return Some(record);
         }
-        if let Err(refusal) = self.learn(pending) {
-            self.refuse(pending, refusal);
-            return None;
+        match self.way(pending) {
+            Way::Slot(canonical) => {
+                // A further spelling without room is known by the canonical one alone.
+                let record = self.use_record(fingerprint, kind);
+                let record = record.or_else(|| self.use_record(canonical, kind));
+                Some(record.expect("its series was learned"))
+            }
+            Way::Source(source) => {
+                match self.has_room(1) {
+                    true => self.part.push_total(source, pending.number),
+                    false => self.refuse(pending, Refusal::Shed(Shed::Memory)),
+                }
+                None
+            }
+            Way::Refused(refusal) => {
+                self.refuse(pending, refusal);
+                None
+            }
         }
-        // A further spelling that there was no room for is known by the canonical one alone.
-        let canonical = self.fingerprinter.of(kind, &self.name);
-        let record =
-            self.use_record(fingerprint, kind).or_else(|| self.use_record(canonical, kind));
-        Some(record.expect("its series was learned"))
     }
 
     fn use_record(&mut self, fingerprint: u128, kind: SeriesKind) -> Option<u32> {
@@ -146,36 +180,113 @@ impl Table {
         })
     }
 
-    /// Makes a spelling known; leaves its canonical form in `self.name`.
-    fn learn(&mut self, pending: &Pending<'_>) -> Result<(), Refusal> {
-        let kind = pending.kind;
-        self.name.clear();
-        self.dialect.sanitise(pending.spelling, &mut self.name);
-        if self.naming.is_reserved(kind, &self.name) {
-            return Err(Refusal::Reserved);
+    /// What a spelling leads to that is not known as one of a slot.
+    fn way(&mut self, pending: &Pending<'_>) -> Way {
+        let Pending { fingerprint, kind, .. } = *pending;
+        if self.dropped.contains(fingerprint) {
+            return Way::Refused(Refusal::Dropped);
         }
-        let canonical = self.fingerprinter.of(kind, &self.name);
-        let before = self.interval.wrapping_sub(1);
-        match self.index.learn(pending.fingerprint, canonical, before) {
-            Learned::Alias(_) => Ok(()),
-            Learned::Series(slot) => {
-                self.part.changes.born(slot, kind, 0, &self.name);
-                Ok(())
+        if let Some(source) = self.sources.find(fingerprint, self.interval) {
+            return Way::Source(source);
+        }
+        let Self { dialect, rules, names, .. } = self;
+        names.sent.clear();
+        dialect.sanitise(pending.spelling, &mut names.sent);
+        let rules = Arc::clone(rules);
+        let found = rules.first_match(kind, &names.sent, &mut names.captures);
+        let effect = found.map(|found| found.effect);
+        let settings = effect.map_or(0, |effect| effect.settings);
+        if effect.is_some_and(|effect| effect.drop) {
+            self.dropped.insert(fingerprint);
+            return Way::Refused(Refusal::Dropped);
+        }
+        names.series.clear();
+        match effect.and_then(|effect| effect.rename.as_ref()) {
+            None => names.series.extend_from_slice(&names.sent),
+            Some(name) => {
+                let mut renamed = Vec::new();
+                name.expand(&names.sent, &names.captures, &mut renamed);
+                dialect.sanitise(&renamed, &mut names.series);
+                if let Some(reason) = self.wrong_name() {
+                    return Way::Refused(Refusal::Rejected(reason));
+                }
             }
-            Learned::Refused => Err(Refusal::Shed),
+        }
+        if self.naming.is_reserved(kind, &self.names.series) {
+            return Way::Refused(Refusal::Rejected(Reason::ReservedName));
+        }
+        match effect {
+            Some(Effect { absolute: true, .. }) if kind == SeriesKind::Counter => {
+                self.learn_source(fingerprint, settings)
+            }
+            _ => {
+                let canonical = self.canonical(kind, &rules, effect);
+                self.learn_slot(fingerprint, canonical, kind, settings)
+            }
+        }
+    }
+
+    /// What is wrong with the name that a rule gives to a series.
+    fn wrong_name(&self) -> Option<Reason> {
+        match self.names.series.len() {
+            0 => Some(Reason::EmptyName),
+            bytes if bytes > self.dialect.grammar.name_bytes_max => Some(Reason::NameTooLong),
+            _ => None,
+        }
+    }
+
+    /// Makes a spelling known as one of the series whose name was found.
+    fn learn_slot(
+        &mut self,
+        fingerprint: u128,
+        canonical: u128,
+        kind: SeriesKind,
+        settings: u16,
+    ) -> Way {
+        let before = self.interval.wrapping_sub(1);
+        match self.index.learn(fingerprint, canonical, before) {
+            Learned::Alias(_) => Way::Slot(canonical),
+            Learned::Series(slot) => {
+                self.part.changes.born(slot, kind, settings, &self.names.series);
+                Way::Slot(canonical)
+            }
+            Learned::Refused => Way::Refused(Refusal::Shed(Shed::SeriesLimit)),
+        }
+    }
+
+    /// Makes a spelling known as a source of totals for the series whose name was found.
+    fn learn_source(&mut self, fingerprint: u128, settings: u16) -> Way {
+        let Some(source) = self.sources.learn(fingerprint, self.interval) else {
+            return Way::Refused(Refusal::Shed(Shed::SeriesLimit));
+        };
+        self.part.changes.source_born(source, settings, &self.names.sent, &self.names.series);
+        Way::Source(source)
+    }
+
+    /// The fingerprint by which all spellings find the series whose name was found: that of its
+    /// name as a spelling, unless that leads elsewhere. `effect` is that of the name as sent.
+    fn canonical(&mut self, kind: SeriesKind, rules: &Rules, effect: Option<&Effect>) -> u128 {
+        let Names { sent, series, captures } = &mut self.names;
+        let fingerprint = self.fingerprinter.of(kind, series);
+        let effect = match sent == series {
+            true => effect,
+            false => rules.first_match(kind, series, captures).map(|found| found.effect),
+        };
+        match effect.is_some_and(Effect::leads_elsewhere) {
+            true => fingerprint ^ NO_SPELLING,
+            false => fingerprint,
         }
     }
 
     fn refuse(&mut self, pending: &Pending<'_>, refusal: Refusal) {
+        let part = &mut self.part;
         match refusal {
-            Refusal::Reserved => {
-                let reason = Reason::ReservedName;
-                self.part.counts.samples_rejected[reason as usize] += 1;
-                self.part.example(reason, pending.spelling);
+            Refusal::Dropped => part.counts.samples_dropped_rule += 1,
+            Refusal::Rejected(reason) => {
+                part.counts.samples_rejected[reason as usize] += 1;
+                part.example(reason, pending.spelling);
             }
-            Refusal::Shed => {
-                self.part.counts.samples_shed[Shed::SeriesLimit as usize] += 1;
-            }
+            Refusal::Shed(shed) => part.counts.samples_shed[shed as usize] += 1,
         }
     }
 
@@ -183,11 +294,66 @@ impl Table {
         let changes = &mut self.part.changes;
         self.index.sweep(budget, self.interval, IDLE_INTERVALS_MAX, |slot| changes.retired(slot));
     }
+
+    /// Now and then: all sources are looked at.
+    fn sweep_sources(&mut self) {
+        if self.interval.is_multiple_of(IDLE_INTERVALS_MAX) {
+            let changes = &mut self.part.changes;
+            self.sources
+                .sweep(self.interval, IDLE_INTERVALS_MAX, |number| changes.source_retired(number));
+        }
+    }
 }
 
-/// Why a spelling has no slot.
+/// Makes of the fingerprint of a spelling one that no spelling has.
+const NO_SPELLING: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834;
+
+/// Room for a name on its way through the rules.
+#[derive(Default)]
+struct Names {
+    /// As it was sent, sanitised.
+    sent: Vec<u8>,
+    /// That of the series.
+    series: Vec<u8>,
+    captures: Captures,
+}
+
+/// What a spelling leads to.
+#[derive(Clone, Copy)]
+enum Way {
+    /// A slot, which the index knows by this fingerprint, or by that of the spelling.
+    Slot(u128),
+    /// A source of totals.
+    Source(u32),
+    Refused(Refusal),
+}
+
+/// Why a sample counts nowhere.
 #[derive(Clone, Copy)]
 enum Refusal {
-    Reserved,
-    Shed,
+    Dropped,
+    Rejected(Reason),
+    Shed(Shed),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Glob, KindSet, Pattern, Rule};
+
+    #[test]
+    fn the_rules_are_not_asked_again_for_a_dropped_spelling() {
+        let dialect = Dialect::GSTATSD;
+        let effect = Effect { drop: true, ..Effect::default() };
+        let pattern = Pattern::Glob(Glob::parse("a.*").expect("it is a pattern"));
+        let rules = Rules::new(vec![Rule { pattern, kinds: KindSet::ALL, effect }]);
+        let limits = Limits { series_max: 10, samples_max: 10 };
+        let naming = Naming::gstatsd("", 90.0, "");
+        let mut table = Table::new(dialect, naming, limits).with_rules(Arc::new(rules));
+        table.packet(b"a.b:1|c", Order::default());
+        table.rules = Arc::default();
+        table.packet(b"a.b:1|c\na.c:1|c", Order::default());
+        assert_eq!(table.counts_mut().samples_dropped_rule, 2);
+        assert_eq!(table.part.records.len(), 1);
+    }
 }

@@ -181,9 +181,8 @@ impl Ours {
     }
 
     fn reload(&mut self, worker: usize) {
-        let part = self.tables[worker].rotate(Box::default());
-        self.replaced.push((worker, part));
-        self.tables[worker] = (self.new_table)();
+        let former = std::mem::replace(&mut self.tables[worker], (self.new_table)());
+        self.replaced.push((worker, former.end()));
     }
 
     fn packet(&mut self, worker: usize, packet: &str) {

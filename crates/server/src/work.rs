@@ -160,7 +160,7 @@ impl Worker {
             }
             match self.control.try_recv() {
                 Ok(Control::Stop) | Err(TryRecvError::Disconnected) => break,
-                Ok(control) => self.obey(control, &mut batch, now),
+                Ok(control) => self.obey(control, &mut batch),
                 Err(TryRecvError::Empty) => {}
             }
             let received = self.receive(&mut batch, now);
@@ -175,11 +175,14 @@ impl Worker {
         self.push(Closes::Worker, clock::now());
     }
 
-    fn obey(&mut self, control: Control, batch: &mut Batch, now: Instant) {
+    fn obey(&mut self, control: Control, batch: &mut Batch) {
         match control {
             Control::Table(table) => {
-                self.push(Closes::Nothing, now);
-                self.table = *table;
+                let dropped = self.count_drops();
+                self.table.counts_mut().datagrams_dropped_kernel += dropped;
+                let part = std::mem::replace(&mut self.table, *table).end();
+                let (worker, interval) = (self.index, self.interval);
+                self.flush.push(Push { worker, interval, closes: Closes::Nothing, part });
             }
             Control::Open(listener, sockets) => {
                 let open = |socket| Socket { listener, socket, dropped: 0 };
@@ -269,7 +272,7 @@ impl Worker {
         }
     }
 
-    /// Pushes what was gathered, as a part of the interval that ended last or goes on.
+    /// Pushes what was gathered, as the part of the interval that ended last.
     fn push(&mut self, closes: Closes, now: Instant) {
         let dropped = self.count_drops();
         self.table.counts_mut().datagrams_dropped_kernel += dropped;
@@ -278,13 +281,11 @@ impl Worker {
         // Late by whole intervals, after the process was stopped for instance, it has gathered
         // all of them.
         let interval = match closes {
-            Closes::Nothing | Closes::Worker => self.interval,
             Closes::Interval => self.cadence.interval_at(now) - 1,
+            _ => self.interval,
         };
         self.flush.push(Push { worker: self.index, interval, closes, part });
-        if closes == Closes::Interval {
-            self.interval = interval + 1;
-        }
+        self.interval = interval + 1;
     }
 
     fn count_drops(&mut self) -> u64 {

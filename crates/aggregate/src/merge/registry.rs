@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 
+use super::totals::Totals;
 use crate::SeriesKind;
 use crate::index::place;
 use crate::part::{Changes, SlotChange};
@@ -77,8 +78,8 @@ impl Registry {
         self.held
     }
 
-    /// Learns which slots of a worker got or lost their series.
-    pub(super) fn follow(&mut self, worker: usize, changes: &Changes) {
+    /// Learns which slots and which sources of a worker got or lost their series.
+    pub(super) fn follow(&mut self, worker: usize, changes: &Changes, totals: &mut Totals) {
         if self.slots.len() <= worker {
             self.slots.resize_with(worker + 1, Vec::new);
         }
@@ -87,6 +88,9 @@ impl Registry {
                 SlotChange::Cleared => {
                     for index in std::mem::take(&mut self.slots[worker]) {
                         self.release(index);
+                    }
+                    for held in totals.release_all(worker) {
+                        self.release(held.entry);
                     }
                 }
                 SlotChange::Born { slot, kind, settings, name } => {
@@ -102,6 +106,15 @@ impl Registry {
                     let index = std::mem::replace(retired, NO_SERIES);
                     self.release(index);
                 }
+                SlotChange::SourceBorn { source, settings, name, series } => {
+                    let entry = self.hold(SeriesKind::Counter, settings, series);
+                    totals.hold(worker, source, name, entry);
+                }
+                SlotChange::SourceRetired { source } => {
+                    if let Some(held) = totals.release(worker, source) {
+                        self.release(held.entry);
+                    }
+                }
             }
         }
     }
@@ -115,7 +128,16 @@ impl Registry {
         records: &mut Vec<R>,
         new: impl FnOnce(&Entry) -> R,
     ) -> u32 {
-        let index = self.slots[worker][slot as usize];
+        self.record_of(self.slots[worker][slot as usize], records, new)
+    }
+
+    /// The same of the series of an entry.
+    pub(super) fn record_of<R: Record>(
+        &mut self,
+        index: u32,
+        records: &mut Vec<R>,
+        new: impl FnOnce(&Entry) -> R,
+    ) -> u32 {
         let entry = self.entries[index as usize].as_mut().expect("a written series is held");
         // What is left of an earlier interval leads nowhere, or to the record of another series.
         let left = records.get(entry.record as usize);
@@ -204,6 +226,10 @@ mod tests {
         changes
     }
 
+    fn follow(registry: &mut Registry, worker: usize, changes: &Changes) {
+        registry.follow(worker, changes, &mut Totals::default());
+    }
+
     fn retired(slot: u32) -> Changes {
         let mut changes = Changes::default();
         changes.retired(slot);
@@ -222,8 +248,8 @@ mod tests {
     #[test]
     fn the_slots_of_all_workers_lead_to_one_record_of_a_series() {
         let mut registry = Registry::default();
-        registry.follow(0, &born(&[(0, "a"), (1, "b")]));
-        registry.follow(1, &born(&[(7, "b")]));
+        follow(&mut registry, 0, &born(&[(0, "a"), (1, "b")]));
+        follow(&mut registry, 1, &born(&[(7, "b")]));
         assert_eq!(registry.series_count(), 2);
         let mut records = Vec::new();
         assert_eq!(registry.record(1, 7, &mut records, new), 0);
@@ -240,16 +266,16 @@ mod tests {
     #[test]
     fn a_series_of_the_interval_that_is_released_and_held_again_is_the_same() {
         let mut registry = Registry::default();
-        registry.follow(0, &born(&[(0, "a")]));
+        follow(&mut registry, 0, &born(&[(0, "a")]));
         let mut records = Vec::new();
         registry.record(0, 0, &mut records, new);
-        registry.follow(0, &retired(0));
+        follow(&mut registry, 0, &retired(0));
         assert_eq!(registry.series_count(), 0);
-        registry.follow(1, &born(&[(5, "a")]));
+        follow(&mut registry, 1, &born(&[(5, "a")]));
         assert_eq!(registry.record(1, 5, &mut records, new), 0);
         registry.end_interval();
         assert_eq!(registry.series_count(), 1);
-        registry.follow(1, &retired(5));
+        follow(&mut registry, 1, &retired(5));
         registry.end_interval();
         assert_eq!((registry.series_count(), registry.by_key.len()), (0, 0));
     }
@@ -257,42 +283,42 @@ mod tests {
     #[test]
     fn names_of_the_dead_are_buried_when_they_are_many() {
         let mut registry = Registry::default();
-        registry.follow(0, &born(&[(0, "first"), (1, "second")]));
+        follow(&mut registry, 0, &born(&[(0, "first"), (1, "second")]));
         for number in 0..2 * DEAD_NAMES_MAX {
-            registry.follow(1, &born(&[(0, &number.to_string())]));
-            registry.follow(1, &retired(0));
+            follow(&mut registry, 1, &born(&[(0, &number.to_string())]));
+            follow(&mut registry, 1, &retired(0));
             registry.end_interval();
         }
-        registry.follow(0, &retired(0));
+        follow(&mut registry, 0, &retired(0));
         registry.end_interval();
         assert!(registry.names.len() <= DEAD_NAMES_MAX + 4);
         assert_eq!((registry.entries.len(), registry.by_key.len()), (3, 1));
         let mut records = Vec::new();
         registry.record(0, 1, &mut records, new);
         assert_eq!(names(&registry, &records), ["second"]);
-        registry.follow(1, &born(&[(0, "second")]));
+        follow(&mut registry, 1, &born(&[(0, "second")]));
         assert_eq!(registry.series_count(), 1);
     }
 
     #[test]
     fn a_worker_that_begins_anew_has_let_go_of_what_it_held() {
         let mut registry = Registry::default();
-        registry.follow(0, &born(&[(0, "a"), (1, "b"), (2, "c")]));
-        registry.follow(0, &retired(1));
-        registry.follow(1, &born(&[(0, "a")]));
+        follow(&mut registry, 0, &born(&[(0, "a"), (1, "b"), (2, "c")]));
+        follow(&mut registry, 0, &retired(1));
+        follow(&mut registry, 1, &born(&[(0, "a")]));
         let mut records = Vec::new();
         registry.record(0, 0, &mut records, new);
         registry.record(0, 2, &mut records, new);
         let mut changes = Changes::default();
         changes.cleared();
         changes.born(0, COUNTER, 0, b"c");
-        registry.follow(0, &changes);
+        follow(&mut registry, 0, &changes);
         assert_eq!(registry.series_count(), 2);
         // Of the interval in which it began anew: the same record.
         assert_eq!(registry.record(0, 0, &mut records, new), 1);
         registry.end_interval();
-        registry.follow(1, &retired(0));
-        registry.follow(0, &retired(0));
+        follow(&mut registry, 1, &retired(0));
+        follow(&mut registry, 0, &retired(0));
         registry.end_interval();
         assert_eq!((registry.series_count(), registry.by_key.len()), (0, 0));
     }
