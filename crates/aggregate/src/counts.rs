@@ -222,6 +222,7 @@ mod tests {
             &mut counts.metric_lines,
             &mut counts.events,
             &mut counts.service_checks,
+            &mut counts.lines_relayed,
             &mut counts.samples_received,
             &mut counts.samples_aggregated,
             &mut counts.samples_dropped_rule,
