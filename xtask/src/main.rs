@@ -10,6 +10,7 @@ mod command;
 mod generate;
 mod long;
 mod place;
+mod python;
 mod setup;
 mod test;
 mod tidy;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::command::{self, cargo, header};
 use crate::place::Place;
-use crate::{generate, setup};
+use crate::{generate, python, setup};
 
 /// Runs each step in turn and stops at the first that fails.
 ///
@@ -25,6 +25,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             .env("GSTATSD_LOAD_BINARY", place.release_binary("gstatsd-load"))
             .env("GSTATSD_VENV", place.venv());
     })?;
+    python::test(place)?;
     step(place, &["doc", "--no-deps", "--workspace"], |command| {
         command.env("RUSTDOCFLAGS", "-D warnings");
     })?;

@@ -231,7 +231,7 @@ impl StatsClient {
     /// Sends what waits. `false` where that took longer than `wait`, which is how long this
     /// blocks.
     pub fn flush(&self, wait: Duration) -> bool {
-        self.core().flush(wait)
+        self.life.core_so_far().is_none_or(|core| core.flush(wait))
     }
 
     /// Sends what waits, for at most 100 ms, and ends the client and all its clones: what comes
@@ -243,7 +243,7 @@ impl StatsClient {
     /// What became of the lines so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.core().counts()
+        self.life.core_so_far().map(Core::counts).unwrap_or_default()
     }
 }
 
@@ -256,6 +256,15 @@ impl fmt::Debug for StatsClient {
 impl Life {
     fn start(settings: Arc<Settings>, before: Option<&Core>) -> Self {
         Self { core: Core::start(settings, before), next: OnceLock::new() }
+    }
+
+    /// The client in this process, if there is one: a child of `fork` has none until it sends.
+    fn core_so_far(&self) -> Option<&Core> {
+        let mut life = self;
+        while !life.core.is_of_this_process() {
+            life = life.next.get()?;
+        }
+        Some(&life.core)
     }
 
     /// The client in a child of the process that made it: what its parent has not sent yet is

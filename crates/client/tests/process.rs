@@ -78,6 +78,21 @@ fn a_child_sends_what_is_its_own() {
 }
 
 #[test]
+fn a_child_that_sends_nothing_starts_nothing() {
+    let (socket, address) = peer();
+    let client = StatsClient::builder(&address).unwrap().build();
+    client.increment("parent");
+    in_child(|| {
+        assert!(client.flush(PATIENCE));
+        assert_eq!(client.counts().lines, 0);
+        drop(client.clone());
+        assert_eq!(std::fs::read_dir("/proc/self/task").unwrap().count(), 1);
+    });
+    drop(client);
+    assert_eq!(packet(&socket), "parent:1|c");
+}
+
+#[test]
 fn a_child_is_not_held_up_by_what_its_parent_was_doing() {
     let (socket, address) = peer();
     let client = StatsClient::builder(&address).unwrap().build();

@@ -16,7 +16,7 @@ struct Crate {
 }
 
 /// Bottom first: a crate imports only what stands above its row.
-const CRATES: [Crate; 8] = [
+const CRATES: [Crate; 9] = [
     // The protocol alone: someone else can use it, and it knows nothing about counting.
     Crate { dir: "wire", package: "gstatsd-wire", may_import: &[], tests_may_import: &[] },
     // Summaries know no keys, time or names.
@@ -64,6 +64,13 @@ const CRATES: [Crate; 8] = [
             "gstatsd-wire",
         ],
         tests_may_import: &["gstatsd-load"],
+    },
+    // The shape that Python sees; its command is the server's.
+    Crate {
+        dir: "python",
+        package: "gstatsd-python",
+        may_import: &["gstatsd-client", "gstatsd-wire", "gstatsd"],
+        tests_may_import: &[],
     },
 ];
 

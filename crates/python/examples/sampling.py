@@ -1,0 +1,16 @@
+"""How do I send only a part of very many events?"""
+
+import random
+import sys
+
+from gstatsd import client
+
+raw = client.StatsClient(("", int(sys.argv[1])))
+
+# One in two is sent, by chance; the service counts each of them for two.
+random.seed(1)
+for _ in range(4):
+    raw.increment("packets", 0.5)
+
+#: packets:1\|c\|@0\.5
+#: packets:1\|c\|@0\.5

@@ -1,0 +1,32 @@
+//! `gstatsd._native`: what the Python package does in Rust. The package gives it its shape.
+
+use pyo3::prelude::*;
+
+mod address;
+mod blocks;
+mod command;
+mod handles;
+mod number;
+mod open;
+mod original;
+mod raw;
+mod replaceable;
+mod sampling;
+mod sending;
+mod stats_client;
+mod tags;
+mod timer;
+
+/// The module, as Python imports it.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Before anybody replaces it.
+    replaceable::wall_clock(module.py())?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<stats_client::StatsClient>()?;
+    module.add_class::<handles::Counter>()?;
+    module.add_class::<handles::Gauge>()?;
+    module.add_class::<timer::Timer>()?;
+    module.add_function(wrap_pyfunction!(open::flush_all, module)?)?;
+    module.add_function(wrap_pyfunction!(command::main, module)?)
+}

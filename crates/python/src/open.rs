@@ -1,0 +1,94 @@
+//! Clients that are open: what they send through, and that nothing is left when Python ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gstatsd_client::{Metric, StatsClient};
+use pyo3::prelude::*;
+
+/// How long the end of the process may wait, all clients together.
+const END_MAX: Duration = Duration::from_millis(100);
+
+/// The open clients of the process, in the order in which they were opened. It is locked only
+/// by threads that are attached to the interpreter and stay so, one at a time; so a fork, which
+/// happens in such a thread, never finds it locked.
+static CLIENTS: Mutex<Registry> = Mutex::new(Registry { last: 0, clients: BTreeMap::new() });
+
+struct Registry {
+    last: u64,
+    clients: BTreeMap<u64, StatsClient>,
+}
+
+/// What an open client sends through.
+pub(crate) struct Open {
+    client: StatsClient,
+    number: u64,
+    /// Whether a call hands its line to the system itself.
+    direct: bool,
+}
+
+impl Open {
+    /// Takes a client that is ready. `direct` says whether its calls hand lines to the system.
+    pub(crate) fn new(client: StatsClient, direct: bool) -> Self {
+        let mut registry = registry();
+        registry.last += 1;
+        let number = registry.last;
+        registry.clients.insert(number, client.clone());
+        Self { client, number, direct }
+    }
+
+    /// The client.
+    pub(crate) fn client(&self) -> &StatsClient {
+        &self.client
+    }
+
+    /// Sends a metric as it stands, whatever its rate.
+    #[inline]
+    pub(crate) fn send(&self, py: Python<'_>, metric: &Metric<'_>) {
+        let client = &self.client;
+        if self.direct {
+            py.detach(|| client.send(metric));
+        } else {
+            // It is a copy into a buffer; to let others run for it would cost more.
+            client.send(metric);
+        }
+    }
+
+    /// Sends a line as it stands.
+    pub(crate) fn send_line(&self, py: Python<'_>, line: &[u8]) {
+        let client = &self.client;
+        if self.direct {
+            py.detach(|| client.send_line(line));
+        } else {
+            client.send_line(line);
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // The last clone waits until what it has is sent.
+        let last = registry().clients.remove(&self.number);
+        Python::try_attach(|py| py.detach(|| self.client.flush(END_MAX)));
+        drop(last);
+    }
+}
+
+/// Sends what the clients of this process still have, for at most 100 ms: at the end of the
+/// process.
+#[pyfunction]
+pub(crate) fn flush_all(py: Python<'_>) {
+    let clients: Vec<StatsClient> = registry().clients.values().cloned().collect();
+    py.detach(|| {
+        #[expect(clippy::disallowed_methods, reason = "a limit for all clients together")]
+        let start = Instant::now();
+        for client in clients {
+            client.flush(END_MAX.saturating_sub(start.elapsed()));
+        }
+    });
+}
+
+fn registry() -> MutexGuard<'static, Registry> {
+    CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
