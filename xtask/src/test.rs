@@ -6,6 +6,10 @@ use crate::command::{self, cargo, header};
 use crate::place::Place;
 use crate::{generate, python, setup};
 
+/// The scanners that only older processors would choose. The tests of the parser itself run on
+/// all of them; those of what it feeds run on each, with programs that have debug assertions.
+const SCANNERS: [&str; 3] = ["Portable", "Sse2", "Avx2"];
+
 /// Runs each step in turn and stops at the first that fails.
 ///
 /// The tests drive the release binaries; they find them, and the Python environment, by the
@@ -26,6 +30,16 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             .env("GSTATSD_VENV", place.venv());
     })?;
     python::test(place)?;
+    for scanner in SCANNERS {
+        header(&format!("scanner {scanner}"));
+        let on_scanner = |command: &mut Command| {
+            command.env("GSTATSD_SCANNER", scanner);
+        };
+        step(place, &["test", "-p", "gstatsd-aggregate", "--lib", "--tests"], on_scanner)?;
+        let daemon = ["accounting", "bad_input", "exactness"];
+        let args = ["test", "-p", "gstatsd", "--test", "it", "--"];
+        step(place, &[&args[..], &daemon].concat(), on_scanner)?;
+    }
     step(place, &["doc", "--no-deps", "--workspace"], |command| {
         command.env("RUSTDOCFLAGS", "-D warnings");
     })?;

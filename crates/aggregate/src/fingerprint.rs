@@ -6,6 +6,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod aes;
+#[cfg(target_arch = "x86_64")]
+mod vaes;
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -17,6 +19,8 @@ pub(crate) struct Fingerprinter(Way);
 enum Way {
     #[cfg(target_arch = "x86_64")]
     Aes(aes::Key),
+    #[cfg(target_arch = "x86_64")]
+    Vaes(vaes::Key),
     /// Where the processor cannot help: std's `SipHash`, with two keys.
     Sip(RandomState, RandomState),
 }
@@ -24,11 +28,19 @@ enum Way {
 impl Fingerprinter {
     /// With the best way that this processor offers.
     pub(crate) fn new() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(key) = aes::Key::draw() {
-            return Self(Way::Aes(key));
-        }
-        Self::portable()
+        Self::available().last().unwrap_or_else(Self::portable)
+    }
+
+    /// One for each way that this processor offers, the fastest last.
+    fn available() -> impl Iterator<Item = Self> {
+        let ways = [
+            Some(Self::portable().0),
+            #[cfg(target_arch = "x86_64")]
+            aes::Key::draw().map(Way::Aes),
+            #[cfg(target_arch = "x86_64")]
+            vaes::Key::draw().map(Way::Vaes),
+        ];
+        ways.into_iter().flatten().map(Self)
     }
 
     fn portable() -> Self {
@@ -51,6 +63,8 @@ impl Fingerprinter {
     fn of_text(&self, number: u32, text: &[u8]) -> u128 {
         let fingerprint = match &self.0 {
             #[cfg(target_arch = "x86_64")]
+            Way::Vaes(key) => key.fingerprint(number, text),
+            #[cfg(target_arch = "x86_64")]
             Way::Aes(key) => key.fingerprint(number, text),
             Way::Sip(high, low) => {
                 let half = |hasher: &RandomState| hasher.hash_one((number, text));
@@ -70,7 +84,7 @@ mod tests {
 
     #[test]
     fn different_spellings_and_kinds_have_different_fingerprints_of_every_length() {
-        for fingerprinter in [Fingerprinter::new(), Fingerprinter::portable()] {
+        for fingerprinter in Fingerprinter::available() {
             let mut seen = HashMap::new();
             for bytes in 0..=300 {
                 let mut spelling: Vec<u8> = (0..=250).cycle().take(bytes).collect();
@@ -93,26 +107,29 @@ mod tests {
 
     #[test]
     fn bytes_that_change_places_change_the_fingerprint() {
-        let fingerprinter = Fingerprinter::new();
-        let of = |spelling: &[u8]| fingerprinter.of(SeriesKind::Counter, spelling);
-        let (a, b) = ([b'a'; 16], [b'b'; 16]);
-        assert_ne!(of(&[a, b].concat()), of(&[b, a].concat()));
-        let (a, b) = ([b'a'; 64], [b'b'; 64]);
-        assert_ne!(of(&[a, b].concat()), of(&[b, a].concat()));
-        assert_ne!(of(&[0; 3]), of(&[0; 4]));
-        assert_ne!(of(&[a, a, b].concat()), of(&[a, b, a].concat()));
+        for fingerprinter in Fingerprinter::available() {
+            let of = |spelling: &[u8]| fingerprinter.of(SeriesKind::Counter, spelling);
+            let (a, b) = ([b'a'; 16], [b'b'; 16]);
+            assert_ne!(of(&[a, b].concat()), of(&[b, a].concat()));
+            let (a, b) = ([b'a'; 64], [b'b'; 64]);
+            assert_ne!(of(&[a, b].concat()), of(&[b, a].concat()));
+            assert_ne!(of(&[0; 3]), of(&[0; 4]));
+            assert_ne!(of(&[0; 127]), of(&[0; 128]));
+            assert_ne!(of(&[a, a, b].concat()), of(&[a, b, a].concat()));
+        }
     }
 
     #[test]
     fn each_has_a_key_of_its_own() {
         let of = |fingerprinter: Fingerprinter| fingerprinter.of(SeriesKind::Counter, b"a");
-        assert_ne!(of(Fingerprinter::new()), of(Fingerprinter::new()));
-        assert_ne!(of(Fingerprinter::portable()), of(Fingerprinter::portable()));
+        for (one, other) in Fingerprinter::available().zip(Fingerprinter::available()) {
+            assert_ne!(of(one), of(other));
+        }
     }
 
     #[test]
     fn the_low_bits_spread_similar_spellings_evenly() {
-        for fingerprinter in [Fingerprinter::new(), Fingerprinter::portable()] {
+        for fingerprinter in Fingerprinter::available() {
             let mut counts = [0_u32; 64];
             for number in 0..64_000 {
                 let spelling = format!("host.web{number}.requests");

@@ -8,9 +8,11 @@
 //! ```
 //!
 //! Bit 0 is the first byte. A [`Scanner`] makes such [`Marks`] of blocks of bytes, one for each
-//! family of processors; [`window`] and [`wide`] put blocks together so that no byte outside the
-//! text is touched.
+//! family of processors; [`Scanner::window`] and [`wide`] put blocks together so that no byte
+//! outside the text is touched.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
 pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
@@ -29,6 +31,8 @@ pub(crate) trait Bits:
     fn first(self) -> usize;
     /// All but the first position.
     fn others(self) -> Self;
+    /// The first position and every one behind it.
+    fn and_above(self) -> Self;
     /// Every position before `end`, which is less than the number of bits.
     fn before(end: usize) -> Self;
 }
@@ -44,6 +48,11 @@ macro_rules! impl_bits {
             #[inline(always)]
             fn others(self) -> Self {
                 self & self.wrapping_sub(1)
+            }
+            #[inline(always)]
+            fn and_above(self) -> Self {
+                // All bits from the lowest one on.
+                self | self.wrapping_neg()
             }
             #[inline(always)]
             fn before(end: usize) -> Self {
@@ -75,10 +84,25 @@ pub(crate) trait Scanner: Copy {
     /// `odd` where it is not asked for.
     fn block<const N: usize>(self, block: &[u8; N], odd: bool) -> Marks<u64>;
 
+    /// The marks of the first 64 bytes of a text, or of all where they are fewer. Nothing where
+    /// it cannot look at so short a text.
+    #[inline(always)]
+    fn window(self, text: &[u8], odd: bool) -> Option<Marks<u64>> {
+        window(self, text, odd)
+    }
+
     /// The number that `text[start..end]` stands for, as [`decimal::read`] reads it.
     #[inline(always)]
     fn decimal(self, text: &[u8], start: usize, end: usize) -> Option<f64> {
         decimal::read(text, start, end)
+    }
+}
+
+impl<B: Bits> Marks<B> {
+    /// Every position from the first end on.
+    #[inline(always)]
+    pub(crate) fn behind_ends(&self) -> B {
+        self.ends.and_above()
     }
 }
 
@@ -98,7 +122,7 @@ impl Marks<u64> {
 /// The marks of the first 64 bytes, or of all where they are fewer. Nothing for a text of less
 /// than 8 bytes.
 #[inline(always)]
-pub(crate) fn window<S: Scanner>(scanner: S, text: &[u8], odd: bool) -> Option<Marks<u64>> {
+fn window<S: Scanner>(scanner: S, text: &[u8], odd: bool) -> Option<Marks<u64>> {
     if let Some(block) = text.first_chunk::<64>() {
         return Some(scanner.block(block, odd));
     }
@@ -213,7 +237,7 @@ mod tests {
                 let expected =
                     marks(text.first_chunk::<128>().map_or(&text, <[u8; 128]>::as_slice));
                 let ends = expected.ends | 1_u128.checked_shl(length.into()).unwrap_or(0);
-                let low = window(scanner, &text, true).unwrap();
+                let low = scanner.window(&text, true).unwrap();
                 assert_eq!(u128::from(low.ends), ends & u128::from(u64::MAX));
                 assert_eq!(u128::from(low.odd), expected.odd & u128::from(u64::MAX));
                 if length >= 64 {
@@ -239,6 +263,7 @@ mod tests {
         {
             check(x86::Sse2);
             x86::Avx2::detect().into_iter().for_each(check);
+            avx512::Avx512::detect().into_iter().for_each(check);
         }
     }
 }

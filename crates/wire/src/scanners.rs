@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "x86_64")]
+use crate::scan::avx512::Avx512;
 use crate::scan::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::scan::x86::{Avx2, Sse2};
@@ -19,6 +21,8 @@ enum Way {
     Sse2(Sse2),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
 }
 
 impl Scanner {
@@ -30,15 +34,25 @@ impl Scanner {
             Some(Way::Sse2(Sse2)),
             #[cfg(target_arch = "x86_64")]
             Avx2::detect().map(Way::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            Avx512::detect().map(Way::Avx512),
         ];
         ways.into_iter().flatten().map(Self)
     }
 
-    /// The fastest one; the processor is asked once.
+    /// The fastest one; the processor is asked once. Where debug assertions are on, the
+    /// environment may name another one, so that tests can run on each: `GSTATSD_SCANNER`.
     #[must_use]
     pub fn best() -> Self {
         static BEST: OnceLock<Scanner> = OnceLock::new();
-        *BEST.get_or_init(|| Self::available().last().unwrap_or(Self(Way::Portable(Portable))))
+        *BEST.get_or_init(|| {
+            let wanted = std::env::var("GSTATSD_SCANNER").ok().filter(|_| cfg!(debug_assertions));
+            let found = Self::available().filter(|scanner| match &wanted {
+                Some(name) => format!("{scanner:?}") == *name,
+                None => true,
+            });
+            found.last().unwrap_or(Self(Way::Portable(Portable)))
+        })
     }
 
     /// Reads a packet as [`parse`](crate::parse()) does, with this scanner.
@@ -50,11 +64,13 @@ impl Scanner {
             Way::Sse2(scanner) => usual::parse(scanner, packet, grammar, receiver),
             #[cfg(target_arch = "x86_64")]
             Way::Avx2(scanner) => scanner.parse(packet, grammar, receiver),
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx512(scanner) => scanner.parse(packet, grammar, receiver),
         }
     }
 }
 
-/// `Portable`, `Sse2` or `Avx2`.
+/// `Portable`, `Sse2`, `Avx2` or `Avx512`.
 impl fmt::Debug for Scanner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
@@ -63,6 +79,8 @@ impl fmt::Debug for Scanner {
             Way::Sse2(_) => "Sse2",
             #[cfg(target_arch = "x86_64")]
             Way::Avx2(_) => "Avx2",
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx512(_) => "Avx512",
         })
     }
 }

@@ -4,13 +4,13 @@
 //! name ":" number "|" type [ "|@" rate ] [ "|#" tags ] ( "\n" / end )
 //! ```
 //!
-//! with one value, of less than 128 bytes, numbers of up to 16 bytes without exponent and blanks,
-//! and the value of a set in place of the number. Whatever is not like that, or is like that but
-//! would be rejected, is left to `parse.rs`, which can read every line. So this file decides
-//! nothing: it gives the same answer sooner, or none.
+//! with one value, of less than 128 bytes or with tags that begin there, numbers of up to 16 bytes
+//! without exponent and blanks, and the value of a set in place of the number. Whatever is not
+//! like that, or is like that but would be rejected, is left to `parse.rs`, which can read every
+//! line. So this file decides nothing: it gives the same answer sooner, or none.
 
 use crate::parse::{parse_first_line, parse_tags};
-use crate::scan::{Bits, Marks, Scanner, wide, window};
+use crate::scan::{Bits, Marks, Scanner, wide};
 use crate::{Grammar, Kind, Line, Names, Receiver, Sample, SignedGauge, Tags, Value};
 
 /// Reads a packet as [`parse`](crate::parse()) does.
@@ -43,7 +43,7 @@ struct Usual<'a> {
 #[inline(always)]
 fn read<'a, S: Scanner>(scanner: S, text: &'a [u8], grammar: &Grammar) -> Option<Usual<'a>> {
     let odd = grammar.names == Names::Utf8 || grammar.tags != Tags::Skip;
-    let marks = window(scanner, text, odd)?;
+    let marks = scanner.window(text, odd)?;
     if marks.ends == 0 {
         return read_line(scanner, text, wide(scanner, text, marks, odd)?, grammar);
     }
@@ -67,10 +67,12 @@ fn read_line<'a, S: Scanner, B: Bits>(
     marks: Marks<B>,
     grammar: &Grammar,
 ) -> Option<Usual<'a>> {
-    if marks.ends == B::NONE {
-        return None;
-    }
-    let end = marks.ends.first();
+    // Where the line ends, as far as the marks tell.
+    let last = marks.ends.first();
+    let long = match marks.ends == B::NONE {
+        true => Some(find_end(scanner, text, last, grammar)?),
+        false => None,
+    };
     let colon = marks.colons.first();
     let stops = marks.pipes | marks.ends;
     let pipe = stops.first();
@@ -79,10 +81,10 @@ fn read_line<'a, S: Scanner, B: Bits>(
     let mut stops = stops.others();
     // A pipe in the name, no colon or no pipe. What follows would find nothing then, but after
     // this the compiler knows that these places lie in the line, and leaves out a check of each.
-    if colon >= pipe || pipe >= end {
+    if colon >= pipe || pipe >= last {
         return None;
     }
-    let (line, rest) = text.split_at_checked(end)?;
+    let (line, rest) = text.split_at_checked(long.map_or(last, |long| long.end))?;
     let name = line.get(..colon)?;
     let name_is_odd = grammar.names == Names::Utf8
         && (name.is_empty() || marks.odd & B::before(colon) != B::NONE);
@@ -102,7 +104,7 @@ fn read_line<'a, S: Scanner, B: Bits>(
         read_number(scanner, line, colon + 1, pipe, kind, grammar)?
     };
     let mut rate = 1.0;
-    if next < end && *line.get(next + 1)? == b'@' {
+    if next < last && *line.get(next + 1)? == b'@' {
         let start = next + 2;
         next = stops.first();
         stops = stops.others();
@@ -112,16 +114,48 @@ fn read_line<'a, S: Scanner, B: Bits>(
         }
     }
     let mut tags = &[][..];
-    if next < end {
+    if next < last {
         // Nothing may follow the tags, not even a carriage return.
-        if *line.get(next + 1)? != b'#' || stops.first() != end || line.ends_with(b"\r") {
+        if *line.get(next + 1)? != b'#' || stops.first() != last || line.ends_with(b"\r") {
             return None;
         }
         tags = line.get(next + 2..)?;
-        check_tags(tags, marks.odd & B::before(end) & !B::before(next) != B::NONE, grammar)?;
+        let odd = marks.odd & !B::before(next) & !marks.behind_ends() != B::NONE;
+        check_tags(tags, odd || long.is_some_and(|long| long.odd), grammar)?;
+    } else if long.is_some() {
+        // What goes on behind the marks is not the tags.
+        return None;
     }
     let sample = Sample { name, kind, value, rate, tags, timestamp: None };
     Some(Usual { line, sample, rest: rest.get(1..).unwrap_or_default() })
+}
+
+/// The end of a line that goes on behind its marks.
+#[derive(Clone, Copy)]
+struct Long {
+    end: usize,
+    /// Whether a byte behind the marks is not printable ASCII.
+    odd: bool,
+}
+
+/// Finds the end of a line of which `from` bytes are known to have none, window by window. Nothing
+/// where a field begins before it.
+#[inline(never)]
+fn find_end<S: Scanner>(scanner: S, text: &[u8], from: usize, grammar: &Grammar) -> Option<Long> {
+    let (mut end, mut odd) = (from, false);
+    while end < text.len() {
+        let marks = scanner.window(text.get(end..)?, grammar.tags != Tags::Skip)?;
+        let size = marks.ends.first();
+        if marks.pipes.first() < size {
+            return None;
+        }
+        odd |= marks.odd & !marks.behind_ends() != 0;
+        end += size;
+        if marks.ends != 0 {
+            break;
+        }
+    }
+    Some(Long { end, odd })
 }
 
 /// Whether a text begins like an event, `_e{`. A service check has a pipe before any colon.
@@ -215,7 +249,12 @@ mod tests {
     const GRAMMARS: [Grammar; 3] = [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGSTATSD];
 
     fn is_read(text: &str, grammar: &Grammar) -> bool {
-        read(Portable, text.as_bytes(), grammar).is_some()
+        let found = read(Portable, text.as_bytes(), grammar).is_some();
+        #[cfg(target_arch = "x86_64")]
+        if let Some(scanner) = crate::scan::avx512::Avx512::detect() {
+            assert_eq!(read(scanner, text.as_bytes(), grammar).is_some(), found, "{text}");
+        }
+        found
     }
 
     /// What is told apart here makes a difference in time alone, so that no other test sees it.
@@ -234,12 +273,23 @@ mod tests {
             "shop.requests:.5|d|@.25|#env:prod",
             "shop.requests:5.|m",
             &long,
+            &format!("{long},{}", "env:prod,".repeat(30)),
         ];
         for line in lines {
             for grammar in &GRAMMARS {
                 assert!(is_read(line, grammar), "{line}");
                 assert!(is_read(&format!("{line}\n"), grammar), "{line}");
                 assert!(is_read(&format!("{line}\nb:x|zz:1|c\r\n{line}"), grammar), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_line_that_does_not_end_with_its_tags_is_left_to_the_obvious_way() {
+        let tags = "t".repeat(140);
+        for text in [format!("a.bc:1|c|#{tags}|c:id"), format!("a.bc:1|c|{tags}"), tags] {
+            for grammar in &GRAMMARS {
+                assert!(!is_read(&text, grammar), "{text}");
             }
         }
     }

@@ -20,17 +20,17 @@ use std::hash::{BuildHasher as _, RandomState};
 
 const BLOCK: usize = 16;
 /// How many blocks are taken in one step.
-const LANES: usize = 4;
-const WINDOW: usize = BLOCK * LANES;
+pub(super) const LANES: usize = 4;
+pub(super) const WINDOW: usize = BLOCK * LANES;
 const ROUNDS: usize = 4;
 
 /// A secret key; it exists only where the processor has AES.
 pub(super) struct Key {
     /// What each lane begins with.
-    whitening: [__m128i; LANES],
+    pub(super) whitening: [__m128i; LANES],
     /// What is added between two windows of a long spelling.
-    chain: __m128i,
-    rounds: [__m128i; ROUNDS],
+    pub(super) chain: __m128i,
+    pub(super) rounds: [__m128i; ROUNDS],
 }
 
 impl Key {
@@ -61,15 +61,11 @@ impl Key {
     #[target_feature(enable = "aes,sse2")]
     #[inline]
     fn sum(&self, number: u32, spelling: &[u8]) -> u128 {
-        let tail = _mm_set_epi64x(i64::from(number), spelling.len().cast_signed() as i64);
         let sum = match spelling.len() {
             0..BLOCK => self.lane(0, short_block(spelling)),
             _ => self.long(spelling),
         };
-        let sum = _mm_xor_si128(sum, tail);
-        let low = _mm_cvtsi128_si64(sum).cast_unsigned();
-        let high = _mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum)).cast_unsigned();
-        u128::from(high) << 64 | u128::from(low)
+        with_tail(sum, number, spelling)
     }
 
     /// The sum of a spelling of at least one block.
@@ -105,9 +101,20 @@ impl Key {
     }
 
     #[target_feature(enable = "aes,sse2")]
-    fn rounds(&self, block: __m128i) -> __m128i {
+    pub(super) fn rounds(&self, block: __m128i) -> __m128i {
         self.rounds.iter().fold(block, |block, &round| _mm_aesenc_si128(block, round))
     }
+}
+
+/// The sum of blocks with that which tells apart what has the same blocks.
+#[target_feature(enable = "sse2")]
+#[inline]
+pub(super) fn with_tail(sum: __m128i, number: u32, spelling: &[u8]) -> u128 {
+    let tail = _mm_set_epi64x(i64::from(number), spelling.len().cast_signed() as i64);
+    let sum = _mm_xor_si128(sum, tail);
+    let low = _mm_cvtsi128_si64(sum).cast_unsigned();
+    let high = _mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum)).cast_unsigned();
+    u128::from(high) << 64 | u128::from(low)
 }
 
 /// The block that begins at `from`, which is no later than the last one.

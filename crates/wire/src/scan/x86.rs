@@ -15,8 +15,8 @@ use crate::{Grammar, Receiver, usual};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sse2;
 
-/// AVX2, and the instructions on single bits that came with it, and AES. Only
-/// [`Avx2::detect`] makes one.
+/// AVX2, and the instructions on single bits that came with it, and AES. Only [`Avx2::detect`]
+/// makes one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 

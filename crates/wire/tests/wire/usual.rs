@@ -68,6 +68,9 @@ fn tags() -> impl Strategy<Value = String> {
         2 => Just(String::new()),
         1 => vec(tag, 0..7).prop_map(|tags| format!("|#{}", tags.join(","))),
         1 => (0_usize..90).prop_map(|length| format!("|#{}", "t".repeat(length))),
+        1 => (90_usize..300, select(vec!["", "\u{e4}", "|", "|#b", "\t", "\r", ":"])).prop_map(
+            |(length, end)| format!("|#{}{end}{}", "t".repeat(length), "t".repeat(length % 70))
+        ),
     ]
 }
 
