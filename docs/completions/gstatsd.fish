@@ -68,7 +68,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -l log -d 'Log 
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s v -d 'Log more: -v for debug, -vv for every packet'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gstatsd -n "__fish_gstatsd_using_subcommand send" -l to -d 'Where to send: [HOST]:PORT or PORT [default: localhost:8125]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand send" -l to -d 'Where to send: [HOST]:PORT, PORT, or a URL with udp, tcp, unix, unixgram or unixstream [default: localhost:8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s b -l bind -d 'Listen for StatsD packets on this UDP address: [HOST]:PORT, PORT or udp://HOST:PORT; can be repeated [default: :8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r

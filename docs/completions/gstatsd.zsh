@@ -98,7 +98,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (send)
 _arguments "${_arguments_options[@]}" : \
-'--to=[Where to send\: \[HOST\]\:PORT or PORT \[default\: localhost\:8125\]]:ADDR:_default' \
+'--to=[Where to send\: \[HOST\]\:PORT, PORT, or a URL with udp, tcp, unix, unixgram or unixstream \[default\: localhost\:8125\]]:ADDR:_default' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::lines -- The lines, such as '\''deploys\:1|c'\'':_default' \

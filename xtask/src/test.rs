@@ -10,6 +10,9 @@ use crate::{generate, python, setup};
 /// all of them; those of what it feeds run on each, with programs that have debug assertions.
 const SCANNERS: [&str; 3] = ["Portable", "Sse2", "Avx2"];
 
+/// What is tested beside the defaults.
+const FEATURES: &str = "--features=gstatsd-client/metrics";
+
 /// Runs each step in turn and stops at the first that fails.
 ///
 /// The tests drive the release binaries; they find them, and the Python environment, by the
@@ -18,12 +21,12 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     header("setup");
     setup::run(place)?;
     step(place, &["fmt", "--all", "--check"], |_| ())?;
-    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let clippy = ["clippy", "--workspace", "--all-targets", FEATURES, "--", "-D", "warnings"];
     step(place, &clippy, |_| ())?;
     step(place, &["build", "--release", "-p", "gstatsd", "-p", "gstatsd-load"], |_| ())?;
     header("generated pages");
     generate::check(place)?;
-    step(place, &["test", "--workspace"], |command| {
+    step(place, &["test", "--workspace", FEATURES], |command| {
         command
             .env("GSTATSD_BINARY", place.release_binary("gstatsd"))
             .env("GSTATSD_LOAD_BINARY", place.release_binary("gstatsd-load"))
@@ -40,7 +43,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
         let args = ["test", "-p", "gstatsd", "--test", "it", "--"];
         step(place, &[&args[..], &daemon].concat(), on_scanner)?;
     }
-    step(place, &["doc", "--no-deps", "--workspace"], |command| {
+    step(place, &["doc", "--no-deps", "--workspace", FEATURES], |command| {
         command.env("RUSTDOCFLAGS", "-D warnings");
     })?;
     header("all passed");

@@ -179,6 +179,7 @@ impl Builder {
         StatsClient::start(Settings {
             style: Style::new(&self.prefix, &self.tags, self.rounding),
             direct: self.direct && !self.destination.is_stream(),
+            is_separate: self.direct && self.destination.is_stream(),
             packet_bytes_max: self.packet_bytes_max,
             buffer_bytes_max: self.buffer_bytes_max,
             delay_max: if self.direct { Duration::ZERO } else { self.delay_max },

@@ -200,7 +200,9 @@ impl Core {
         if let Err(reason) = write(&self.settings.style, &mut buffer.bytes) {
             buffer.bytes.truncate(start);
             self.drop_lines(reason, lines);
-        } else if buffer.bytes.len() > self.packet_bytes() {
+        } else if buffer.bytes.len() > self.packet_bytes()
+            || (self.settings.is_separate && start > 0)
+        {
             self.start_packet(buffer, start, lines);
         } else {
             buffer.lines += lines;
@@ -226,7 +228,7 @@ impl Core {
         buffer.bytes.truncate(start);
         std::mem::swap(&mut buffer.bytes, &mut next);
         let full = std::mem::replace(&mut buffer.lines, lines);
-        let dropped = queue.push(&mut next, full, packet_bytes);
+        let dropped = queue.push(&mut next, full, self.merged_bytes());
         queue.recycle(next);
         let worth_waking = queue.len().is_multiple_of(PACKETS_WAKE);
         drop(queue);
@@ -278,6 +280,11 @@ impl Core {
         }
     }
 
+    /// How long packets may become that are made of the lines of several buffers.
+    fn merged_bytes(&self) -> usize {
+        if self.settings.is_separate { 0 } else { self.packet_bytes() }
+    }
+
     /// Makes the worker look around.
     #[cold]
     fn wake(&self) {
@@ -293,8 +300,8 @@ impl Core {
             let mut buffer = lock(&shard.0);
             if !buffer.bytes.is_empty() {
                 let lines = std::mem::take(&mut buffer.lines);
-                let packet_bytes = self.packet_bytes();
-                let dropped = lock(&self.queue).push(&mut buffer.bytes, lines, packet_bytes);
+                let merged_bytes = self.merged_bytes();
+                let dropped = lock(&self.queue).push(&mut buffer.bytes, lines, merged_bytes);
                 self.drop_lines(Reason::Full, dropped);
             }
         }

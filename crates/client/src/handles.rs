@@ -1,11 +1,24 @@
-//! Metrics to hold on to: one name, said once.
+//! Metrics to hold on to: one name, said once, and ready to be written.
 
 use std::future::Future;
 use std::time::Duration;
 
-use crate::{IntoNumber, Rounding, StatsClient};
+use gstatsd_wire::Kind;
+
+use crate::line::{Metric, Style, Value};
+use crate::{IntoNumber, Reason, Rounding, StatsClient};
 
 /// A counter with its name. See [`StatsClient::get_counter`].
+///
+/// ```
+/// use gstatsd_client::StatsClient;
+///
+/// let (client, spy) = StatsClient::spy();
+/// let jobs = client.get_counter("jobs").with_tag("queue", "mail");
+/// jobs.increment();
+/// jobs.add(3);
+/// assert_eq!(spy.take(), ["jobs:1|c|#queue:mail", "jobs:3|c|#queue:mail"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Counter {
     metric: Named,
@@ -34,16 +47,24 @@ pub struct Timer {
 }
 
 /// A gauge with its name. See [`StatsClient::get_gauge`].
+///
+/// ```
+/// use gstatsd_client::StatsClient;
+///
+/// let (client, spy) = StatsClient::spy();
+/// client.get_gauge("depth").set(12);
+/// assert_eq!(spy.take(), ["depth:12|g"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gauge {
     metric: Named,
 }
 
-/// Sends a timing when it is dropped. See [`Timer::guard`].
+/// A measurement that is sent when this is dropped. See [`Timer::guard`].
 #[derive(Debug)]
 #[must_use = "the time runs until this is dropped, which is now if it is not kept"]
-pub struct TimerGuard {
-    metric: Named,
+pub struct TimerGuard<'a> {
+    timer: &'a Timer,
     started: Duration,
     is_told: bool,
 }
@@ -52,18 +73,28 @@ pub struct TimerGuard {
 #[derive(Clone, Debug)]
 struct Named {
     client: StatsClient,
+    kind: Kind,
     name: Box<str>,
     tags: Vec<(Box<str>, Box<str>)>,
     rate: f64,
+    line: Result<Prepared, Reason>,
+}
+
+/// A line but for its value.
+#[derive(Clone, Debug)]
+struct Prepared {
+    before: Vec<u8>,
+    after: Vec<u8>,
 }
 
 macro_rules! settings {
-    ($handle:ty) => {
-        impl $handle {
+    ($($handle:ty)*) => {
+        $(impl $handle {
             /// The same with a rate: the fraction of its values that is sent, in (0, 1].
             #[must_use]
             pub fn with_rate(mut self, rate: f64) -> Self {
                 self.metric.rate = rate;
+                self.metric.prepare();
                 self
             }
 
@@ -71,86 +102,90 @@ macro_rules! settings {
             #[must_use]
             pub fn with_tag(mut self, key: &str, value: &str) -> Self {
                 self.metric.tags.push((key.into(), value.into()));
+                self.metric.prepare();
                 self
             }
-        }
+        })*
     };
 }
 
-settings!(Counter);
-settings!(Timer);
-settings!(Gauge);
+settings!(Counter Timer Gauge);
 
 impl StatsClient {
-    /// A counter to hold on to.
+    /// A counter to hold on to. Its calls cost less than those by name.
     #[must_use]
     pub fn get_counter(&self, name: &str) -> Counter {
-        Counter { metric: Named::new(self, name) }
+        Counter { metric: Named::new(self, Kind::Counter, name) }
     }
 
     /// A timer to hold on to.
     #[must_use]
     pub fn get_timer(&self, name: &str) -> Timer {
-        Timer { metric: Named::new(self, name), started: None }
+        Timer { metric: Named::new(self, Kind::Timer, name), started: None }
     }
 
     /// A gauge to hold on to.
     #[must_use]
     pub fn get_gauge(&self, name: &str) -> Gauge {
-        Gauge { metric: Named::new(self, name) }
+        Gauge { metric: Named::new(self, Kind::Gauge, name) }
     }
 }
 
 impl Counter {
     /// Adds one.
+    #[inline]
     pub fn increment(&self) {
         self.add(1);
     }
 
     /// Takes one.
+    #[inline]
     pub fn decrement(&self) {
         self.add(-1);
     }
 
     /// Adds a number of anything.
+    #[inline]
     pub fn add(&self, change: impl IntoNumber) {
-        self.metric.call(|call, name| call.counter(name, change));
+        self.metric.send(Value::Number(change.into_number()));
     }
 }
 
 impl Gauge {
     /// Sets it, in any unit.
+    #[inline]
     pub fn set(&self, value: impl IntoNumber) {
-        self.metric.call(|call, name| call.gauge(name, value));
+        self.metric.send(Value::Number(value.into_number()));
     }
 
     /// Changes it, where the receiver knows such. See [`StatsClient::gauge_delta`].
+    #[inline]
     pub fn add(&self, change: impl IntoNumber) {
-        self.metric.call(|call, name| call.gauge_delta(name, change));
+        self.metric.send(Value::Delta(change.into_number()));
     }
 }
 
 impl Timer {
     /// Starts it, anew where it runs.
     pub fn start(&mut self) {
-        self.started = Some(self.metric.now());
+        self.started = Some(self.now());
     }
 
     /// Stops it, sends the time since its start and returns it; nothing where it was not started.
     pub fn stop(&mut self) -> Option<Duration> {
-        let took = self.metric.now().saturating_sub(self.started.take()?);
-        self.metric.time(took);
-        Some(took)
+        let started = self.started.take()?;
+        Some(self.tell(started))
     }
 
-    /// Sends a time that was measured elsewhere: a [`Duration`], or milliseconds.
+    /// Sends a time that was measured elsewhere: a [`Duration`], or a number of milliseconds.
+    #[inline]
     pub fn record(&self, time: impl IntoNumber) {
-        self.metric.call(|call, name| call.timer(name, time));
+        self.metric.send(Value::Number(time.into_number()));
     }
 
     /// Starts a measurement that ends, and is sent, when the guard is dropped.
-    pub fn guard(&self) -> TimerGuard {
-        TimerGuard { started: self.metric.now(), metric: self.metric.clone(), is_told: false }
+    pub fn guard(&self) -> TimerGuard<'_> {
+        TimerGuard { timer: self, started: self.now(), is_told: false }
     }
 
     /// Sends how long a closure takes; also when it panics.
@@ -164,61 +199,97 @@ impl Timer {
         let _guard = self.guard();
         future.await
     }
+
+    fn now(&self) -> Duration {
+        (self.metric.client.core().settings.clock)()
+    }
+
+    fn tell(&self, started: Duration) -> Duration {
+        let took = self.now().saturating_sub(started);
+        match self.metric.client.core().settings.style.rounding {
+            Rounding::Exact => self.record(took),
+            // What a stopwatch of gstatsd 0.6 did, unlike its method for timings.
+            Rounding::Gstatsd => self.record(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+        }
+        took
+    }
 }
 
-impl TimerGuard {
+impl TimerGuard<'_> {
     /// Ends the measurement, sends it and returns it.
     pub fn stop(mut self) -> Duration {
         self.is_told = true;
-        self.tell()
+        self.timer.tell(self.started)
     }
 
     /// Ends the measurement without sending it.
     pub fn discard(mut self) {
         self.is_told = true;
     }
-
-    fn tell(&self) -> Duration {
-        let took = self.metric.now().saturating_sub(self.started);
-        self.metric.time(took);
-        took
-    }
 }
 
-impl Drop for TimerGuard {
+impl Drop for TimerGuard<'_> {
     fn drop(&mut self) {
         if !self.is_told {
-            self.tell();
+            self.timer.tell(self.started);
         }
     }
 }
 
 impl Named {
-    fn new(client: &StatsClient, name: &str) -> Self {
-        Self { client: client.clone(), name: name.into(), tags: Vec::new(), rate: 1.0 }
+    fn new(client: &StatsClient, kind: Kind, name: &str) -> Self {
+        let mut named = Self {
+            client: client.clone(),
+            kind,
+            name: name.into(),
+            tags: Vec::new(),
+            rate: 1.0,
+            line: Err(Reason::EmptyName),
+        };
+        named.prepare();
+        named
     }
 
-    fn now(&self) -> Duration {
-        (self.client.core().settings.clock)()
+    fn prepare(&mut self) {
+        let style = &self.client.core().settings.style;
+        let number = Value::number(0);
+        let line = self.with_metric(number, |metric| Prepared::new(metric, style));
+        self.line = line;
     }
 
-    fn time(&self, took: Duration) {
-        match self.client.core().settings.style.rounding {
-            Rounding::Exact => self.call(|call, name| call.timer(name, took)),
-            // What a stopwatch of gstatsd 0.6 did, unlike its method for timings.
-            Rounding::Gstatsd => {
-                let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                self.call(|call, name| call.timer(name, millis));
-            }
-        }
-    }
-
-    fn call(&self, send: impl FnOnce(crate::Call<'_>, &str)) {
-        let call = self.client.rate(self.rate);
-        if self.tags.is_empty() {
-            return send(call, &self.name);
-        }
+    fn with_metric<T>(&self, value: Value<'_>, take: impl FnOnce(&Metric<'_>) -> T) -> T {
         let tags: Vec<_> = self.tags.iter().map(|(key, value)| (&**key, &**value)).collect();
-        send(call.tags(&tags), &self.name);
+        let (kind, name, rate) = (self.kind, &*self.name, self.rate);
+        take(&Metric { kind, name, value, rate, tags: &tags, timestamp: None })
+    }
+
+    #[inline]
+    fn send(&self, value: Value<'_>) {
+        let core = self.client.core();
+        if core.settings.aggregate.is_some() {
+            return self.with_metric(value, |metric| self.client.send_sampled(metric));
+        }
+        if self.rate >= 1.0 || self.client.sample(self.rate) {
+            core.line(|style, out| {
+                let line = self.line.as_ref().map_err(|reason| *reason)?;
+                out.extend_from_slice(&line.before);
+                style.write_value(value, self.kind, out)?;
+                out.extend_from_slice(&line.after);
+                Ok(())
+            });
+        }
+    }
+}
+
+impl Prepared {
+    fn new(metric: &Metric<'_>, style: &Style) -> Result<Self, Reason> {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        style.write_name(metric.name, &mut before)?;
+        before.push(b':');
+        // What has a rate that never sends needs no line.
+        if metric.rate > 0.0 {
+            style.write_tail(metric, &mut after)?;
+        }
+        Ok(Self { before, after })
     }
 }

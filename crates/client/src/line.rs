@@ -100,17 +100,28 @@ impl Style {
     pub(crate) fn write(&self, metric: &Metric<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
         self.write_name(metric.name, out)?;
         out.push(b':');
-        match metric.value {
-            Value::Number(number) => self.write_number(number, metric.kind, out)?,
+        self.write_value(metric.value, metric.kind, out)?;
+        self.write_tail(metric, out)
+    }
+
+    /// Appends a value.
+    #[inline]
+    pub(crate) fn write_value(
+        &self,
+        value: Value<'_>,
+        kind: Kind,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        match value {
+            Value::Number(number) => self.write_number(number, kind, out),
             Value::Delta(number) => {
                 if !number.as_f64().is_sign_negative() {
                     out.push(b'+');
                 }
-                self.write_number(number, metric.kind, out)?;
+                self.write_number(number, kind, out)
             }
-            Value::Member(member) => write_member(member, out)?,
+            Value::Member(member) => write_member(member, out),
         }
-        self.write_tail(metric, out)
     }
 
     /// Appends the prefix and a name.
@@ -129,7 +140,7 @@ impl Style {
     }
 
     #[inline]
-    pub(crate) fn write_number(
+    fn write_number(
         &self,
         number: Number<'_>,
         kind: Kind,

@@ -5,6 +5,12 @@ use std::collections::VecDeque;
 /// Bytes beyond a packet that a buffer has room for, so that the line which does not fit into it
 /// any more is usually written without a new buffer.
 const SPARE: usize = 2_048;
+/// A packet that fills less than this part of its buffer is copied out of it.
+const FILLED_LEAST: usize = 8;
+/// What a packet costs beside its bytes.
+const PACKET_COST: usize = 64;
+/// The most buffers that are kept for later use.
+const FREE_MAX: usize = 64;
 
 /// Lines with newlines between them.
 #[derive(Debug, Default)]
@@ -33,7 +39,7 @@ impl Packet {
 #[derive(Debug)]
 pub(crate) struct Queue {
     packets: VecDeque<Packet>,
-    /// The bytes in the packets.
+    /// The bytes in the packets, and what packets cost beside.
     bytes: usize,
     bytes_max: usize,
     /// The lines in the packets.
@@ -47,11 +53,12 @@ impl Queue {
         Self { packets, bytes: 0, bytes_max, lines: 0, free }
     }
 
-    /// Takes the bytes of a packet and leaves an empty buffer for the next. Where there is no
-    /// room the oldest packets make some; returned is how many lines they had.
-    pub(crate) fn push(&mut self, bytes: &mut Vec<u8>, lines: u64, packet_bytes: usize) -> u64 {
+    /// Takes the bytes of a packet and leaves an empty buffer for the next. They become part of
+    /// the newest packet where that is no longer than `merged_bytes` then. Where there is no room
+    /// the oldest packets make some; returned is how many lines they had.
+    pub(crate) fn push(&mut self, bytes: &mut Vec<u8>, lines: u64, merged_bytes: usize) -> u64 {
         let mut dropped = 0;
-        while self.bytes + bytes.len() > self.bytes_max
+        while self.bytes + bytes.len() + PACKET_COST > self.bytes_max
             && let Some(oldest) = self.pop()
         {
             dropped += oldest.lines;
@@ -61,7 +68,7 @@ impl Queue {
         self.lines += lines;
         // A few bytes of several threads become one packet.
         if let Some(last) = self.packets.back_mut()
-            && last.bytes.len() + 1 + bytes.len() <= packet_bytes
+            && last.bytes.len() + 1 + bytes.len() <= merged_bytes
         {
             last.bytes.push(b'\n');
             last.bytes.append(bytes);
@@ -69,8 +76,15 @@ impl Queue {
             self.bytes += 1;
             return dropped;
         }
-        let fresh = self.buffer(packet_bytes);
-        let bytes = std::mem::replace(bytes, fresh);
+        self.bytes += PACKET_COST;
+        let bytes = if bytes.len() * FILLED_LEAST < bytes.capacity() {
+            let copy = bytes.as_slice().to_vec();
+            bytes.clear();
+            copy
+        } else {
+            let fresh = self.buffer(merged_bytes);
+            std::mem::replace(bytes, fresh)
+        };
         self.packets.push_back(Packet { bytes, lines });
         dropped
     }
@@ -78,14 +92,14 @@ impl Queue {
     /// The oldest packet.
     pub(crate) fn pop(&mut self) -> Option<Packet> {
         let packet = self.packets.pop_front()?;
-        self.bytes -= packet.bytes.len();
+        self.bytes -= packet.bytes.len() + PACKET_COST;
         self.lines -= packet.lines;
         Some(packet)
     }
 
     /// Puts a packet back, as the oldest.
     pub(crate) fn push_front(&mut self, packet: Packet) {
-        self.bytes += packet.bytes.len();
+        self.bytes += packet.bytes.len() + PACKET_COST;
         self.lines += packet.lines;
         self.packets.push_front(packet);
     }
@@ -97,7 +111,7 @@ impl Queue {
 
     /// Takes a buffer for later use.
     pub(crate) fn recycle(&mut self, mut bytes: Vec<u8>) {
-        if bytes.capacity() > 0 {
+        if bytes.capacity() >= SPARE && self.free.len() < FREE_MAX {
             bytes.clear();
             self.free.push(bytes);
         }
@@ -127,13 +141,13 @@ mod tests {
 
     #[test]
     fn short_packets_become_one_and_the_oldest_make_room() {
-        let mut queue = Queue::new(20);
+        let mut queue = Queue::new(20 + 3 * PACKET_COST);
         assert_eq!(push(&mut queue, "abcd"), 0);
         assert_eq!(push(&mut queue, "efg"), 0);
         assert_eq!((queue.len(), queue.lines()), (1, 2));
         assert_eq!(push(&mut queue, "h"), 0);
         assert_eq!(push(&mut queue, "12345678"), 0);
-        assert_eq!((queue.len(), queue.lines(), queue.bytes), (3, 4, 17));
+        assert_eq!((queue.len(), queue.lines(), queue.bytes), (3, 4, 17 + 3 * PACKET_COST));
         assert_eq!(push(&mut queue, "87654321"), 2);
         assert_eq!(queue.pop().unwrap().bytes, b"h");
         assert_eq!(queue.pop().unwrap().bytes, b"12345678");
@@ -157,14 +171,28 @@ mod tests {
 
     #[test]
     fn buffers_are_used_again() {
-        let mut queue = Queue::new(100);
-        push(&mut queue, "12345678");
+        let mut queue = Queue::new(100_000);
+        let mut bytes = Vec::with_capacity(SPARE);
+        bytes.resize(1_000, b'a');
+        queue.push(&mut bytes, 1, 8);
         let packet = queue.pop().unwrap();
         let place = packet.bytes.as_ptr();
         queue.recycle(packet.bytes);
-        let mut bytes = b"12345678".to_vec();
+        bytes.resize(1_000, b'a');
         queue.push(&mut bytes, 1, 8);
         assert_eq!(bytes.as_ptr(), place);
         assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn a_short_packet_holds_no_large_buffer() {
+        let mut queue = Queue::new(100_000);
+        let mut bytes = Vec::with_capacity(SPARE);
+        bytes.extend_from_slice(b"12345678");
+        let place = bytes.as_ptr();
+        queue.push(&mut bytes, 1, 8);
+        assert!(bytes.is_empty() && bytes.as_ptr() == place);
+        let packet = queue.pop().unwrap();
+        assert_eq!((&packet.bytes[..], packet.bytes.capacity()), (&b"12345678"[..], 8));
     }
 }

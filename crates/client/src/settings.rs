@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) destination: Destination,
     pub(crate) style: Style,
     pub(crate) direct: bool,
+    /// Each line is a packet, although the worker sends them.
+    pub(crate) is_separate: bool,
     /// No more than this in a packet; what suits the destination where there is none.
     pub(crate) packet_bytes_max: Option<usize>,
     /// No more than this in the queue.

@@ -86,10 +86,13 @@ fn unix_datagrams_arrive() {
         let socket = UnixDatagram::bind(&path).unwrap();
         let client = builder(&format!("{scheme}://{}", path.display())).direct().build();
         client.increment("a");
+        client.increment("b");
         assert!(client.flush(PATIENCE));
         let mut buffer = [0; 64];
-        let bytes = socket.recv(&mut buffer).unwrap();
-        assert_eq!(&buffer[..bytes], b"a:1|c");
+        for line in ["a:1|c", "b:1|c"] {
+            let bytes = socket.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..bytes], line.as_bytes());
+        }
         std::fs::remove_file(&path).unwrap();
     }
 }

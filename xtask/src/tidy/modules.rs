@@ -9,6 +9,10 @@ use super::tree::File;
 /// The sources this table is about.
 const SERVER: &str = "crates/server/src/";
 
+/// The one source of the server that may use the client: what the daemon sends elsewhere has
+/// sinks and relays of its own.
+const SENDS: &str = "commands/send.rs";
+
 /// A module directly under the root of the server, and what of `crate::` it may use.
 struct Module {
     name: &'static str,
@@ -95,6 +99,10 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
     };
     let code = code(text);
     let mut findings = Vec::new();
+    if let Some(at) = code.find("gstatsd_client").filter(|_| inner != SENDS) {
+        let message = format!("`gstatsd_client` is for {SENDS} alone");
+        findings.push(Finding::new(path, line_at(text, at), message));
+    }
     for (at, used) in uses(&code) {
         let target = used.split("::").next().unwrap_or_default();
         if target == name {
@@ -230,6 +238,13 @@ mod tests {
         assert_eq!(lines("work.rs", "//! A.\nuse crate::flush::InboxOfAnother;\n"), [2]);
         assert_eq!(lines("work.rs", "//! A.\nuse crate::flush::{Inbox, merge};\n"), [2]);
         assert_eq!(lines("work.rs", "//! A.\nuse crate::flush;\n"), [2]);
+    }
+
+    #[test]
+    fn the_client_is_for_one_command() {
+        assert_eq!(lines("commands/send.rs", "//! A.\nuse gstatsd_client::Kind;\n"), []);
+        assert_eq!(lines("commands/check.rs", "//! A.\nuse gstatsd_client::Kind;\n"), [2]);
+        assert_eq!(lines("flush.rs", "//! A.\n// gstatsd_client\n"), []);
     }
 
     #[test]

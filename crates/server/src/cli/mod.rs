@@ -122,7 +122,7 @@ pub(crate) enum Command {
 
     /// Send lines to a StatsD service
     ///
-    /// Sends each LINE as one UDP packet.
+    /// Sends each LINE as one packet.
     Send(SendArgs),
 
     /// What recorded packets become, without a network
@@ -169,7 +169,8 @@ pub(crate) struct ExplainArgs {
 /// Arguments of `gstatsd send`.
 #[derive(Args, Debug)]
 pub(crate) struct SendArgs {
-    /// Where to send: [HOST]:PORT or PORT [default: localhost:8125]
+    /// Where to send: [HOST]:PORT, PORT, or a URL with udp, tcp, unix, unixgram or unixstream
+    /// [default: localhost:8125]
     #[arg(long, value_name = "ADDR", allow_hyphen_values = true)]
     pub(crate) to: Option<String>,
 

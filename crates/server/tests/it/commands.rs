@@ -1,8 +1,9 @@
 //! `explain`, `replay` and `send`, as a shell meets them.
 
-use std::fs;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -233,4 +234,24 @@ fn send_tries_each_address_of_a_name_and_tells_when_nobody_listens() {
     let error = failure(&["send", "--to", &port, "a:1|c"]);
     assert!(error.contains(&port) && error.contains("refused"), "{error}");
     assert!(failure(&["send", "--to", "x:y", "a:1|c"]).contains("--to"));
+}
+
+#[test]
+fn send_knows_unix_sockets_and_connections() {
+    let folder = Folder::new();
+    let path = folder.file("socket");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    for scheme in ["unix", "unixgram"] {
+        assert_eq!(printed(&["send", "--to", &format!("{scheme}://{path}"), "a:1|c", "b:2|g"]), "");
+        let mut buffer = [0; 64];
+        for expected in ["a:1|c", "b:2|g"] {
+            let bytes = socket.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..bytes], expected.as_bytes());
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = format!("tcp://{}", listener.local_addr().unwrap());
+    assert_eq!(printed(&["send", "--to", &to, "a:1|c", "b:2|g"]), "");
+    let text = io::read_to_string(listener.accept().unwrap().0).unwrap();
+    assert_eq!(text, "a:1|c\nb:2|g\n");
 }
