@@ -31,7 +31,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Install what the tests need and is missing: carbon, whisper, a Python environment
+    /// Install what the tests need and is missing: carbon, whisper, the emitters
     Setup,
     /// Everything that has to pass before a change lands: what CI runs
     Test,

@@ -1,7 +1,8 @@
 //! `cargo xtask setup`: installs what the tests need and is missing.
 //!
-//! A real carbon with the Whisper tools from Debian, and the Python programs whose traffic the
-//! tests measure from PyPI. When all is there it only looks.
+//! A real carbon with the Whisper tools from Debian, and the programs whose traffic the tests
+//! measure: those for Python from PyPI, and those for Node.js from npm, with a Node.js that comes
+//! from PyPI too, for Debian's npm is 387 packages. When all is there it only looks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,11 @@ const PYTHON: Package = Package { name: "python3-venv", files: &["/usr/bin/pytho
 /// The Python packages, pinned.
 const REQUIREMENTS: &str = "testdata/python-requirements.txt";
 
+/// The packages of Node.js, pinned: the directory of `package.json` and its lock.
+const NODE_PACKAGES: &str = "testdata/node";
+/// What says which packages those are.
+const NODE_FILES: [&str; 2] = ["package.json", "package-lock.json"];
+
 /// Installs what is missing.
 pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     if !CARBON.is_there() {
@@ -42,15 +48,27 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             println!("do not need it: `systemctl disable --now carbon-cache` stops it");
         }
     }
-    let requirements = place.root.join(REQUIREMENTS);
-    let wanted = fs::read(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
+    let wanted = wanted(place)?;
     let venv = place.venv();
     if !venv_is_current(&venv, &wanted) {
-        make_venv(&venv, &requirements)?;
+        make_venv(&venv, &place.root.join(REQUIREMENTS))?;
+        install_node_packages(place)?;
         fs::write(stamp(&venv), wanted).context("cannot mark the environment as complete")?;
     }
     println!("carbon: {}\npython: {}", CARBON.files[0], venv.join("bin/python").display());
+    println!("node: {}", venv.join("bin/node").display());
     Ok(())
+}
+
+/// What the environment is to be made of, as its stamp says it.
+fn wanted(place: &Place) -> anyhow::Result<Vec<u8>> {
+    let files = NODE_FILES.map(|file| format!("{NODE_PACKAGES}/{file}"));
+    let mut wanted = Vec::new();
+    for file in [REQUIREMENTS.to_owned()].iter().chain(&files) {
+        let bytes = fs::read(place.root.join(file));
+        wanted.extend(bytes.with_context(|| format!("cannot read {file}"))?);
+    }
+    Ok(wanted)
 }
 
 impl Package {
@@ -105,6 +123,22 @@ fn make_venv(venv: &Path, requirements: &Path) -> anyhow::Result<()> {
     command::run(Command::new(venv.join("bin/python")).args(pip).arg(requirements))
 }
 
+/// Installs the packages of Node.js into the environment, with its npm.
+fn install_node_packages(place: &Place) -> anyhow::Result<()> {
+    command::header(&format!("Node.js packages from {NODE_PACKAGES}"));
+    let folder = place.venv().join("emitters");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for file in NODE_FILES {
+        let from = place.root.join(NODE_PACKAGES).join(file);
+        fs::copy(&from, folder.join(file))
+            .with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    // Optional packages have to be compiled, and nothing here needs them.
+    let install = ["ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"];
+    let npm = place.venv().join("bin/npm");
+    command::run(Command::new(npm).args(install).current_dir(&folder))
+}
+
 /// The Python to make the environment from: the system's where it can, else any in the path.
 fn find_python() -> Option<PathBuf> {
     let needs = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))";
@@ -118,15 +152,15 @@ fn is_program(name: &str) -> bool {
     command::succeeds(Command::new(name).arg("--version"))
 }
 
-/// Whether the environment was completed from exactly these requirements.
-fn venv_is_current(venv: &Path, requirements: &[u8]) -> bool {
+/// Whether the environment was completed from exactly this.
+fn venv_is_current(venv: &Path, wanted: &[u8]) -> bool {
     let has_python = venv.join("bin/python").exists();
-    has_python && fs::read(stamp(venv)).is_ok_and(|found| found == requirements)
+    has_python && fs::read(stamp(venv)).is_ok_and(|found| found == wanted)
 }
 
-/// A copy of the requirements, written last: it says what the environment was completed from.
+/// Written last: it says what the environment was completed from.
 fn stamp(venv: &Path) -> PathBuf {
-    venv.join("requirements.txt")
+    venv.join("complete.txt")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! Every test counts: the files hold exactly as many points as the daemon says it delivered.
 
-mod emitters;
+mod gunicorn;
 mod program;
 mod whisper;
 
@@ -14,8 +14,9 @@ use std::process::Command;
 
 use gstatsd_load::recording::{self, Form};
 
+use crate::emitters::{PYSTATSD, run_python};
 use crate::support::{Daemon, Folder, accounting, assert_books_close, binary};
-use emitters::{Gunicorn, PYSTATSD, run_python};
+use gunicorn::Gunicorn;
 use whisper::{Carbon, Point};
 
 /// Datagrams of real emitters, one Python bytes literal a line.
@@ -81,7 +82,7 @@ fn a_live_gunicorn_is_counted_exactly() {
                 for request in 0..50 {
                     let (path, status) =
                         if request % 5 == 4 { ("/missing", 404) } else { ("/", 200) };
-                    assert_eq!(emitters::request(address, path), status);
+                    assert_eq!(gunicorn::request(address, path), status);
                 }
             })
         })
@@ -107,7 +108,7 @@ fn a_live_gunicorn_is_counted_exactly() {
 fn a_live_pystatsd_is_counted_exactly() {
     let carbon = Carbon::start();
     let daemon = Daemon::start(&["-b", "127.0.0.1:0", "-s", &carbon.sink(), "-f", "1"]);
-    let said = run_python(PYSTATSD, &[&daemon.address().port().to_string()]);
+    let said = run_python(PYSTATSD, daemon.address().port());
     let sampled: f64 = said.trim().strip_prefix("sampled ").unwrap().parse().unwrap();
 
     let points = stop_and_read(daemon, &carbon);

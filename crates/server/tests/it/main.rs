@@ -8,6 +8,7 @@ mod accounting;
 mod bad_input;
 mod carbon;
 mod commands;
+mod emitters;
 mod exactness;
 mod forward;
 mod lifetime;

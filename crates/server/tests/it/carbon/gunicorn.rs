@@ -1,27 +1,15 @@
-//! Real emitters from PyPI, run by the Python environment that `cargo xtask setup` makes.
+//! A gunicorn that counts its requests at the daemon.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::program::Program;
+use crate::emitters::python;
 use crate::support::{Folder, PATIENCE};
 
-/// Sends with the package `statsd`; its argument is the port.
-pub(crate) const PYSTATSD: &str = include_str!("pystatsd.py");
 /// What gunicorn serves.
 const APP: &str = include_str!("app.py");
-
-/// Runs a script to its end; gives what it printed.
-pub(crate) fn run_python(script: &str, arguments: &[&str]) -> String {
-    let mut command = python();
-    command.args(["-c", script]).args(arguments).stderr(Stdio::inherit());
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// A gunicorn of two workers that counts its requests at a StatsD service, below `svc`.
 pub(crate) struct Gunicorn {
@@ -67,24 +55,4 @@ pub(crate) fn request(address: SocketAddr, path: &str) -> u16 {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer.split(' ').nth(1).unwrap().parse().unwrap()
-}
-
-/// The interpreter of the environment.
-fn python() -> Command {
-    let venv = std::env::var_os("GSTATSD_VENV").map_or_else(default_venv, PathBuf::from);
-    let python = venv.join("bin/python");
-    assert!(
-        python.exists(),
-        "no {}: `cargo xtask setup` makes the Python environment of the tests, and \
-         GSTATSD_VENV says where it is if not below the target directory",
-        python.display()
-    );
-    Command::new(python)
-}
-
-/// `venv` in the target directory, where the setup makes it. The binary of this build is at
-/// `debug/gstatsd` there.
-fn default_venv() -> PathBuf {
-    let binary = Path::new(env!("CARGO_BIN_EXE_gstatsd"));
-    binary.ancestors().nth(2).unwrap().join("venv")
 }

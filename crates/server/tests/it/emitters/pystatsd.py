@@ -4,32 +4,9 @@ Prints how many samples of a sampled counter went out, for that is up to chance.
 """
 
 import random
-import sys
-import time
 
 import statsd
 
-BURST = 50
-
-
-def is_read(port):
-    """Whether the daemon has read all that came to its sockets."""
-    with open("/proc/net/udp") as sockets:
-        next(sockets)
-        for line in sockets:
-            fields = line.split()
-            if int(fields[1].split(":")[1], 16) == port and int(fields[4].split(":")[1], 16):
-                return False
-    return True
-
-
-def pause():
-    """Waits for the daemon, so that a busy machine costs time and no datagrams."""
-    while not is_read(port):
-        time.sleep(0.001)
-
-
-port = int(sys.argv[1])
 client = statsd.StatsClient("127.0.0.1", port, prefix="py")
 
 for number in range(10_000):
