@@ -24,7 +24,7 @@ function __fish_gstatsd_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c gstatsd -n "__fish_gstatsd_needs_command" -s b -l bind -d 'Listen for StatsD packets on this UDP address: [HOST]:PORT, PORT or udp://HOST:PORT; can be repeated [default: :8125]' -r
+complete -c gstatsd -n "__fish_gstatsd_needs_command" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r
@@ -44,7 +44,7 @@ complete -c gstatsd -n "__fish_gstatsd_needs_command" -f -a "replay" -d 'What re
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -f -a "import" -d 'Print a configuration of the Node.js StatsD as ours'
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -f -a "docs" -d 'Print the manual page, the configuration reference or shell completions'
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s b -l bind -d 'Listen for StatsD packets on this UDP address: [HOST]:PORT, PORT or udp://HOST:PORT; can be repeated [default: :8125]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r
@@ -56,7 +56,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -l log -d 'Log to
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s v -d 'Log more: -v for debug, -vv for every packet'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s b -l bind -d 'Listen for StatsD packets on this UDP address: [HOST]:PORT, PORT or udp://HOST:PORT; can be repeated [default: :8125]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r
@@ -70,7 +70,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s D -l daemoni
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand send" -l to -d 'Where to send: [HOST]:PORT, PORT, or a URL with udp, tcp, unix, unixgram or unixstream [default: localhost:8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s b -l bind -d 'Listen for StatsD packets on this UDP address: [HOST]:PORT, PORT or udp://HOST:PORT; can be repeated [default: :8125]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r

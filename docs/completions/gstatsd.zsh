@@ -15,8 +15,8 @@ _gstatsd() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'*-b+[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*--bind=[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
@@ -48,8 +48,8 @@ _gstatsd() {
         case $line[1] in
             (check)
 _arguments "${_arguments_options[@]}" : \
-'*-b+[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*--bind=[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
@@ -73,8 +73,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (explain)
 _arguments "${_arguments_options[@]}" : \
-'*-b+[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*--bind=[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
@@ -106,8 +106,8 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (replay)
 _arguments "${_arguments_options[@]}" : \
-'*-b+[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*--bind=[Listen for StatsD packets on this UDP address\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT; can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \

@@ -129,9 +129,12 @@ impl Part {
         examples.clear();
     }
 
-    /// Begins a batch, received at so many nanoseconds. Gives its number.
+    /// Begins a batch, received at so many nanoseconds. Gives its number. Batches of one time, as
+    /// those of many connections are, need but one.
     pub(crate) fn begin_batch(&mut self, nanoseconds: u64) -> u32 {
-        self.batches.push(nanoseconds);
+        if self.batches.last() != Some(&nanoseconds) {
+            self.batches.push(nanoseconds);
+        }
         index_of_last(&self.batches)
     }
 

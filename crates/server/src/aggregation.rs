@@ -25,6 +25,8 @@ pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
     let rest = Config {
         percent: other.percent,
         shutdown_timeout: other.shutdown_timeout,
+        connections_max: other.connections_max,
+        connections_per_address_max: other.connections_per_address_max,
         listeners: other.listeners.clone(),
         sinks: other.sinks.clone(),
         log: other.log.clone(),

@@ -38,8 +38,8 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         false => None,
         true => match detach().context("cannot go to the background")? {
             Detached::Starter { started } => {
-                // The file and its lock are the daemon's now: forgotten here, not removed.
-                std::mem::forget(pid_file);
+                // The files and the lock are the daemon's now: forgotten here, not removed.
+                std::mem::forget((pid_file, sockets));
                 return Ok(if started { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             Detached::Daemon(ready) => Some(ready),
@@ -92,18 +92,24 @@ fn announce(config: &Config, sockets: &[Sockets]) {
     for sink in &config.sinks {
         announce_sink(sink);
     }
-    if let Some(address) = sockets.iter().flat_map(|sockets| &sockets.addresses).next() {
-        let to = match address.port() {
-            8125 => String::new(),
-            port => format!("--to {port} "),
-        };
-        log::info!("try: gstatsd send {to}'hello:1|c'");
+    log::info!("try: {}", something_to_try(sockets));
+}
+
+/// One line that brings a metric in.
+fn something_to_try(sockets: &[Sockets]) -> String {
+    let mut urls = sockets.iter().flat_map(|sockets| &sockets.urls);
+    let of_udp = urls.find_map(|url| url.strip_prefix("udp://"));
+    let port = of_udp.and_then(|address| address.rsplit_once(':')).map(|(_, port)| port);
+    match port {
+        Some("8125") => "gstatsd send 'hello:1|c'".to_owned(),
+        Some(port) => format!("gstatsd send --to {port} 'hello:1|c'"),
+        None => "gstatsd explain 'hello:1|c'".to_owned(),
     }
 }
 
 fn announce_listener(sockets: &Sockets, config: &Config) {
-    for address in &sockets.addresses {
-        log::info!("listening on udp://{address}");
+    for url in &sockets.urls {
+        log::info!("listening on {url}");
     }
     if let Some(clamped) = sockets.receive_buffer_clamped {
         log::warn!(

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use gstatsd_aggregate::{Counts, Merger, Naming, OwnPoint, Part, Window};
 
 use crate::clock::{self, Cadence, Timestamps};
+use crate::connections::Connections;
 use crate::deliver::{Outlet, Outlets};
 use crate::forward::Forwarding;
 use crate::losses::Losses;
@@ -106,6 +107,7 @@ pub(crate) struct Flush {
     losses: Losses,
     /// Counts what is passed on.
     forwarding: Option<Arc<Forwarding>>,
+    connections: Connections,
 }
 
 /// What came of reading the configuration again, since the start.
@@ -126,6 +128,7 @@ impl Flush {
         interval: Duration,
         outlets: Outlets,
         naming: Arc<Naming>,
+        connections: Connections,
     ) -> Self {
         Self {
             inbox,
@@ -141,6 +144,7 @@ impl Flush {
             reloads: Reloads::default(),
             losses: Losses::default(),
             forwarding: None,
+            connections,
         }
     }
 
@@ -235,6 +239,7 @@ impl Flush {
         point(&["reloads.failed"], self.reloads.failed);
         point(&["reloads.stale"], u64::from(self.reloads.is_stale));
         point(&["series"], self.merger.series_count() as u64);
+        self.connections.counts().named(|stem, reason, count| point(&[stem, reason], count));
         for (sink, books) in self.outlets.books() {
             books.named(|stem, reason, count| point(&["sinks.", &sink, ".", stem, reason], count));
         }

@@ -16,6 +16,7 @@ use crate::{
     config::{Errors, Source},
 };
 
+mod accept;
 mod aggregation;
 mod cli;
 mod clock;
@@ -30,6 +31,7 @@ mod commands {
     pub(crate) mod send;
 }
 mod config;
+mod connections;
 mod daemon;
 mod deliver;
 mod flush;

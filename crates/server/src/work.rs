@@ -1,4 +1,4 @@
-//! A worker: one thread with its own sockets and its own table.
+//! A worker: one thread with its own sockets, its own connections and its own table.
 //!
 //! ```text
 //! receive a batch --> its packets into the table --> the batch was full: again, at once
@@ -14,7 +14,6 @@
 //! and the sender wakes nobody.
 
 use std::io;
-use std::net::UdpSocket;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -27,34 +26,38 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::unistd::Pid;
 
+pub(crate) use self::datagrams::DatagramSocket;
+use self::datagrams::Datagrams;
+use self::intake::Intake;
+pub(crate) use self::streams::Connection;
+use self::streams::Streams;
 use crate::clock::{self, Cadence};
+use crate::config::Sources;
 use crate::flush::{Closes, Inbox, Push};
 use crate::forward::Forwarder;
-use crate::sys::{Batch, dropped_datagrams};
 
-/// How many datagrams are received at once. More would only leave the processor's caches.
-const BATCH_PACKETS: usize = 64;
-/// A batch of at least so many is followed by the next one without a nap.
-const BATCH_FULL: usize = BATCH_PACKETS / 2;
+mod datagrams;
+mod intake;
+mod streams;
+
 /// How long to nap while packets keep coming. The receive buffer must hold what comes meanwhile.
 const NAP: Duration = Duration::from_micros(200);
 /// So many naps may bring nothing before the worker sleeps until a packet comes: a sender that
 /// sends in bursts wakes nobody either, and one that is rare costs but these few.
 const EMPTY_NAPS_MAX: u32 = 5;
-/// Above the longest datagram that UDP can carry, 65,507 bytes over IPv4 and 65,527 over IPv6.
-const PACKET_BYTES_MAX: usize = 65_536;
 /// How long a socket may be drained at the end. A sender that never pauses must not hold us.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
-/// How long to rest after a socket failed, so that a network that is down costs no CPU time.
-const REST: Duration = Duration::from_millis(50);
-
 /// What a worker is told between two batches.
 pub(crate) enum Control {
     /// Push what was gathered, and go on with this table.
     Table(Box<Table>),
     /// Receive from these sockets of a listener too.
-    Open(ListenerId, Vec<UdpSocket>),
-    /// Take what waits in the sockets of a listener, and close them.
+    Open(ListenerId, Vec<DatagramSocket>),
+    /// Read this connection too.
+    Adopt(Box<Connection>),
+    /// From now on only these may send datagrams to a listener.
+    Admit(ListenerId, Sources),
+    /// Take what waits in the sockets and connections of a listener, and close them.
     Close(ListenerId),
     /// Take what waits in the sockets, push it, and end.
     Stop,
@@ -82,7 +85,8 @@ impl ControlInbox {
 /// What a worker works with.
 pub(crate) struct Worker {
     index: usize,
-    sockets: Vec<Socket>,
+    datagrams: Datagrams,
+    streams: Streams,
     table: Table,
     cadence: Cadence,
     /// The interval that is gathered now.
@@ -100,11 +104,13 @@ pub(crate) struct Worker {
     forwarder: Option<Forwarder>,
 }
 
-struct Socket {
-    listener: ListenerId,
-    socket: UdpSocket,
-    /// The last reading of the kernel's count.
-    dropped: u32,
+/// How much came at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Brought {
+    Nothing,
+    Something,
+    /// So much that there may be more, or that a nap would hold up whoever sends it.
+    Much,
 }
 
 impl Worker {
@@ -126,7 +132,8 @@ impl Worker {
         let epoch = cadence.begin(0);
         let worker = Self {
             index,
-            sockets: Vec::new(),
+            datagrams: Datagrams::new(),
+            streams: Streams::new()?,
             table,
             cadence,
             interval: 0,
@@ -151,56 +158,67 @@ impl Worker {
         if self.pinned {
             self.pin();
         }
-        let mut batch = Batch::new(BATCH_PACKETS, PACKET_BYTES_MAX);
         let mut empty_naps = 0;
         loop {
             let now = clock::now();
             if now >= self.cadence.deadline(self.interval) {
                 self.push(Closes::Interval, now);
             }
-            match self.control.try_recv() {
-                Ok(Control::Stop) | Err(TryRecvError::Disconnected) => break,
-                Ok(control) => self.obey(control, &mut batch),
-                Err(TryRecvError::Empty) => {}
+            if self.streams.check().is_some_and(|check| now >= check) {
+                self.streams.close_idle(&mut self.table, now);
             }
-            let received = self.receive(&mut batch, now);
-            match received {
-                0 if empty_naps >= EMPTY_NAPS_MAX => self.wait(),
-                0..BATCH_FULL => self.nap(now),
-                _ => {}
+            if self.is_told_to_stop(now) {
+                break;
             }
-            empty_naps = if received == 0 { empty_naps + 1 } else { 0 };
+            let brought = self.receive(now);
+            match brought {
+                Brought::Nothing if empty_naps >= EMPTY_NAPS_MAX => self.wait(),
+                Brought::Nothing | Brought::Something => self.nap(now),
+                Brought::Much => {}
+            }
+            empty_naps = if brought == Brought::Nothing { empty_naps + 1 } else { 0 };
         }
-        self.drain(&mut batch);
+        drain(|now| self.receive(now));
+        self.streams.close(&mut self.table, |_| true);
         self.push(Closes::Worker, clock::now());
     }
 
-    fn obey(&mut self, control: Control, batch: &mut Batch) {
+    /// Does what it was told, all of it, until it is told to stop.
+    fn is_told_to_stop(&mut self, now: Instant) -> bool {
+        loop {
+            match self.control.try_recv() {
+                Ok(Control::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Ok(control) => self.obey(control, now),
+                Err(TryRecvError::Empty) => return false,
+            }
+        }
+    }
+
+    fn obey(&mut self, control: Control, now: Instant) {
         match control {
             Control::Table(table) => {
-                let dropped = self.count_drops();
+                let dropped = self.datagrams.count_drops();
                 self.table.counts_mut().datagrams_dropped_kernel += dropped;
                 let part = std::mem::replace(&mut self.table, *table).end();
                 let (worker, interval) = (self.index, self.interval);
                 self.flush.push(Push { worker, interval, closes: Closes::Nothing, part });
             }
-            Control::Open(listener, sockets) => {
-                let open = |socket| Socket { listener, socket, dropped: 0 };
-                self.sockets.extend(sockets.into_iter().map(open));
-            }
-            Control::Close(listener) => {
-                let (closing, others) = std::mem::take(&mut self.sockets)
-                    .into_iter()
-                    .partition(|socket| socket.listener == listener);
-                self.sockets = closing;
-                self.drain(batch);
-                let dropped = self.count_drops();
-                self.table.counts_mut().datagrams_dropped_kernel += dropped;
-                self.sockets = others;
-            }
+            Control::Open(listener, sockets) => self.datagrams.open(listener, sockets),
+            Control::Adopt(connection) => self.streams.adopt(*connection, now),
+            Control::Admit(listener, sources) => self.datagrams.admit(listener, &sources),
+            Control::Close(listener) => self.close(listener),
             // It ends the loop that asks.
             Control::Stop => {}
         }
+    }
+
+    fn close(&mut self, listener: ListenerId) {
+        let closing = self.datagrams.take_out(listener);
+        let others = std::mem::replace(&mut self.datagrams, closing);
+        drain(|now| self.receive(now));
+        self.table.counts_mut().datagrams_dropped_kernel += self.datagrams.count_drops();
+        self.datagrams = others;
+        self.streams.close(&mut self.table, |connection| connection.listener == listener);
     }
 
     /// Keeps this thread to the core of its number. Where that is forbidden it works anywhere.
@@ -215,26 +233,18 @@ impl Worker {
         }
     }
 
-    /// Takes one batch from each socket. Gives the size of the largest.
-    fn receive(&mut self, batch: &mut Batch, now: Instant) -> usize {
-        let mut largest = 0;
-        for socket in &self.sockets {
-            match batch.receive(socket.socket.as_fd()) {
-                Ok(0) => {}
-                Ok(received) => {
-                    largest = received.max(largest);
-                    let since = now.saturating_duration_since(self.epoch).as_nanos();
-                    let nanoseconds = u64::try_from(since).unwrap_or(u64::MAX);
-                    let order = Order { nanoseconds, worker: self.index };
-                    take_in(&mut self.table, self.forwarder.as_mut(), batch, order);
-                }
-                Err(error) => {
-                    log::debug!("worker {}: receive: {error}", self.index);
-                    std::thread::sleep(REST);
-                }
-            }
-        }
-        largest
+    /// Takes one batch from each socket, and what came over connections.
+    fn receive(&mut self, now: Instant) -> Brought {
+        let since = now.saturating_duration_since(self.epoch).as_nanos();
+        let nanoseconds = u64::try_from(since).unwrap_or(u64::MAX);
+        let mut intake = Intake {
+            table: &mut self.table,
+            forwarder: self.forwarder.as_mut(),
+            order: Order { nanoseconds, worker: self.index },
+            now,
+        };
+        let datagrams = self.datagrams.receive(&mut intake);
+        datagrams.max(self.streams.receive(&mut intake))
     }
 
     /// Lets packets gather for a moment, though not beyond the deadline.
@@ -246,35 +256,25 @@ impl Worker {
     /// Sleeps until there is something to do.
     fn wait(&self) {
         let deadline = self.cadence.deadline(self.interval);
-        let timeout = deadline.saturating_duration_since(clock::now());
+        let until = self.streams.check().map_or(deadline, |check| check.min(deadline));
+        let timeout = until.saturating_duration_since(clock::now());
         // Rounded up to the next millisecond: waking early would mean to wake again.
         let milliseconds = timeout.as_micros().div_ceil(1_000);
         let timeout = i32::try_from(milliseconds).unwrap_or(i32::MAX);
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::NONE);
-        let mut waiting: Vec<_> = self
-            .sockets
-            .iter()
-            .map(|socket| PollFd::new(socket.socket.as_fd(), PollFlags::POLLIN))
-            .collect();
-        waiting.push(PollFd::new(self.wake.as_fd(), PollFlags::POLLIN));
+        let sockets = self.datagrams.waiting().chain(self.streams.waiting());
+        let waiting = sockets.chain([self.wake.as_fd()]);
+        let mut waiting: Vec<_> =
+            waiting.map(|socket| PollFd::new(socket, PollFlags::POLLIN)).collect();
         // A signal that interrupts it is as good as a time-out.
         poll(&mut waiting, timeout).ok();
-    }
-
-    /// Takes what waits in the sockets, so that what was sent before the end counts.
-    fn drain(&mut self, batch: &mut Batch) {
-        let end = clock::now() + DRAIN_MAX;
-        loop {
-            let now = clock::now();
-            if now >= end || self.receive(batch, now) == 0 {
-                return;
-            }
-        }
+        // What it was told is read in the next round.
+        self.wake.read().ok();
     }
 
     /// Pushes what was gathered, as the part of the interval that ended last.
     fn push(&mut self, closes: Closes, now: Instant) {
-        let dropped = self.count_drops();
+        let dropped = self.datagrams.count_drops();
         self.table.counts_mut().datagrams_dropped_kernel += dropped;
         let empty = self.spare.try_recv().unwrap_or_default();
         let part = self.table.rotate(empty);
@@ -287,69 +287,15 @@ impl Worker {
         self.flush.push(Push { worker: self.index, interval, closes, part });
         self.interval = interval + 1;
     }
-
-    fn count_drops(&mut self) -> u64 {
-        let mut sum = 0;
-        for socket in &mut self.sockets {
-            // Kernels that cannot tell were told of at the start.
-            if let Ok(dropped) = dropped_datagrams(socket.socket.as_fd()) {
-                sum += u64::from(dropped.wrapping_sub(socket.dropped));
-                socket.dropped = dropped;
-            }
-        }
-        sum
-    }
 }
 
-fn take_in(table: &mut Table, mut forwarder: Option<&mut Forwarder>, batch: &Batch, order: Order) {
-    let mut intake = table.batch(order);
-    let log_packets = log::log_enabled!(log::Level::Trace);
-    for packet in batch.packets() {
-        if log_packets {
-            log::trace!("packet: '{}'", packet.bytes.escape_ascii());
+/// Takes what waits, so that what was sent before the end counts.
+fn drain(mut receive: impl FnMut(Instant) -> Brought) {
+    let end = clock::now() + DRAIN_MAX;
+    loop {
+        let now = clock::now();
+        if now >= end || receive(now) == Brought::Nothing {
+            return;
         }
-        if let Some(forwarder) = &mut forwarder
-            && !forwarder.lines(packet.bytes, packet.truncated, intake.counts_mut())
-        {
-            intake.count_packet(packet.bytes);
-            continue;
-        }
-        match packet.truncated {
-            false => intake.packet(packet.bytes),
-            true => intake.truncated_packet(packet.bytes),
-        }
-    }
-    drop(intake);
-    if let Some(forwarder) = forwarder {
-        forwarder.settle();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use gstatsd_aggregate::{Dialect, Limits, Naming};
-    use gstatsd_wire::Reason;
-
-    use super::*;
-
-    #[test]
-    fn f28_of_a_truncated_packet_the_broken_last_line_is_not_aggregated() {
-        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-        for packet in ["a:1|c\nb:123|c", "a:1|c", "a:1|c\n123456"] {
-            sender.send_to(packet.as_bytes(), receiver.local_addr().unwrap()).unwrap();
-        }
-        let dialect = Dialect::GSTATSD;
-        let naming = Naming::gstatsd("", 90.0, "");
-        let limits = Limits { series_max: 10, samples_max: 10 };
-        let mut table = Table::new(dialect, naming, limits);
-        // Too small for the first and the third.
-        let mut batch = Batch::new(4, 10);
-        batch.receive(receiver.as_fd()).unwrap();
-        take_in(&mut table, None, &batch, Order::default());
-        let counts = table.rotate(Box::default()).counts;
-        assert_eq!(counts.datagrams_received, 3);
-        assert_eq!(counts.lines_rejected[Reason::Truncated as usize], 2);
-        assert_eq!((counts.lines, counts.samples_received), (5, 3));
     }
 }

@@ -53,10 +53,10 @@ const MODULES: &[Module] = &[
     // Merges what the workers push and hands it on.
     Module {
         name: "flush",
-        may_use: Uses::Only(&["clock", "deliver", "forward::Forwarding", "losses"]),
+        may_use: Uses::Only(&["clock", "connections", "deliver", "forward::Forwarding", "losses"]),
     },
-    // Sockets, without an idea of what arrives.
-    Module { name: "listen", may_use: Uses::Only(&["config"]) },
+    // The books of connections: who may have one more, and what became of each.
+    Module { name: "connections", may_use: Uses::Only(&[]) },
     // Passes lines on to other StatsDs; refuses those that we listen on.
     Module { name: "forward", may_use: Uses::Only(&["clock", "config", "listen::Sockets"]) },
     // The loop of a worker: receives, counts, pushes at the deadline. Of the next stage it knows
@@ -65,12 +65,31 @@ const MODULES: &[Module] = &[
         name: "work",
         may_use: Uses::Only(&[
             "clock",
+            "config",
+            "connections",
             "flush::Closes",
             "flush::Inbox",
             "flush::Push",
             "forward::Forwarder",
             "sys",
         ]),
+    },
+    // Hands connections to the workers: what it knows of them is where they are told things.
+    Module {
+        name: "accept",
+        may_use: Uses::Only(&[
+            "config",
+            "connections",
+            "work::Connection",
+            "work::Control",
+            "work::ControlInbox",
+            "work::ListenerId",
+        ]),
+    },
+    // Sockets for those two, without an idea of what arrives.
+    Module {
+        name: "listen",
+        may_use: Uses::Only(&["accept::Listening", "config", "work::DatagramSocket"]),
     },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "lib"]) },

@@ -29,8 +29,8 @@ Examples:
   gstatsd check gstatsd.toml   is this configuration valid, and what does it come to
   gstatsd explain 'a:1|c|@0.1' how a line is read, and what it becomes";
 
-/// A StatsD service: it receives metrics over UDP, gathers them for an interval, and sends
-/// counts, rates and statistics to Graphite.
+/// A StatsD service: it receives metrics over UDP, TCP and unix sockets, gathers them for an
+/// interval, and sends counts, rates and statistics to Graphite.
 #[derive(Debug, Parser)]
 #[command(
     name = "gstatsd",
@@ -58,8 +58,8 @@ pub(crate) struct Cli {
 /// The flags of the daemon, as typed. Each overrides its key of the configuration file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Flags {
-    /// Listen for StatsD packets on this UDP address: [HOST]:PORT, PORT or udp://HOST:PORT; can
-    /// be repeated [default: :8125]
+    /// Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH
+    /// (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]
     #[arg(short, long, value_name = "ADDR", allow_hyphen_values = true)]
     pub(crate) bind: Vec<String>,
 

@@ -54,6 +54,12 @@ pub(crate) fn config(
         samples_max: draft.whole(&keys::SAMPLES_MAX, None, file.samples_max),
         name_bytes_max: draft.whole(&keys::NAME_BYTES_MAX, None, file.name_bytes_max),
         member_bytes_max: draft.whole(&keys::MEMBER_BYTES_MAX, None, file.member_bytes_max),
+        connections_max: draft.whole(&keys::listen::CONNECTIONS_MAX, None, file.connections_max),
+        connections_per_address_max: draft.whole(
+            &keys::listen::CONNECTIONS_PER_ADDRESS_MAX,
+            None,
+            file.connections_per_address_max,
+        ),
         listeners: draft.listeners(),
         sinks: draft.sinks(),
         repeaters: draft.repeaters(),

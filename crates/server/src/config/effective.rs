@@ -1,14 +1,16 @@
 //! From what is meant back to a file that says all of it.
 
+use std::time::Duration;
+
 use super::{
-    Config, File, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind,
+    Config, File, Listener, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind,
     expand::escape,
     file::{FileListener, FileLog, FileNode, FileRelay, FileRepeater, FileSink, Origin},
+    sources::Network,
 };
 
 /// The file that has this configuration, with every key typed out.
 pub(crate) fn file(config: &Config) -> File {
-    let whole = |number: usize| Some(i64::try_from(number).unwrap_or(i64::MAX));
     File {
         dialect: Some(config.dialect.to_string()),
         workers: whole(config.workers.get()),
@@ -24,6 +26,8 @@ pub(crate) fn file(config: &Config) -> File {
         samples_max: whole(config.samples_max),
         name_bytes_max: whole(config.name_bytes_max),
         member_bytes_max: whole(config.member_bytes_max),
+        connections_max: whole(config.connections_max),
+        connections_per_address_max: whole(config.connections_per_address_max),
         pid_file: config.pid_file.as_ref().map(|path| path.display().to_string()),
         daemonize: Some(config.daemonize),
         log: FileLog {
@@ -34,11 +38,7 @@ pub(crate) fn file(config: &Config) -> File {
             }),
             level: Some(config.log.level.as_str().to_ascii_lowercase()),
         },
-        listen: config
-            .listeners
-            .iter()
-            .map(|listener| FileListener { address: Some(format!("udp://{}", listener.address)) })
-            .collect(),
+        listen: config.listeners.iter().map(listener).collect(),
         sink: config.sinks.iter().map(sink).collect(),
         repeater: config.repeaters.iter().map(repeater).collect(),
         relay: config.relay.as_ref().map(relay),
@@ -69,6 +69,30 @@ fn relay(relay: &Relay) -> FileRelay {
 
 fn url(peer: &Peer) -> String {
     format!("{}://{}", peer.transport, peer.address)
+}
+
+/// A key that its transport does not know is not there.
+fn listener(listener: &Listener) -> FileListener {
+    let Listener { endpoint, sources, stream, mode } = listener;
+    let list = |networks: &[Network]| {
+        endpoint.has_addresses().then(|| networks.iter().map(ToString::to_string).collect())
+    };
+    let seconds = |timeout: Option<Duration>| timeout.unwrap_or_default().as_secs_f64();
+    let stream = endpoint.has_connections().then_some(stream);
+    FileListener {
+        address: Some(escape(&endpoint.to_string())),
+        allow: list(&sources.allow),
+        deny: list(&sources.deny),
+        mode: endpoint.has_mode().then(|| format!("{mode:04o}")),
+        framing: stream.map(|stream| stream.framing.to_string()),
+        frame_bytes_max: stream.and_then(|stream| whole(stream.frame_bytes_max)),
+        idle_timeout: stream.map(|stream| seconds(stream.idle_timeout)),
+        frame_timeout: stream.map(|stream| seconds(stream.frame_timeout)),
+    }
+}
+
+fn whole(number: usize) -> Option<i64> {
+    Some(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn sink(sink: &Sink) -> FileSink {

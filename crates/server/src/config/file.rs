@@ -49,6 +49,10 @@ pub(crate) struct File {
     pub(crate) name_bytes_max: Option<i64>,
     /// `member_bytes_max`
     pub(crate) member_bytes_max: Option<i64>,
+    /// `connections_max`
+    pub(crate) connections_max: Option<i64>,
+    /// `connections_per_address_max`
+    pub(crate) connections_per_address_max: Option<i64>,
     /// `pid_file`
     pub(crate) pid_file: Option<String>,
     /// `daemonize`
@@ -88,6 +92,22 @@ pub(crate) struct FileLog {
 pub(crate) struct FileListener {
     /// `listen.address`
     pub(crate) address: Option<String>,
+    /// `listen.allow`
+    pub(crate) allow: Option<Vec<String>>,
+    /// `listen.deny`
+    pub(crate) deny: Option<Vec<String>>,
+    /// `listen.mode`
+    pub(crate) mode: Option<String>,
+    /// `listen.framing`
+    pub(crate) framing: Option<String>,
+    /// `listen.frame_bytes_max`
+    pub(crate) frame_bytes_max: Option<i64>,
+    /// `listen.idle_timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) idle_timeout: Option<f64>,
+    /// `listen.frame_timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) frame_timeout: Option<f64>,
 }
 
 /// One table `[[sink]]` as typed.

@@ -55,6 +55,14 @@ pub(crate) struct Text {
     pub(crate) default: Option<&'static str>,
 }
 
+/// A key whose value is a list of texts.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) about: About,
+    /// What each of them may be. Without any it is as if the key were not there.
+    pub(crate) allowed: &'static str,
+}
+
 /// A key whose value is true or false.
 #[derive(Debug)]
 pub(crate) struct Switch {
@@ -72,6 +80,8 @@ pub(crate) enum Key {
     Number(&'static Number),
     /// Its value is a text.
     Text(&'static Text),
+    /// Its value is a list of texts.
+    List(&'static List),
     /// Its value is true or false.
     Switch(&'static Switch),
 }
@@ -134,6 +144,7 @@ impl Key {
             Self::Whole(key) => &key.about,
             Self::Number(key) => &key.about,
             Self::Text(key) => &key.about,
+            Self::List(key) => &key.about,
             Self::Switch(key) => &key.about,
         }
     }

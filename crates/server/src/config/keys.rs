@@ -8,6 +8,8 @@ mod peers;
 use super::key::{About, Key, Number, Switch, Text, Whole};
 pub(crate) use peers::*;
 
+pub(crate) mod listen;
+
 /// Every key, in the order of the reference page.
 pub(crate) const ALL: &[Key] = &[
     Key::Text(&DIALECT),
@@ -24,11 +26,20 @@ pub(crate) const ALL: &[Key] = &[
     Key::Whole(&SAMPLES_MAX),
     Key::Whole(&NAME_BYTES_MAX),
     Key::Whole(&MEMBER_BYTES_MAX),
+    Key::Whole(&listen::CONNECTIONS_MAX),
+    Key::Whole(&listen::CONNECTIONS_PER_ADDRESS_MAX),
     Key::Text(&PID_FILE),
     Key::Switch(&DAEMONIZE),
     Key::Text(&LOG_TARGET),
     Key::Text(&LOG_LEVEL),
-    Key::Text(&LISTEN_ADDRESS),
+    Key::Text(&listen::ADDRESS),
+    Key::List(&listen::ALLOW),
+    Key::List(&listen::DENY),
+    Key::Text(&listen::MODE),
+    Key::Text(&listen::FRAMING),
+    Key::Whole(&listen::FRAME_BYTES_MAX),
+    Key::Number(&listen::IDLE_TIMEOUT),
+    Key::Number(&listen::FRAME_TIMEOUT),
     Key::Text(&SINK_URL),
     Key::Text(&SINK_NAME),
     Key::Number(&SINK_CONNECT_TIMEOUT),
@@ -309,19 +320,6 @@ pub(crate) const LOG_LEVEL: Text = Text {
     },
     allowed: "`\"off\"`, `\"error\"`, `\"warn\"`, `\"info\"`, `\"debug\"` or `\"trace\"`",
     default: Some("info"),
-};
-
-/// `listen.address`
-pub(crate) const LISTEN_ADDRESS: Text = Text {
-    about: About {
-        path: "listen.address",
-        flag: Some("-b"),
-        effect: "Where packets are received. Any `-b` replaces all `[[listen]]` of the file.",
-        edge: "An empty host is every address, IPv4 and IPv6; port 0 is any free one.",
-        reload: true,
-    },
-    allowed: "`udp://[HOST]:PORT`, `[HOST]:PORT` or `PORT`; an IPv6 address stands in brackets",
-    default: Some("udp://:8125"),
 };
 
 /// `sink.url`

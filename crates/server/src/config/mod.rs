@@ -10,8 +10,14 @@ use gstatsd_aggregate::Glob;
 use log::LevelFilter;
 
 pub(crate) use self::{
-    address::Address, changes::Changes, environment::Environment, expand::escape, file::File,
+    address::Address,
+    changes::Changes,
+    environment::Environment,
+    expand::escape,
+    file::File,
+    listener::{Endpoint, Framing, Listener, Stream},
     source::Source,
+    sources::Sources,
 };
 use crate::cli::Flags;
 
@@ -24,8 +30,10 @@ mod expand;
 mod file;
 mod key;
 mod keys;
+mod listener;
 pub(crate) mod reference;
 mod source;
+mod sources;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -61,7 +69,11 @@ pub(crate) struct Config {
     pub(crate) name_bytes_max: usize,
     /// The longest member of a set that is accepted, in bytes.
     pub(crate) member_bytes_max: usize,
-    /// Where packets are received; at least one.
+    /// Connections that all listeners together have at most.
+    pub(crate) connections_max: usize,
+    /// Connections that one IP address has at most.
+    pub(crate) connections_per_address_max: usize,
+    /// Where lines come in; at least one.
     pub(crate) listeners: Vec<Listener>,
     /// Where metrics go; at least one, each with a name of its own.
     pub(crate) sinks: Vec<Sink>,
@@ -82,13 +94,6 @@ pub(crate) struct Config {
 pub(crate) enum Dialect {
     /// As gstatsd 0.6 did.
     Gstatsd,
-}
-
-/// Where packets are received, over UDP.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Listener {
-    /// The address to bind; an empty host is every address, IPv4 and IPv6.
-    pub(crate) address: Address,
 }
 
 /// Where metrics go.

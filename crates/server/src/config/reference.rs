@@ -100,6 +100,7 @@ fn allowed(key: Key) -> String {
         Key::Whole(key) => format!("a whole number {}", key.bounds()),
         Key::Number(key) => format!("a number {}", key.bounds()),
         Key::Text(key) => key.allowed.to_owned(),
+        Key::List(key) => key.allowed.to_owned(),
         Key::Switch(_) => "`true` or `false`".to_owned(),
     }
 }
@@ -110,6 +111,7 @@ pub(crate) fn default(key: Key) -> Option<String> {
         Key::Whole(key) => Some(key.default.to_string()),
         Key::Number(key) => Some(key.default.to_string()),
         Key::Text(key) => key.default.map(|text| format!("\"{text}\"")),
+        Key::List(_) => Some("[]".to_owned()),
         Key::Switch(key) => Some(key.default.to_string()),
     }
 }

@@ -1,6 +1,8 @@
 //! What is typed for a listener and for a sink: `[host]:port` or a URL.
 
-use super::{Address, Transport};
+use std::path::PathBuf;
+
+use super::{Address, Endpoint, Transport};
 
 /// What is typed for a sink.
 #[derive(Debug, Eq, PartialEq)]
@@ -11,24 +13,30 @@ pub(crate) enum SinkSpec {
     Graphite(Address),
 }
 
-/// Transports that have a name but no code yet.
-const LATER_TRANSPORTS: [&str; 3] = ["tcp", "unix", "unixgram"];
-
-/// Reads what is typed for a listener.
+/// Reads what is typed for a listener. The path of a unix socket is as typed.
 ///
 /// # Errors
 /// One line that names the text and what is allowed.
-pub(crate) fn listener(text: &str) -> Result<Address, String> {
-    const ALLOWED: &str = "give [HOST]:PORT or udp://[HOST]:PORT";
+pub(crate) fn listener(text: &str) -> Result<Endpoint, String> {
+    const ALLOWED: &str =
+        "give [HOST]:PORT, udp://[HOST]:PORT, tcp://[HOST]:PORT, unix://PATH or unixgram://PATH";
     let trimmed = text.trim();
     let (transport, address) = split_transport(trimmed);
-    if LATER_TRANSPORTS.contains(&transport) {
-        return Err(format!("'{text}': listening on {transport} is not supported yet; {ALLOWED}"));
+    let path = || match address {
+        "" => Err(format!("'{text}' has no path; {ALLOWED}")),
+        path => Ok(PathBuf::from(path)),
+    };
+    let host_and_port = || {
+        Address::parse(address, 0)
+            .map_err(|why| format!("'{text}' is no address: {why}; {ALLOWED}"))
+    };
+    match transport {
+        "udp" => host_and_port().map(Endpoint::Udp),
+        "tcp" => host_and_port().map(Endpoint::Tcp),
+        "unix" => path().map(Endpoint::Unix),
+        "unixgram" => path().map(Endpoint::Unixgram),
+        _ => Err(format!("'{text}': '{transport}' is no transport; {ALLOWED}")),
     }
-    if transport != "udp" {
-        return Err(format!("'{text}': '{transport}' is no transport; {ALLOWED}"));
-    }
-    Address::parse(address, 0).map_err(|why| format!("'{text}' is no address: {why}; {ALLOWED}"))
 }
 
 /// Reads what is typed for a sink.
@@ -95,17 +103,18 @@ pub(crate) fn is_name_char(c: char) -> bool {
 }
 
 /// The transport and the address of `udp://host:port`, of `udp:host:port` as gstatsd 0.6 had it,
-/// and of an address alone. In `udp:8125` the first word is a host, as it was there.
+/// of `unix:/path`, and of an address alone. In `udp:8125` the first word is a host, as it was
+/// there.
 fn split_transport(text: &str) -> (&str, &str) {
     if let Some(both) = text.split_once("://") {
         return both;
     }
     match text.split_once(':') {
-        Some((transport, address))
-            if address.contains(':')
-                && (transport == "udp" || LATER_TRANSPORTS.contains(&transport)) =>
-        {
+        Some((transport @ ("udp" | "tcp"), address)) if address.contains(':') => {
             (transport, address)
+        }
+        Some((transport @ ("unix" | "unixgram"), path)) if path.starts_with('/') => {
+            (transport, path)
         }
         _ => ("udp", text),
     }

@@ -6,9 +6,11 @@ use gstatsd_aggregate::Glob;
 use log::LevelFilter;
 use proptest::prelude::*;
 
+mod listeners;
+
 use super::{
-    Address, Config, Dialect, Environment, File, Listener, Log, LogTarget, Node, Peer, Relay,
-    Repeater, Sink, SinkKind, Transport,
+    Address, Config, Dialect, Environment, File, Log, LogTarget, Node, Peer, Relay, Repeater, Sink,
+    SinkKind, Transport,
     file::{FileListener, FileLog, FileNode, FileRelay, FileRepeater, FileSink, Origin},
     key::Key,
     keys,
@@ -70,7 +72,9 @@ fn nothing_typed_is_the_default() {
         samples_max: 10_000_000,
         name_bytes_max: 1024,
         member_bytes_max: 256,
-        listeners: vec![Listener { address: Address { host: String::new(), port: 8125 } }],
+        connections_max: 1024,
+        connections_per_address_max: 256,
+        listeners: vec![listeners::udp(":8125")],
         sinks: vec![Sink {
             name: "console".to_owned(),
             kind: SinkKind::Console,
@@ -104,13 +108,16 @@ pub(super) fn full_file() -> File {
         samples_max: Some(12),
         name_bytes_max: Some(13),
         member_bytes_max: Some(14),
+        connections_max: Some(15),
+        connections_per_address_max: Some(16),
         pid_file: text("run/pid"),
         daemonize: Some(true),
         log: FileLog { target: text("log/file"), level: text("warn") },
         listen: vec![
-            FileListener { address: text("udp://[::1]:1") },
-            FileListener { address: text("0") },
-            FileListener { address: text("udp://:0") },
+            listeners::full_file()[0].clone(),
+            listeners::full_file()[1].clone(),
+            FileListener { address: text("0"), ..FileListener::default() },
+            FileListener { address: text("udp://:0"), ..FileListener::default() },
         ],
         sink: vec![FileSink {
             url: text("graphite://foo:1"),
@@ -152,9 +159,9 @@ fn every_key_of_a_file_takes_effect() {
         samples_max: 12,
         name_bytes_max: 13,
         member_bytes_max: 14,
-        listeners: ["[::1]:1", "0", ":0"]
-            .map(|text| Listener { address: Address::parse(text, 0).unwrap() })
-            .to_vec(),
+        connections_max: 15,
+        connections_per_address_max: 16,
+        listeners: [&listeners::full()[..], &[listeners::udp("0"), listeners::udp(":0")]].concat(),
         sinks: vec![graphite("first", "foo:1", 1, 2, 4096)],
         repeaters: vec![Repeater {
             peer: peer("foo_2", Transport::Tcp, "foo:2"),
@@ -192,7 +199,7 @@ fn flags_override_the_file() {
         ..Flags::default()
     };
     let config = Config::new(&full_file(), &flags, &environment()).unwrap();
-    assert_eq!(config.listeners, [Listener { address: Address::parse(":1", 0).unwrap() }]);
+    assert_eq!(config.listeners, [listeners::udp(":1")]);
     let console =
         Sink { name: "console".to_owned(), kind: SinkKind::Console, queue_bytes: 64 << 20 };
     let graphite = graphite("graphite_localhost_2", "localhost:2", 5, 10, 64 << 20);
@@ -293,7 +300,7 @@ fn every_error_of_the_listeners_and_sinks_is_told() {
         "line 1: listen.address: is missing",
         "line 5: listen.address: '1' is listed twice",
         "line 7: listen.address: 'x' is no address: 'x' is not a port from 0 to 65535; \
-         give [HOST]:PORT or udp://[HOST]:PORT",
+         give [HOST]:PORT, udp://[HOST]:PORT, tcp://[HOST]:PORT, unix://PATH or unixgram://PATH",
         "line 9: sink.name: 'a b' is not 1 to 64 letters, digits, _ and -",
         "line 17: sink.name: 'x' is the name of another sink",
         "line 10: sink.queue_bytes: 1 is not between 1024 and 1099511627776 bytes",
@@ -416,7 +423,7 @@ fn the_bounds_of_a_key_belong_to_it_as_they_say() {
                 assert!(!key.allows(key.min - 0.001) && !key.allows(key.max + 0.001));
                 assert!(!key.allows(f64::NAN) && !key.allows(f64::INFINITY));
             }
-            Key::Text(_) | Key::Switch(_) => {}
+            Key::Text(_) | Key::List(_) | Key::Switch(_) => {}
         }
     }
 }

@@ -10,25 +10,37 @@ use anyhow::Context as _;
 use gstatsd_aggregate::Counts;
 use gstatsd_sinks::{Console, Graphite, GraphiteSettings};
 
+use crate::accept::Accepting;
 use crate::aggregation;
 use crate::clock::{self, Cadence};
 use crate::config::{Config, Listener, Sink, SinkKind};
+use crate::connections::{ConnectionCounts, Connections, Limits};
 use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Message};
 use crate::forward::{self, Forwarding, refuse_loops};
-use crate::listen::{self, Sockets};
+use crate::listen::{self, SocketFile, Sockets};
 use crate::work::{Control, ControlInbox, ListenerId, Worker};
 
 /// The running threads.
 pub(super) struct Service {
+    accepting: Accepting,
+    connections: Connections,
     workers: Vec<(JoinHandle<()>, ControlInbox)>,
     flush: JoinHandle<(Outlets, Counts)>,
     flush_inbox: Inbox,
     forwarding: Arc<Forwarding>,
     /// What is listened on.
-    listeners: Vec<(ListenerId, Listener)>,
+    listeners: Vec<Opened>,
     /// How many listeners were ever opened.
     listeners_opened: usize,
+}
+
+/// A listener that is open.
+struct Opened {
+    id: ListenerId,
+    listener: Listener,
+    /// Removed when it is closed.
+    files: Vec<SocketFile>,
 }
 
 /// What a reload changes, ready to be put to use: nothing of it can fail any more.
@@ -62,17 +74,30 @@ impl Service {
             spares.push(spare);
         }
         let (interval, naming) = (config.flush_interval, Arc::new(naming));
-        let flush = Flush::new(messages, spares, cadence, interval, outlets, naming);
+        let connections = Connections::new(limits(config), config.workers.get());
+        let books = connections.clone();
+        let flush = Flush::new(messages, spares, cadence, interval, outlets, naming, books);
         let flush = flush.counting(Arc::clone(&forwarding));
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
             let worker = worker.passing_on(forwarding.forwarder());
             Ok((spawn(&format!("worker {index}"), move || worker.run())?, control))
         };
-        let workers = workers.into_iter().enumerate().map(start).collect::<io::Result<_>>()?;
+        let workers = workers.into_iter().enumerate().map(start);
+        let workers = workers.collect::<io::Result<Vec<_>>>()?;
+        let inboxes = workers.iter().map(|(_, control)| control.clone()).collect();
+        let accepting = Accepting::start(connections.clone(), inboxes)?;
         let (listeners, listeners_opened) = (Vec::new(), 0);
-        let mut service =
-            Self { workers, flush, flush_inbox, forwarding, listeners, listeners_opened };
+        let mut service = Self {
+            accepting,
+            connections,
+            workers,
+            flush,
+            flush_inbox,
+            forwarding,
+            listeners,
+            listeners_opened,
+        };
         for (listener, sockets) in config.listeners.iter().zip(sockets) {
             service.open(listener.clone(), sockets);
         }
@@ -85,9 +110,9 @@ impl Service {
     /// A new address cannot be bound, or the system can start no thread. Nothing has changed
     /// then.
     pub(super) fn prepare(&self, now: &Config, next: &Config) -> anyhow::Result<Plan> {
-        let known = |listener: &&Listener| !now.listeners.contains(listener);
+        let is_new = |one: &&Listener| !now.listeners.iter().any(|other| one.is_in_place_of(other));
         let bind = |listener: &Listener| Ok((listener.clone(), listen::bind(listener, next)?));
-        let opened = next.listeners.iter().filter(known).map(bind);
+        let opened = next.listeners.iter().filter(is_new).map(bind);
         let opened = opened.collect::<anyhow::Result<Vec<_>>>()?;
         refuse_loops(now, opened.iter().map(|(_, sockets)| sockets))?;
         let removed = now.sinks.iter().filter(|sink| !next.sinks.contains(sink));
@@ -112,15 +137,25 @@ impl Service {
                 control.tell(Control::Table(Box::new(aggregation::table(next, &naming))));
             }
         }
+        self.connections.limit(limits(next));
         for (listener, sockets) in plan.opened {
             self.open(listener, sockets);
         }
-        let stays = |(_, listener): &mut (ListenerId, Listener)| next.listeners.contains(listener);
-        let closed: Vec<_> = self.listeners.extract_if(.., |it| !stays(it)).collect();
-        for (id, listener) in closed {
-            log::info!("no longer listening on udp://{}", listener.address);
-            self.workers.iter().for_each(|(_, control)| control.tell(Control::Close(id)));
+        let mut closed = Vec::new();
+        for mut opened in std::mem::take(&mut self.listeners) {
+            let stays = |one: &&Listener| one.is_in_place_of(&opened.listener);
+            match next.listeners.iter().find(stays) {
+                None => closed.push(opened),
+                Some(listener) => {
+                    if *listener != opened.listener {
+                        self.change(opened.id, listener);
+                        opened.listener.clone_from(listener);
+                    }
+                    self.listeners.push(opened);
+                }
+            }
         }
+        closed.into_iter().for_each(|opened| self.close(opened));
     }
 
     /// Counts a reload that failed.
@@ -131,30 +166,68 @@ impl Service {
     fn open(&mut self, listener: Listener, sockets: Sockets) {
         let id = ListenerId(self.listeners_opened);
         self.listeners_opened += 1;
-        for ((_, control), sockets) in self.workers.iter().zip(sockets.of_workers) {
+        let Sockets { mut of_workers, listening, files, .. } = sockets;
+        // The one worker that has all datagrams of a unix socket is not always the same.
+        let workers = of_workers.len();
+        of_workers.rotate_right(id.0 % workers);
+        for ((_, control), sockets) in self.workers.iter().zip(of_workers) {
             control.tell(Control::Open(id, sockets));
         }
-        self.listeners.push((id, listener));
+        self.accepting.open(id, listening);
+        self.listeners.push(Opened { id, listener, files });
+    }
+
+    /// Gives a listener that stays where it is other settings.
+    fn change(&self, id: ListenerId, listener: &Listener) {
+        for (_, control) in &self.workers {
+            control.tell(Control::Admit(id, listener.sources.clone()));
+        }
+        self.accepting.change(id, listener.stream, listener.sources.clone());
+    }
+
+    fn close(&self, Opened { id, listener, files }: Opened) {
+        log::info!("no longer listening on {}", listener.endpoint);
+        // From now on a unix socket cannot be found, instead of being found deaf.
+        drop(files);
+        self.accepting.close(id);
     }
 
     /// Ends the threads in the order of the path, and says what became of everything.
     pub(super) fn stop(self, config: &Config) -> anyhow::Result<()> {
         let deadline = clock::now() + config.shutdown_timeout;
+        // From now on unix sockets cannot be found, instead of being found deaf.
+        drop(self.listeners);
+        // A panic of a thread has ended the process already.
+        self.accepting.stop().ok().context("what accepts connections panicked")?;
         for (_, control) in &self.workers {
             control.tell(Control::Stop);
         }
-        // A panic of theirs has ended the process already.
         for (worker, _) in self.workers {
             worker.join().ok().context("a worker panicked")?;
         }
         let peers = self.forwarding.close(deadline);
         let (outlets, counts) = self.flush.join().ok().context("the flush panicked")?;
-        log_accounting(&counts, &outlets.close(deadline), &peers);
+        log_accounting(&counts, self.connections.counts(), &outlets.close(deadline), &peers);
         if let Some(line) = self.forwarding.relay_accounting(counts.lines_relayed) {
             log::info!("accounting: {line}");
         }
         Ok(())
     }
+}
+
+fn limits(config: &Config) -> Limits {
+    let (all, per_address) = (config.connections_max, config.connections_per_address_max);
+    let limits = Limits::new(all, per_address, config.workers.get());
+    let has_connections =
+        config.listeners.iter().any(|listener| listener.endpoint.has_connections());
+    if has_connections && limits.descriptors < all {
+        log::warn!(
+            "connections_max: the system gives this process file descriptors for {} of {all} \
+             connections: raise its limit (ulimit -n)",
+            limits.descriptors,
+        );
+    }
+    limits
 }
 
 fn open_outlet(sink: &Sink) -> io::Result<Outlet> {
@@ -182,6 +255,7 @@ fn spawn<T: Send + 'static>(
 /// The books at the end, with the residual of each identity.
 fn log_accounting(
     counts: &Counts,
+    connections: ConnectionCounts,
     sinks: &BTreeMap<String, Books>,
     peers: &[(String, forward::Books)],
 ) {
@@ -190,10 +264,12 @@ fn log_accounting(
         line.push_str(&format!(" {stem}{reason}={count}"));
     };
     counts.named(&mut add);
+    connections.named(&mut add);
     log::info!(
-        "accounting:{line} lines.residual={} samples.residual={}",
+        "accounting:{line} lines.residual={} samples.residual={} connections.residual={}",
         counts.lines_residual(),
-        counts.samples_residual()
+        counts.samples_residual(),
+        connections.residual()
     );
     for (name, books) in sinks {
         let mut line = String::new();

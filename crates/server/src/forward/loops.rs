@@ -19,12 +19,14 @@ pub(crate) fn refuse_loops<'s>(
     listeners: impl IntoIterator<Item = &'s Sockets>,
 ) -> anyhow::Result<()> {
     let listeners = listeners.into_iter().flat_map(|sockets| &sockets.addresses);
-    let listeners: Vec<SocketAddr> = listeners.copied().collect();
+    let listeners: Vec<(Transport, SocketAddr)> = listeners.copied().collect();
     let repeaters = config.repeaters.iter().map(|repeater| ("repeater", &repeater.peer));
     let nodes = config.relay.iter().flat_map(|relay| &relay.nodes);
     let peers = repeaters.chain(nodes.map(|node| ("relay.node", &node.peer)));
-    for (what, peer) in peers.filter(|(_, peer)| peer.transport == Transport::Udp) {
-        refuse(what, &peer.address, &listeners)?;
+    for (what, peer) in peers {
+        let same = listeners.iter().filter(|(transport, _)| *transport == peer.transport);
+        let same: Vec<SocketAddr> = same.map(|(_, address)| *address).collect();
+        refuse(what, &peer.address, &same)?;
     }
     Ok(())
 }

@@ -6,4 +6,4 @@ mod receive;
 
 pub(crate) use detach::{Detached, detach};
 pub(crate) use drops::dropped_datagrams;
-pub(crate) use receive::Batch;
+pub(crate) use receive::{Batch, Packet};

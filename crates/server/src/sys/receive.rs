@@ -10,6 +10,7 @@
 #![expect(unsafe_code, reason = "no library offers recvmmsg into buffers that stay")]
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::ptr;
 
@@ -17,18 +18,28 @@ use std::ptr;
 /// set of the processor's caches; three lines more spread them.
 const SPREAD: usize = 192;
 
+/// The size of a [`Name`], which the kernel is told, and then writes down as it was.
+const NAME_BYTES: libc::socklen_t = 28;
+const _: () = assert!(size_of::<Name>() == NAME_BYTES as usize);
+
 /// Room for a batch of datagrams, used again and again.
 pub(crate) struct Batch {
     /// Invariant: `headers[i]` points at `vectors[i]`, which covers the first `packet_bytes` of
-    /// `buffers[i]`, and at `controls[i]`. None of the four is ever moved or resized.
+    /// `buffers[i]`, at `controls[i]`, and at `names[i]` where there are any names. None of the
+    /// five is ever moved or resized.
     buffers: Box<[u8]>,
     _vectors: Box<[libc::iovec]>,
     controls: Box<[Control]>,
+    names: Box<[Name]>,
     headers: Box<[libc::mmsghdr]>,
     packet_bytes: usize,
     /// How many of `headers` the last call filled in; `received <= headers.len()`.
     received: usize,
 }
+
+// SAFETY: the pointers lead to what the batch itself owns, and it is used through `&mut` alone
+// while the kernel writes there.
+unsafe impl Send for Batch {}
 
 /// Room for the one control message that is asked for.
 #[repr(C)]
@@ -37,6 +48,15 @@ struct Control {
     header: libc::cmsghdr,
     segment_bytes: libc::c_int,
     _padding: libc::c_int,
+}
+
+/// Room for the address that a datagram came from: a `sockaddr` of any family, as far as there is
+/// room. Only that of an IP address is needed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Name {
+    family: libc::sa_family_t,
+    rest: [u8; size_of::<libc::sockaddr_in6>() - size_of::<libc::sa_family_t>()],
 }
 
 /// One datagram as received.
@@ -51,6 +71,17 @@ pub(crate) struct Packet<'a> {
 impl Batch {
     /// Room for `packets` datagrams of up to `packet_bytes` each.
     pub(crate) fn new(packets: usize, packet_bytes: usize) -> Self {
+        Self::with_names(packets, packet_bytes, Box::default())
+    }
+
+    /// The same, and room for the address that each comes from.
+    pub(crate) fn with_sources(packets: usize, packet_bytes: usize) -> Self {
+        let rest = [0; size_of::<Name>() - size_of::<libc::sa_family_t>()];
+        let names = vec![Name { family: 0, rest }; packets].into_boxed_slice();
+        Self::with_names(packets, packet_bytes, names)
+    }
+
+    fn with_names(packets: usize, packet_bytes: usize, mut names: Box<[Name]>) -> Self {
         let stride = packet_bytes + SPREAD;
         let mut buffers = vec![0_u8; packets * stride].into_boxed_slice();
         let mut vectors: Box<[libc::iovec]> = buffers
@@ -63,7 +94,7 @@ impl Batch {
         let header = libc::cmsghdr { cmsg_len: 0, cmsg_level: 0, cmsg_type: 0 };
         let control = Control { header, segment_bytes: 0, _padding: 0 };
         let mut controls = vec![control; packets].into_boxed_slice();
-        let headers = vectors
+        let mut headers = vectors
             .iter_mut()
             .zip(&mut controls)
             .map(|(vector, control)| libc::mmsghdr {
@@ -78,8 +109,12 @@ impl Batch {
                 },
                 msg_len: 0,
             })
-            .collect();
-        Self { buffers, _vectors: vectors, controls, headers, packet_bytes, received: 0 }
+            .collect::<Box<[_]>>();
+        for (header, name) in headers.iter_mut().zip(&mut names) {
+            header.msg_hdr.msg_name = ptr::from_mut(name).cast();
+            header.msg_hdr.msg_namelen = NAME_BYTES;
+        }
+        Self { buffers, _vectors: vectors, controls, names, headers, packet_bytes, received: 0 }
     }
 
     /// Takes what waits in the socket, at most one batch, without waiting for more. Gives the
@@ -92,11 +127,17 @@ impl Batch {
         for header in &mut self.headers[..self.received] {
             header.msg_hdr.msg_controllen = size_of::<Control>();
         }
+        if !self.names.is_empty() {
+            for header in &mut self.headers[..self.received] {
+                header.msg_hdr.msg_namelen = NAME_BYTES;
+            }
+        }
         self.received = 0;
         let count = libc::c_uint::try_from(self.headers.len()).unwrap_or(libc::c_uint::MAX);
         // SAFETY: `headers` holds `count` headers, and each points at a vector that covers a
-        // buffer, and at room for a control message, all of which we own and borrow mutably here
-        // (the invariant of the struct). The kernel keeps no pointer after the call.
+        // buffer, at room for a control message, and at a name of `msg_namelen` bytes or at none,
+        // all of which we own and borrow mutably here (the invariant of the struct). The kernel
+        // keeps no pointer after the call.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -123,11 +164,43 @@ impl Batch {
     pub(crate) fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
         let buffers = self.buffers.chunks_exact(self.packet_bytes + SPREAD);
         let filled = self.headers[..self.received].iter().zip(&self.controls).zip(buffers);
-        filled.flat_map(|((header, control), buffer)| {
-            let bytes = &buffer[..(header.msg_len as usize).min(self.packet_bytes)];
-            let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            segments(bytes, segment_bytes(header, control), truncated)
+        filled.flat_map(|((header, control), buffer)| self.packets_in(header, control, buffer))
+    }
+
+    /// The same, each with the address that it came from, if that is an IP address. Only of a
+    /// batch that was made [`with_sources`](Batch::with_sources).
+    pub(crate) fn packets_with_sources(
+        &self,
+    ) -> impl Iterator<Item = (Option<IpAddr>, Packet<'_>)> {
+        let buffers = self.buffers.chunks_exact(self.packet_bytes + SPREAD);
+        let filled = self.headers[..self.received].iter().zip(&self.controls).zip(buffers);
+        filled.zip(&self.names).flat_map(|(((header, control), buffer), name)| {
+            let source = name.ip();
+            self.packets_in(header, control, buffer).map(move |packet| (source, packet))
         })
+    }
+
+    fn packets_in<'a>(
+        &self,
+        header: &libc::mmsghdr,
+        control: &Control,
+        buffer: &'a [u8],
+    ) -> impl Iterator<Item = Packet<'a>> + use<'a> {
+        let bytes = &buffer[..(header.msg_len as usize).min(self.packet_bytes)];
+        let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+        segments(bytes, segment_bytes(header, control), truncated)
+    }
+}
+
+impl Name {
+    /// The IP address in it (`sockaddr_in` and `sockaddr_in6`: behind the port, and behind port
+    /// and flow).
+    fn ip(&self) -> Option<IpAddr> {
+        match i32::from(self.family) {
+            libc::AF_INET => Some(IpAddr::from(*self.rest[2..].first_chunk::<4>()?)),
+            libc::AF_INET6 => Some(IpAddr::from(*self.rest[6..].first_chunk::<16>()?)),
+            _ => None,
+        }
     }
 }
 
@@ -212,6 +285,26 @@ mod tests {
         }
         let one: [&[u8]; 4] = [b"a:1|c", b"b:2|c", b"c:3|c", b"d:4"];
         assert_eq!(packets, [&one[..], &one[..], &[b"e:5|c"]].concat());
+    }
+
+    #[test]
+    fn a_batch_with_sources_says_where_each_datagram_comes_from() {
+        let receivers = ["127.0.0.1:0", "[::1]:0", "[::]:0"].map(UdpSocket::bind);
+        let mut batch = Batch::with_sources(4, 64);
+        for (receiver, sender) in receivers.into_iter().zip(["127.0.0.1", "::1", "127.0.0.1"]) {
+            let receiver = receiver.unwrap();
+            let port = receiver.local_addr().unwrap().port();
+            let sender_socket = UdpSocket::bind((sender, 0)).unwrap();
+            // Twice, so that what the first call wrote into the headers does not hold for the next.
+            for _ in 0..2 {
+                sender_socket.send_to(b"a:1|c", (sender, port)).unwrap();
+                assert_eq!(batch.receive(receiver.as_fd()).unwrap(), 1);
+                let packets: Vec<_> = batch.packets_with_sources().collect();
+                let [(Some(source), packet)] = packets[..] else { panic!("{packets:?}") };
+                assert_eq!(source.to_canonical().to_string(), sender);
+                assert_eq!(packet.bytes, b"a:1|c");
+            }
+        }
     }
 
     #[test]

@@ -14,4 +14,6 @@ mod forward;
 mod lifetime;
 mod reload;
 mod sinks;
+mod streams;
 mod support;
+mod unix;

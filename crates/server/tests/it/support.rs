@@ -54,7 +54,7 @@ pub(crate) struct Daemon {
     folder: Option<Folder>,
     log: Receiver<String>,
     pub(crate) seen: Vec<String>,
-    /// What it listens on, in the order of its flags.
+    /// What it listens on over UDP and TCP, in the order of its flags.
     pub(crate) addresses: Vec<SocketAddr>,
 }
 
@@ -88,9 +88,11 @@ impl Daemon {
         let (seen, addresses) = (Vec::new(), Vec::new());
         let mut daemon = Self { child, folder: None, log, seen, addresses };
         // The last line that it says on start.
-        daemon.wait_for_log("try: gstatsd send");
-        let addresses = daemon.seen.iter().filter_map(|line| line.split_once("on udp://"));
-        daemon.addresses = addresses.map(|(_, address)| address.parse().unwrap()).collect();
+        daemon.wait_for_log("try: gstatsd ");
+        let urls = daemon.seen.iter().filter_map(|line| line.split_once("listening on "));
+        let urls = urls.filter_map(|(_, url)| url.split_once("://"));
+        let with_address = urls.filter(|(transport, _)| ["udp", "tcp"].contains(transport));
+        daemon.addresses = with_address.map(|(_, address)| address.parse().unwrap()).collect();
         daemon
     }
 

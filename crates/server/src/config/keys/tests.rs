@@ -49,10 +49,15 @@ fn the_documented_defaults_are_the_defaults() {
     let graphite: toml::Table = shown(&of_file("[[sink]]\nurl = \"foo:1\"")).parse().unwrap();
     let peers = "[[repeater]]\nurl = \"a:1\"\n[[relay.node]]\nurl = \"a:1\"";
     let peers: toml::Table = shown(&of_file(peers)).parse().unwrap();
+    let unix = "[[listen]]\naddress = \"unix:///a\"";
+    let unix: toml::Table = shown(&of_file(unix)).parse().unwrap();
     for key in ALL {
         let path = key.about().path;
         let documented = reference::default(*key);
         let shown = match path {
+            "listen.address" | "listen.allow" | "listen.deny" => value_at(&console, path),
+            // Datagrams over UDP come over no connection and through no file.
+            _ if path.starts_with("listen.") => value_at(&unix, path),
             // A console has no connection to wait for.
             "sink.connect_timeout" | "sink.write_timeout" => value_at(&graphite, path),
             _ if path.starts_with("repeater.") || path.starts_with("relay.") => {

@@ -1,0 +1,270 @@
+//! Accepts connections: one thread for all listeners. A connection that is not refused goes to a
+//! worker, which has it from then on.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use socket2::{SockAddr, Socket, TcpKeepalive};
+
+use crate::config::{Sources, Stream};
+use crate::connections::{Connections, Ending, Refusal};
+use crate::work::{Connection, Control, ControlInbox, ListenerId};
+
+/// How many connections are accepted from one listener before the next has its turn.
+const TURN: usize = 64;
+/// How many are accepted from one listener at the end, so that a flood does not hold us.
+const LAST_TURN: usize = 65_536;
+/// How long to rest after a listener failed, so that it costs no CPU time.
+const REST: Duration = Duration::from_millis(50);
+/// A peer that is gone without a word is asked for after a minute without traffic, and given up
+/// after another.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEPALIVE_TIMES: u32 = 4;
+
+/// A socket that connections come to.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    /// It; never waited for.
+    pub(crate) socket: Socket,
+    /// How its connections are read.
+    pub(crate) stream: Stream,
+    /// Who may connect.
+    pub(crate) sources: Sources,
+}
+
+/// What the thread is told.
+enum Message {
+    /// Accept from these sockets of a listener too.
+    Open(ListenerId, Vec<Listening>),
+    /// From now on this holds for those who come to a listener.
+    Change(ListenerId, Stream, Sources),
+    /// Accept what waits at a listener, and close it and its connections.
+    Close(ListenerId),
+    /// The same for all of them, and end. The workers close the connections.
+    Stop,
+}
+
+/// The thread that accepts.
+pub(crate) struct Accepting {
+    thread: JoinHandle<()>,
+    sender: Sender<Message>,
+    wake: Arc<EventFd>,
+}
+
+impl Accepting {
+    /// Starts the thread. Connections go to one of the workers, as the books say.
+    ///
+    /// # Errors
+    /// The system has no descriptor left, or can start no thread.
+    pub(crate) fn start(connections: Connections, workers: Vec<ControlInbox>) -> io::Result<Self> {
+        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(wake.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+        let spare = Some(File::open("/dev/null")?);
+        let (sender, inbox) = channel();
+        let acceptor = Acceptor {
+            inbox,
+            wake: Arc::clone(&wake),
+            doors: BTreeMap::new(),
+            next: 0,
+            connections,
+            workers,
+            epoll,
+            spare,
+        };
+        let thread = thread::Builder::new().name("accept".to_owned());
+        Ok(Self { thread: thread.spawn(move || acceptor.run())?, sender, wake })
+    }
+
+    /// Accepts from these sockets of a listener too.
+    pub(crate) fn open(&self, listener: ListenerId, sockets: Vec<Listening>) {
+        self.tell(Message::Open(listener, sockets));
+    }
+
+    /// From now on this holds for those who come to a listener.
+    pub(crate) fn change(&self, listener: ListenerId, stream: Stream, sources: Sources) {
+        self.tell(Message::Change(listener, stream, sources));
+    }
+
+    /// Accepts what waits at a listener, and closes it. Then it tells the workers to close its
+    /// connections.
+    pub(crate) fn close(&self, listener: ListenerId) {
+        self.tell(Message::Close(listener));
+    }
+
+    /// Accepts what waits, and ends. After that no worker gets another connection.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub(crate) fn stop(self) -> thread::Result<()> {
+        self.tell(Message::Stop);
+        self.thread.join()
+    }
+
+    fn tell(&self, message: Message) {
+        self.sender.send(message).ok();
+        self.wake.write(1).ok();
+    }
+}
+
+/// The event of a message; the others are numbers of doors.
+const WAKE: u64 = u64::MAX;
+
+struct Acceptor {
+    inbox: Receiver<Message>,
+    wake: Arc<EventFd>,
+    /// By numbers that are never used again.
+    doors: BTreeMap<u64, Door>,
+    next: u64,
+    connections: Connections,
+    workers: Vec<ControlInbox>,
+    epoll: Epoll,
+    /// A descriptor that can be given up, to accept and refuse when there is no other.
+    spare: Option<File>,
+}
+
+/// A socket of a listener.
+struct Door {
+    listener: ListenerId,
+    of: Listening,
+}
+
+impl Acceptor {
+    fn run(mut self) {
+        let mut events = [EpollEvent::empty(); 64];
+        loop {
+            // A signal that interrupts it is as good as no event.
+            let ready = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
+            for event in events[..ready].iter().filter(|event| event.data() != WAKE) {
+                self.accept(event.data(), TURN);
+            }
+            self.wake.read().ok();
+            loop {
+                match self.inbox.try_recv() {
+                    Ok(Message::Stop) | Err(TryRecvError::Disconnected) => {
+                        let all: Vec<u64> = self.doors.keys().copied().collect();
+                        return all.into_iter().for_each(|door| self.accept(door, LAST_TURN));
+                    }
+                    Ok(message) => self.obey(message),
+                    Err(TryRecvError::Empty) => break,
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, message: Message) {
+        match message {
+            Message::Open(listener, sockets) => {
+                for of in sockets {
+                    let event = EpollEvent::new(EpollFlags::EPOLLIN, self.next);
+                    if let Err(error) = self.epoll.add(&of.socket, event) {
+                        log::error!("cannot wait for connections: {error}");
+                    }
+                    self.doors.insert(self.next, Door { listener, of });
+                    self.next += 1;
+                }
+            }
+            Message::Change(listener, stream, sources) => {
+                // Who came before finds what held before.
+                self.doors_of(listener).for_each(|door| self.accept(door, LAST_TURN));
+                for door in self.doors.values_mut().filter(|door| door.listener == listener) {
+                    door.of.stream = stream;
+                    door.of.sources.clone_from(&sources);
+                }
+            }
+            Message::Close(listener) => {
+                for door in self.doors_of(listener) {
+                    self.accept(door, LAST_TURN);
+                    self.doors.remove(&door);
+                }
+                self.workers.iter().for_each(|worker| worker.tell(Control::Close(listener)));
+            }
+            // It ends the loop that asks.
+            Message::Stop => {}
+        }
+    }
+
+    fn doors_of(&self, listener: ListenerId) -> impl Iterator<Item = u64> + use<> {
+        let doors = self.doors.iter().filter(|(_, door)| door.listener == listener);
+        doors.map(|(number, _)| *number).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Accepts what waits at a listener, though no more than so many.
+    fn accept(&mut self, number: u64, most: usize) {
+        for _ in 0..most {
+            let Some(door) = self.doors.get(&number) else { return };
+            match door.of.socket.accept() {
+                Ok((socket, from)) => self.take_in(door, socket, &from),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // It was gone before its turn came.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_out_of_descriptors(&error) => {
+                    // Given up for a connection, so that it does not wait for ever, and the
+                    // listener does not stay ready.
+                    self.spare = None;
+                    let refused = door.of.socket.accept().is_ok();
+                    self.spare = File::open("/dev/null").ok();
+                    if refused {
+                        self.connections.refuse(Refusal::FdLimit);
+                    } else {
+                        thread::sleep(REST);
+                        return;
+                    }
+                }
+                Err(error) => {
+                    log::warn!("cannot accept a connection: {error}");
+                    thread::sleep(REST);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands a connection to a worker, or closes it.
+    fn take_in(&self, door: &Door, socket: Socket, from: &SockAddr) {
+        let Door { listener, of: Listening { stream, sources, .. } } = door;
+        let address: Option<IpAddr> = from.as_socket().map(|address| address.ip());
+        if address.is_some_and(|address| !sources.admit(address)) {
+            self.connections.refuse(Refusal::Denied);
+            return;
+        }
+        let Ok(place) = self.connections.admit(address) else { return };
+        if let Err(error) = prepare(&socket, address.is_some()) {
+            log::debug!("a connection was gone at once: {error}");
+            place.close(Ending::Broken);
+            return;
+        }
+        let worker = place.worker();
+        let connection = Connection { listener: *listener, socket, stream: *stream, place };
+        self.workers[worker].tell(Control::Adopt(Box::new(connection)));
+    }
+}
+
+fn prepare(socket: &Socket, is_tcp: bool) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    if is_tcp {
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_AFTER)
+            .with_interval(KEEPALIVE_EVERY)
+            .with_retries(KEEPALIVE_TIMES);
+        socket.set_tcp_keepalive(&keepalive)?;
+    }
+    Ok(())
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
+}

@@ -1,0 +1,144 @@
+//! The listeners: their keys, and what does not fit together.
+
+use std::time::Duration;
+
+use super::{config, errors_of_file, of_file, text};
+use crate::cli::Flags;
+use crate::config::{
+    Address, Endpoint, Framing, Listener, Sources, Stream, file::FileListener, spec,
+};
+
+const STREAM: Stream = Stream {
+    framing: Framing::Lines,
+    frame_bytes_max: 8192,
+    idle_timeout: Some(Duration::from_secs(600)),
+    frame_timeout: Some(Duration::from_secs(60)),
+};
+
+fn plain(endpoint: Endpoint) -> Listener {
+    Listener { endpoint, sources: Sources::default(), stream: STREAM, mode: 0o666 }
+}
+
+/// A UDP listener of which only the address was typed.
+pub(super) fn udp(address: &str) -> Listener {
+    plain(Endpoint::Udp(Address::parse(address, 0).unwrap()))
+}
+
+/// Listeners with a value for every key, none of them the default.
+pub(super) fn full_file() -> [FileListener; 2] {
+    let tcp = FileListener {
+        address: text("tcp://[::1]:1"),
+        allow: Some(vec!["10.0.0.0/8".to_owned(), "::1/128".to_owned()]),
+        deny: Some(vec!["10.1.0.0/16".to_owned()]),
+        framing: text("length_prefixed"),
+        frame_bytes_max: Some(100),
+        idle_timeout: Some(1.5),
+        frame_timeout: Some(0.0),
+        ..FileListener::default()
+    };
+    let unix = FileListener {
+        address: text("unixgram://run/socket"),
+        mode: text("0620"),
+        ..FileListener::default()
+    };
+    [tcp, unix]
+}
+
+/// What [`full_file`] comes to.
+pub(super) fn full() -> [Listener; 2] {
+    let network = |text: &str| text.parse().unwrap();
+    let sources = Sources {
+        allow: vec![network("10.0.0.0/8"), network("::1")],
+        deny: vec![network("10.1.0.0/16")],
+    };
+    let stream = Stream {
+        framing: Framing::LengthPrefixed,
+        frame_bytes_max: 100,
+        idle_timeout: Some(Duration::from_millis(1500)),
+        frame_timeout: None,
+    };
+    let tcp = Endpoint::Tcp(Address { host: "::1".to_owned(), port: 1 });
+    let unix = Endpoint::Unixgram("/srv/run/socket".into());
+    [Listener { sources, stream, ..plain(tcp) }, Listener { mode: 0o620, ..plain(unix) }]
+}
+
+#[test]
+fn each_transport_is_typed_as_a_url() {
+    for (typed, endpoint) in [
+        ("tcp://:8125", Endpoint::Tcp(Address { host: String::new(), port: 8125 })),
+        ("tcp:foo:8125", Endpoint::Tcp(Address { host: "foo".to_owned(), port: 8125 })),
+        ("unix:///run/a b", Endpoint::Unix("/run/a b".into())),
+        ("unix:/run/a", Endpoint::Unix("/run/a".into())),
+        ("unix://a", Endpoint::Unix("a".into())),
+        ("unixgram:///run/a", Endpoint::Unixgram("/run/a".into())),
+        ("unixgram:/run/a", Endpoint::Unixgram("/run/a".into())),
+        ("unix:8125", Endpoint::Udp(Address { host: "unix".to_owned(), port: 8125 })),
+    ] {
+        assert_eq!(spec::listener(typed), Ok(endpoint), "{typed}");
+    }
+    let error = spec::listener("unix://").unwrap_err();
+    assert!(error.starts_with("'unix://' has no path; give "), "{error}");
+}
+
+#[test]
+fn flags_take_every_transport() {
+    let bind = ["tcp://:1", "unix:///a", "unixgram:///b", ":1"].map(str::to_owned).to_vec();
+    let flags = Flags { bind, ..Flags::default() };
+    let listeners = config("", &flags).unwrap().listeners;
+    let shown: Vec<_> = listeners.iter().map(|one| one.endpoint.to_string()).collect();
+    assert_eq!(shown, ["tcp://:1", "unix:///a", "unixgram:///b", "udp://:1"]);
+    assert!(listeners.iter().all(|listener| listener.stream == STREAM));
+}
+
+#[test]
+fn one_address_may_have_one_listener_of_each_transport() {
+    let listen = |typed: &str| format!("[[listen]]\naddress = \"{typed}\"\n");
+    let good = ["tcp://:1", ":1", "unix:///a", "unixgram:///b", "tcp://:0", "tcp://:0"];
+    assert_eq!(of_file(&good.map(listen).concat()).listeners.len(), 6);
+    let bad = ["tcp://:1", "tcp:::1", "tcp://:1", "unix:///a", "unixgram:///a", "unix:/a"];
+    let errors = errors_of_file(&bad.map(listen).concat());
+    let twice = |at, text| format!("a.toml: line {at}: listen.address: '{text}' is listed twice");
+    assert!(errors.contains(&twice(6, "tcp://:1")), "{errors:#?}");
+    assert!(errors.contains(&twice(10, "unixgram:///a")), "{errors:#?}");
+    assert!(errors.contains(&twice(12, "unix:/a")), "{errors:#?}");
+}
+
+#[test]
+fn every_error_of_a_listener_is_told() {
+    let long = "a".repeat(120);
+    let typed = format!(
+        "[[listen]]\naddress = \"udp://:1\"\nmode = \"0666\"\nframing = \"lines\"\n\
+         frame_bytes_max = 8192\nidle_timeout = 1\nframe_timeout = 1\n\
+         [[listen]]\naddress = \"unix:///a\"\nallow = []\ndeny = []\nmode = \"0888\"\n\
+         [[listen]]\naddress = \"tcp://:1\"\nmode = \"0666\"\nframing = \"words\"\n\
+         frame_bytes_max = 1\nallow = [\"::1\", \"x\"]\nidle_timeout = -1\n\
+         [[listen]]\naddress = \"unixgram://{long}\"\nmode = \"01777\"\n"
+    );
+    let errors = errors_of_file(&typed);
+    let no_connection = "datagrams come over no connection";
+    let by_mode = "who may send to a unix socket is said by its mode";
+    let expected = [
+        "line 3: listen.mode: only a unix socket has a mode".to_owned(),
+        format!("line 4: listen.framing: {no_connection}"),
+        format!("line 5: listen.frame_bytes_max: {no_connection}"),
+        format!("line 6: listen.idle_timeout: {no_connection}"),
+        format!("line 7: listen.frame_timeout: {no_connection}"),
+        format!("line 10: listen.allow: {by_mode}"),
+        format!("line 11: listen.deny: {by_mode}"),
+        "line 12: listen.mode: '0888' is not octal permissions, as in \"0660\"".to_owned(),
+        "line 15: listen.mode: only a unix socket has a mode".to_owned(),
+        "line 16: listen.framing: 'words' is not \"lines\" or \"length_prefixed\"".to_owned(),
+        "line 17: listen.frame_bytes_max: 1 is not between 16 and 1048576 bytes".to_owned(),
+        "line 18: listen.allow: 'x' is not a network, as in 10.0.0.0/8 or fd00::/8".to_owned(),
+        "line 19: listen.idle_timeout: -1 is not between 0 and 31536000 seconds".to_owned(),
+        format!(
+            "line 21: listen.address: '/srv/{long}' is longer than the 107 bytes that the path \
+             of a socket may have"
+        ),
+        "line 22: listen.mode: '01777' is not octal permissions, as in \"0660\"".to_owned(),
+    ];
+    for line in &expected {
+        assert!(errors.contains(&format!("a.toml: {line}")), "{line} is not in {errors:#?}");
+    }
+    assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+}
