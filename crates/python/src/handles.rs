@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::fastcall::{FastMethods, Method as FastMethod};
 use crate::number::Amount;
 use crate::original::Method;
 use crate::raw::utf8;
@@ -75,16 +76,6 @@ impl Counter {
         self.step(py, Method::Decrement, -1)
     }
 
-    /// Adds `val`, rounded to a whole number.
-    fn add(&self, val: &Object<'_>) -> PyResult<()> {
-        let (py, binding) = (val.py(), binding(&self.0)?);
-        if let Some(client) = binding.plain_client(py, &[Method::Counter])? {
-            let change = Given::Number(Amount::of(val)?);
-            return binding.send(client, Kind::Counter, &change);
-        }
-        binding.call(py, Method::Counter, (binding.key.bind(py), val, binding.sample_rate.bind(py)))
-    }
-
     #[getter]
     fn _client(&self) -> PyResult<&Py<PyAny>> {
         binding(&self.0).map(|binding| &binding.client)
@@ -105,7 +96,36 @@ impl Counter {
     }
 }
 
+impl FastMethods for Counter {
+    const METHODS: &'static [FastMethod<Self>] = &[FastMethod {
+        name: c"add",
+        parameters: &["val"],
+        required: 1,
+        doc: c"add($self, val)\n--\n\nAdd `val`, rounded to a whole number.",
+        body: |counter, [val, ..]| val.as_deref().map_or(Ok(()), |val| counter.get().add(val)),
+    }];
+}
+
+impl FastMethods for Gauge {
+    const METHODS: &'static [FastMethod<Self>] = &[FastMethod {
+        name: c"set",
+        parameters: &["value"],
+        required: 1,
+        doc: c"set($self, value)\n--\n\nSet it, in any unit. The value is rounded to six decimals.",
+        body: |gauge, [value, ..]| value.as_deref().map_or(Ok(()), |value| gauge.get().set(value)),
+    }];
+}
+
 impl Counter {
+    fn add(&self, val: &Object<'_>) -> PyResult<()> {
+        let (py, binding) = (val.py(), binding(&self.0)?);
+        if let Some(client) = binding.plain_client(py, &[Method::Counter])? {
+            let change = Given::Number(Amount::of(val)?);
+            return binding.send(client, Kind::Counter, &change);
+        }
+        binding.call(py, Method::Counter, (binding.key.bind(py), val, binding.sample_rate.bind(py)))
+    }
+
     #[inline]
     fn step(&self, py: Python<'_>, method: Method, change: i64) -> PyResult<()> {
         let binding = binding(&self.0)?;
@@ -136,16 +156,6 @@ impl Gauge {
         self.0.set(Binding::new(client, key, sample_rate, tags)).map_err(|_| bound_already())
     }
 
-    /// Sets it, in any unit. The value is rounded to six decimals.
-    fn set(&self, value: &Object<'_>) -> PyResult<()> {
-        let (py, binding) = (value.py(), binding(&self.0)?);
-        if let Some(client) = binding.plain_client(py, &[Method::Gauge])? {
-            let value = Given::Number(Amount::of(value)?);
-            return binding.send(client, Kind::Gauge, &value);
-        }
-        binding.call(py, Method::Gauge, (binding.key.bind(py), value, binding.sample_rate.bind(py)))
-    }
-
     #[getter]
     fn _client(&self) -> PyResult<&Py<PyAny>> {
         binding(&self.0).map(|binding| &binding.client)
@@ -163,6 +173,17 @@ impl Gauge {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.0.get().map_or(Ok(()), |binding| binding.traverse(&visit))
+    }
+}
+
+impl Gauge {
+    fn set(&self, value: &Object<'_>) -> PyResult<()> {
+        let (py, binding) = (value.py(), binding(&self.0)?);
+        if let Some(client) = binding.plain_client(py, &[Method::Gauge])? {
+            let value = Given::Number(Amount::of(value)?);
+            return binding.send(client, Kind::Gauge, &value);
+        }
+        binding.call(py, Method::Gauge, (binding.key.bind(py), value, binding.sample_rate.bind(py)))
     }
 }
 

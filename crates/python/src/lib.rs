@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 mod address;
 mod blocks;
 mod command;
+mod fastcall;
 mod handles;
+mod methods;
 mod number;
 mod open;
 mod original;
@@ -27,6 +29,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<handles::Counter>()?;
     module.add_class::<handles::Gauge>()?;
     module.add_class::<timer::Timer>()?;
+    fastcall::add::<stats_client::StatsClient>(module.py())?;
+    fastcall::add::<handles::Counter>(module.py())?;
+    fastcall::add::<handles::Gauge>(module.py())?;
     module.add_function(wrap_pyfunction!(open::flush_all, module)?)?;
     module.add_function(wrap_pyfunction!(command::main, module)?)
 }

@@ -51,7 +51,7 @@ pub(crate) fn count(
 ) -> PyResult<()> {
     if StatsClient::is_plain(slf, &[Method::Counter])? {
         let change = Given::Number(Amount::Whole(change));
-        return send(slf, Kind::Counter, key, &change, options);
+        return send_plain(slf, Kind::Counter, key, &change, options);
     }
     call_counter(slf, key, change, options)
 }
@@ -82,12 +82,25 @@ pub(crate) fn send(
     given: &Given<'_>,
     options: Options<'_, '_>,
 ) -> PyResult<()> {
+    if StatsClient::is_plain(slf, &[])? {
+        send_plain(slf, kind, key, given, options)
+    } else {
+        call_send(slf, kind, key, given, options)
+    }
+}
+
+/// Sends one metric.
+#[inline]
+fn send_plain(
+    slf: &Bound<'_, StatsClient>,
+    kind: Kind,
+    key: &Object<'_>,
+    given: &Given<'_>,
+    options: Options<'_, '_>,
+) -> PyResult<()> {
     let Ok(name) = key.cast::<PyString>() else { return Err(no_key(key)) };
     let name = &*utf8(name);
     let rate = sampling::rate(options.sample_rate)?;
-    if !StatsClient::is_plain(slf, &[])? {
-        return call_send(slf, kind, name, given, options);
-    }
     let Some(rate) = sampling::draw(slf.py(), rate)? else { return Ok(()) };
     let open = slf.get().opened()?;
     given.with(|value| {
@@ -102,13 +115,15 @@ pub(crate) fn send(
 fn call_send(
     slf: &Bound<'_, StatsClient>,
     kind: Kind,
-    name: &str,
+    key: &Object<'_>,
     given: &Given<'_>,
     options: Options<'_, '_>,
 ) -> PyResult<()> {
     static FORMATTER: OnceLock<gstatsd_client::StatsClient> = OnceLock::new();
     let formatter = || Builder::to_sink(NopSink).rounding(Rounding::Gstatsd).direct().build();
-    let py = slf.py();
+    let Ok(name) = key.cast::<PyString>() else { return Err(no_key(key)) };
+    let (py, name) = (slf.py(), &*utf8(name));
+    sampling::rate(options.sample_rate)?;
     let mut line = Vec::new();
     let written = given.with(|value| {
         tags::with(options.tags, |tags| {

@@ -4,20 +4,18 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gstatsd_client::{Address, Builder, Kind, Reason, Rounding};
+use gstatsd_client::{Address, Builder, Reason, Rounding};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::address::address;
-use crate::number::Amount;
 use crate::open::Open;
-use crate::original::Method;
+use crate::original::{Method, are_original};
 use crate::raw::{set_attribute, utf8};
-use crate::sending::{Given, Options, count, no_key, send};
 use crate::{sampling, tags};
 
-/// Sends metrics to a StatsD.
+/// Sends metrics to a StatsD. What does so stands in `methods`.
 #[pyclass(frozen, subclass, module = "gstatsd._native")]
 pub(crate) struct StatsClient {
     open: OnceLock<Open>,
@@ -72,161 +70,6 @@ impl StatsClient {
         let client = py.detach(|| builder.build());
         self.open.set(Open::new(client, direct)).ok();
         Ok(())
-    }
-
-    /// A timing: `key` took `timestamp` milliseconds, which are rounded to whole ones.
-    #[pyo3(
-        signature = (key, timestamp, sample_rate = None, tags = None),
-        text_signature = "($self, key, timestamp, sample_rate=1, tags=None)"
-    )]
-    fn timer(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        timestamp: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        let millis = Given::Number(Amount::of(timestamp)?);
-        send(slf, Kind::Timer, key, &millis, Options { sample_rate, tags })
-    }
-
-    /// Sets a gauge, in any unit. The value is rounded to six decimals.
-    #[pyo3(
-        signature = (key, value, sample_rate = None, tags = None),
-        text_signature = "($self, key, value, sample_rate=1, tags=None)"
-    )]
-    fn gauge(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        value: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        let value = Given::Number(Amount::of(value)?);
-        send(slf, Kind::Gauge, key, &value, Options { sample_rate, tags })
-    }
-
-    /// Adds 1 to a counter.
-    #[pyo3(
-        signature = (key, sample_rate = None, tags = None),
-        text_signature = "($self, key, sample_rate=1, tags=None)"
-    )]
-    fn increment(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        count(slf, key, 1, Options { sample_rate, tags })
-    }
-
-    /// Takes 1 from a counter.
-    #[pyo3(
-        signature = (key, sample_rate = None, tags = None),
-        text_signature = "($self, key, sample_rate=1, tags=None)"
-    )]
-    fn decrement(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        count(slf, key, -1, Options { sample_rate, tags })
-    }
-
-    /// Adds `magnitude`, rounded to a whole number, to a counter, or to each of a list or tuple
-    /// of them.
-    #[pyo3(
-        signature = (keys, magnitude = None, sample_rate = None, tags = None),
-        text_signature = "($self, keys, magnitude=1, sample_rate=1, tags=None)"
-    )]
-    fn counter(
-        slf: &Bound<'_, Self>,
-        keys: &Object<'_>,
-        magnitude: Option<&Object<'_>>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        let options = Options { sample_rate, tags };
-        let change = Given::Number(magnitude.map_or(Ok(Amount::Whole(1)), Amount::of)?);
-        if keys.is_instance_of::<PyString>() {
-            return send(slf, Kind::Counter, keys, &change, options);
-        }
-        if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
-            for key in keys.try_iter()? {
-                send(slf, Kind::Counter, &key?, &change, options)?;
-            }
-            return Ok(());
-        }
-        Err(no_key(keys))
-    }
-
-    /// Changes a gauge, where the receiver knows such: the statsd dialect does, those of gstatsd
-    /// and DogStatsD set the gauge to the number instead.
-    #[pyo3(
-        signature = (key, change, sample_rate = None, tags = None),
-        text_signature = "($self, key, change, sample_rate=1, tags=None)"
-    )]
-    fn gauge_delta(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        change: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        let change = Given::Change(Amount::of(change)?);
-        send(slf, Kind::Gauge, key, &change, Options { sample_rate, tags })
-    }
-
-    /// Adds a member, a string or a number, to a set, of which different ones are counted.
-    #[pyo3(
-        signature = (key, member, sample_rate = None, tags = None),
-        text_signature = "($self, key, member, sample_rate=1, tags=None)"
-    )]
-    fn set(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        member: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        let member = Given::Member(match member.cast::<PyString>() {
-            Ok(text) => text.clone(),
-            Err(_) => member.str()?,
-        });
-        send(slf, Kind::Set, key, &member, Options { sample_rate, tags })
-    }
-
-    /// A value of a histogram, in any unit, as it is.
-    #[pyo3(
-        signature = (key, value, sample_rate = None, tags = None),
-        text_signature = "($self, key, value, sample_rate=1, tags=None)"
-    )]
-    fn histogram(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        value: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        let value = Given::Number(Amount::of(value)?);
-        send(slf, Kind::Histogram, key, &value, Options { sample_rate, tags })
-    }
-
-    /// A value of a distribution, in any unit, as it is.
-    #[pyo3(
-        signature = (key, value, sample_rate = None, tags = None),
-        text_signature = "($self, key, value, sample_rate=1, tags=None)"
-    )]
-    fn distribution(
-        slf: &Bound<'_, Self>,
-        key: &Object<'_>,
-        value: &Object<'_>,
-        sample_rate: Option<&Object<'_>>,
-        tags: Option<&Object<'_>>,
-    ) -> PyResult<()> {
-        let value = Given::Number(Amount::of(value)?);
-        send(slf, Kind::Distribution, key, &value, Options { sample_rate, tags })
     }
 
     /// Sends a line as it stands, with its rate at the end where that is below 1; then it is sent
@@ -338,12 +181,6 @@ impl StatsClient {
         if slf.get().shadowed.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let class = slf.get_type();
-        for method in methods {
-            if !method.is_original(&class)? {
-                return Ok(false);
-            }
-        }
-        Method::Send.is_original(&class)
+        are_original(slf, methods)
     }
 }

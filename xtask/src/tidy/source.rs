@@ -25,6 +25,7 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
     ("crates/aggregate/src/prefetch.rs", "a hint to the processor"),
     ("crates/client/src/fork.rs", "system calls"),
     ("crates/client/tests/process.rs", "a fork, handlers of signals"),
+    ("crates/python/src/fastcall.rs", "a way in which Python calls"),
     ("crates/python/src/raw.rs", "calls of Python's own interface"),
     ("crates/server/src/sys.rs", "system calls"),
     ("crates/server/src/sys/*.rs", "system calls"),
