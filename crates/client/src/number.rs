@@ -207,17 +207,73 @@ pub(crate) fn write_shortest(number: f64, out: &mut Vec<u8>) {
 }
 
 fn write_rounded(number: f64, out: &mut Vec<u8>) {
-    // The sum makes a negative zero a positive one.
-    write!(out, "{:.0}", number.round() + 0.0).ok();
+    let rounded = number.round();
+    if rounded.abs() < 9e18 {
+        if rounded < 0.0 {
+            out.push(b'-');
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a whole number that fits")]
+        return write_u64((rounded as i64).unsigned_abs(), out);
+    }
+    write!(out, "{rounded:.0}").ok();
 }
 
+/// Appends a number rounded to six decimals, without the zeros at their end.
 fn write_six_decimals(number: f64, out: &mut Vec<u8>) {
-    write!(out, "{number:.6}").ok();
-    while out.last() == Some(&b'0') {
-        out.pop();
+    if number.is_sign_negative() {
+        out.push(b'-');
     }
-    if out.last() == Some(&b'.') {
-        out.pop();
+    let Some(millionths) = millionths(number.abs()) else {
+        let start = out.len();
+        write!(out, "{:.6}", number.abs()).ok();
+        let zeros = out[start..].iter().rev().take_while(|byte| **byte == b'0').count();
+        out.truncate(out.len() - zeros);
+        if out.ends_with(b".") {
+            out.pop();
+        }
+        return;
+    };
+    write_u64(millionths / 1_000_000, out);
+    write_fraction(millionths % 1_000_000, out);
+}
+
+/// A number in millionths, correctly rounded from its exact value, halves to even; nothing where
+/// it is large.
+fn millionths(size: f64) -> Option<u64> {
+    /// Below this the result fits.
+    const SIZE_MAX: f64 = (1_u64 << 43) as f64;
+    if size >= SIZE_MAX {
+        return None;
+    }
+    let bits = size.to_bits();
+    // The number is `digits` over two to the power of `shift`, which is at least 10 here.
+    let (exponent, digits) = (bits >> 52, bits & ((1 << 52) - 1));
+    let (digits, shift) = match exponent {
+        0 => (digits, 1_074),
+        _ => (digits | 1 << 52, 1_075 - exponent),
+    };
+    // 73 bits, of which nothing is left after so many.
+    if shift > 75 {
+        return Some(0);
+    }
+    let exact = u128::from(digits) * 1_000_000;
+    let (whole, rest, half) = (exact >> shift, exact & ((1 << shift) - 1), 1 << (shift - 1));
+    let up = rest > half || rest == half && whole & 1 == 1;
+    u64::try_from(whole + u128::from(up)).ok()
+}
+
+/// Appends up to six decimals of a number of millionths, after a point; nothing where it is 0.
+fn write_fraction(mut millionths: u64, out: &mut Vec<u8>) {
+    if millionths == 0 {
+        return;
+    }
+    out.push(b'.');
+    let mut unit = 100_000;
+    while millionths > 0 {
+        // One digit: there are less than ten units.
+        out.push(b'0' + u8::try_from(millionths / unit).unwrap_or(0));
+        millionths %= unit;
+        unit /= 10;
     }
 }
 
@@ -229,17 +285,8 @@ fn write_millis(time: Duration, out: &mut Vec<u8>) {
         return;
     };
     write_u64(millis, out);
-    let mut fraction = nanos % 1_000_000;
-    if fraction > 0 {
-        out.push(b'.');
-        let mut unit = 100_000;
-        while fraction > 0 {
-            // One digit: the fraction is below ten units.
-            out.push(b'0' + u8::try_from(fraction / unit).unwrap_or(0));
-            fraction %= unit;
-            unit /= 10;
-        }
-    }
+    // A remainder of a million fits.
+    write_fraction(u64::try_from(nanos % 1_000_000).unwrap_or(0), out);
 }
 
 #[cfg(test)]
@@ -298,6 +345,35 @@ mod tests {
         assert_eq!(of(Kind::Gauge, -1e-7), "=-0");
         assert_eq!(of(Kind::Gauge, 1e22), "=10000000000000000000000");
         assert_eq!(of(Kind::Histogram, 0.1234567), "=0.1234567");
+    }
+
+    #[test]
+    fn six_decimals_are_exact_at_every_size() {
+        let slow = |number: f64| {
+            let text = format!("={number:.6}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        };
+        let check = |number: f64| {
+            for number in [number, -number] {
+                let fast = text(number.into_number(), Kind::Gauge, Rounding::Gstatsd);
+                assert_eq!(fast, slow(number), "{number:e}");
+            }
+        };
+        // Halves of a millionth that are exact: 2^-7 has seven decimals.
+        for odd in (1..100_u32).step_by(2) {
+            check(f64::from(odd) / 128.0);
+        }
+        let mut bits = 0x1234_5678_9abc_def0_u64;
+        for exponent in 0..0x7ff {
+            for _ in 0..20 {
+                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                check(f64::from_bits(bits >> 12 | exponent << 52));
+                check(f64::from_bits(bits >> 60 | exponent << 52));
+            }
+        }
+        for power in 40..46 {
+            check(f64::from(1 << (power - 20)) * f64::from(1 << 20) - 0.001);
+        }
     }
 
     #[test]
