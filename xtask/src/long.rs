@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use crate::bench::{self, Clock, Core, Program, REST, Receiver, per};
-use crate::command::header;
+use crate::command::{self, cargo, header};
 use crate::place::Place;
 
 /// What is sent in the run that must lose nothing.
@@ -23,16 +23,28 @@ const RATES: usize = 20;
 /// A sender that reaches less than this share of the rate has come to its end.
 const REACHED: f64 = 0.95;
 
-/// Proves that nothing is lost in a minute at half the rate that the bare counter can take, and
-/// then measures.
+/// Proves that any metric of the client arrives as itself, and that nothing is lost in a minute
+/// at half the rate that the bare counter can take, and then measures.
 ///
 /// # Errors
 ///
 /// Something was lost, or a program does not do what it should.
 pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     bench::build(place)?;
+    round_trips(place)?;
     exactness(place)?;
     bench::run(place, &bench::Options::default())
+}
+
+/// Ten million random names, tags and values through our client and our server.
+fn round_trips(place: &Place) -> anyhow::Result<()> {
+    header("round trips: 10,000,000 random metrics");
+    let args = ["test", "--release", "-p", "gstatsd", "--test", "it", "--", "client::"];
+    let mut command = cargo(place, &args);
+    command
+        .env("GSTATSD_BINARY", place.release_binary("gstatsd"))
+        .env("GSTATSD_ROUND_TRIPS", "10000000");
+    command::run(&mut command)
 }
 
 fn exactness(place: &Place) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@
 mod accounting;
 mod bad_input;
 mod carbon;
+mod client;
 mod commands;
 mod emitters;
 mod exactness;
