@@ -44,14 +44,15 @@ impl Dialect {
     pub const DOGSTATSD: Self =
         Self { grammar: Grammar::DOGSTATSD, sanitising: Sanitising::Keep, histograms_apart: true };
 
-    /// The kind of series that a type feeds. Meters are counters everywhere.
+    /// The kind of series that a type feeds. Meters are counters everywhere, and the
+    /// values of keys gauges.
     #[inline]
     #[must_use]
     pub const fn series_kind(&self, kind: Kind) -> SeriesKind {
         match kind {
             Kind::Counter | Kind::Meter => SeriesKind::Counter,
             Kind::Distribution if self.histograms_apart => SeriesKind::Distribution,
-            Kind::Gauge => SeriesKind::Gauge,
+            Kind::Gauge | Kind::KeyValue => SeriesKind::Gauge,
             Kind::Histogram if self.histograms_apart => SeriesKind::Histogram,
             Kind::Set => SeriesKind::Set,
             Kind::Distribution | Kind::Histogram | Kind::Timer => SeriesKind::Timer,

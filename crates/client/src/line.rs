@@ -173,6 +173,7 @@ impl Style {
         self.write_tags(metric.tags, out)?;
         match metric.timestamp {
             None => Ok(()),
+            Some(_) if !metric.kind.may_have_timestamp() => Err(Reason::BadField),
             Some(seconds) => write_timestamp(seconds, b"|T", out),
         }
     }

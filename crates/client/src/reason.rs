@@ -7,7 +7,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Reason {
-    /// A tag has no key, or the timestamp of a sample is 0 or has more than 63 bits.
+    /// A tag has no key, or the timestamp of a sample is 0 or has more than 63 bits, or its type
+    /// has none: only counters and gauges may have their own time.
     BadField,
     /// The call came from a signal handler that had interrupted another call of the same thread.
     Busy,
@@ -75,7 +76,9 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BadField => "a tag has no key, or the timestamp is out of range",
+            Self::BadField => {
+                "a tag has no key, or the timestamp is out of range or not for this type"
+            }
             Self::Busy => "called from a signal handler inside of another call",
             Self::Closed => "the client is closed",
             Self::EmptyName => "the name is empty",

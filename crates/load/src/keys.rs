@@ -70,7 +70,7 @@ impl FromStr for Weights {
 /// Types alternate as smoothly as their weights allow, so that few keys hold several types too.
 /// A share of the keys has tags, spread as evenly.
 pub(crate) fn keys(stem: &str, count: u32, weights: &Weights, tagged_share: f64) -> Vec<Key> {
-    let total = i64::try_from(weights.total()).expect("seven weights of 32 bits fit");
+    let total = i64::try_from(weights.total()).expect("eight weights of 32 bits fit");
     // The smooth weighted round robin of nginx: all gain their weight, the largest pays for all.
     let mut credits = [0_i64; Kind::ALL.len()];
     let mut tags_owed = 0.0;

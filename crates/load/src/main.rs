@@ -75,7 +75,7 @@ struct Content {
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     keys: u32,
 
-    /// How the keys are spread over the types c, d, g, h, m, ms and s
+    /// How the keys are spread over the types c, d, g, h, kv, m, ms and s
     #[arg(long, value_name = "WEIGHTS", default_value = "c=4,ms=3,g=2,s=1")]
     kinds: Weights,
 

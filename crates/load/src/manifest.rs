@@ -153,7 +153,7 @@ impl Count {
             sum: self.sum,
             lower: self.lower.into(),
             upper: self.upper.into(),
-            last: (key.kind == Kind::Gauge).then(|| self.last.into()),
+            last: (matches!(key.kind, Kind::Gauge | Kind::KeyValue)).then(|| self.last.into()),
             members: self.members.as_ref().map(|members| bits(members.as_slice())),
         }
     }

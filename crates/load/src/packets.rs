@@ -113,7 +113,7 @@ impl Packets {
                 self.rng.u32(1..=9)
             }
             Kind::Distribution | Kind::Histogram | Kind::Timer => self.rng.u32(0..10_000),
-            Kind::Gauge => self.rng.u32(0..1_000_000),
+            Kind::Gauge | Kind::KeyValue => self.rng.u32(0..1_000_000),
             Kind::Set => self.rng.u32(0..MEMBERS_MAX),
         };
         let member;
@@ -128,6 +128,7 @@ impl Packets {
             },
             rate: f64::from(events).recip(),
             tags: key.tags.as_bytes(),
+            origin: b"",
             timestamp: None,
         };
         self.line.clear();

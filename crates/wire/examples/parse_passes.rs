@@ -9,8 +9,8 @@
 //! done
 //! ```
 //!
-//! Arguments: the traffic (`Packed`, `Single`, `Tagged`, `Timers`), the scanner (`Portable`,
-//! `Sse2`, `Avx2`) or `obvious`, and the number of passes over its 40,000 lines.
+//! Arguments: the traffic (`Packed`, `Single`, `Tagged`, `Named`, `Timers`), the scanner
+//! (`Portable`, `Sse2`, `Avx2`) or `obvious`, and the number of passes over its 40,000 lines.
 #![expect(clippy::print_stdout, reason = "what an example is for")]
 
 #[path = "../benches/parse/traffic.rs"]

@@ -1,9 +1,13 @@
 //! That all scanners say the same of any bytes as the obvious way: what the fuzzer asks.
 
-use crate::{Grammar, Line, Receiver, Rejection, Sample, Scanner, Tags, Value, parse_obviously};
+use crate::{
+    Grammar, Line, Names, Receiver, Rejection, Sample, Scanner, TagStyle, TagStyles, Tagged, Tags,
+    Value, parse_obviously,
+};
 
-/// Reads any bytes as a packet in each of the dialects and with narrow limits, in the obvious way
-/// and with every scanner that this processor has.
+/// Reads any bytes as a packet in each of the dialects, with each style of tags alone and all of
+/// them together, and with narrow limits: in the obvious way and with every scanner that this
+/// processor has. And of each sample, asks for the tags.
 ///
 /// # Panics
 ///
@@ -16,11 +20,19 @@ pub fn fuzz_parse(packet: &[u8]) {
         negative_timer: false,
         ..Grammar::DOGSTATSD
     };
-    for grammar in [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGSTATSD, narrow] {
-        let mut expected = Calls::default();
+    let dialects = [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGSTATSD, narrow];
+    let detect = dialects.map(|grammar| Grammar {
+        tag_styles: TagStyles::ALL,
+        origin: grammar.names == Names::Utf8,
+        ..grammar
+    });
+    let alone = TagStyle::ALL
+        .map(|style| Grammar { tag_styles: TagStyles::of(&[style]), ..Grammar::DOGSTATSD });
+    for grammar in dialects.into_iter().chain(detect).chain(alone) {
+        let mut expected = Calls { grammar: Some(grammar), ..Calls::default() };
         parse_obviously(packet, &grammar, &mut expected);
         for scanner in Scanner::available() {
-            let mut calls = Calls::default();
+            let mut calls = Calls { grammar: Some(grammar), ..Calls::default() };
             scanner.parse(packet, &grammar, &mut calls);
             assert_eq!(calls, expected, "{scanner:?} reads {}", packet.escape_ascii());
         }
@@ -29,7 +41,12 @@ pub fn fuzz_parse(packet: &[u8]) {
 
 /// What a receiver was told.
 #[derive(Debug, Default, PartialEq)]
-struct Calls<'a>(Vec<Call<'a>>);
+struct Calls<'a> {
+    calls: Vec<Call<'a>>,
+    grammar: Option<Grammar>,
+    /// The name and the tags of the last metric line.
+    tagged: Option<Tagged<'a>>,
+}
 
 #[derive(Debug, PartialEq)]
 enum Call<'a> {
@@ -41,7 +58,10 @@ enum Call<'a> {
 
 impl<'a> Receiver<'a> for Calls<'a> {
     fn line(&mut self, line: Line<'a>) {
-        self.0.push(Call::Line(line));
+        if let (Line::Metric(text), Some(grammar)) = (line, self.grammar) {
+            self.tagged = Some(grammar.tagged_line(text));
+        }
+        self.calls.push(Call::Line(line));
     }
 
     fn sample(&mut self, sample: Sample<'a>) {
@@ -49,10 +69,17 @@ impl<'a> Receiver<'a> for Calls<'a> {
             Value::Delta(number) | Value::Number(number) => number.to_bits(),
             Value::Member(_) => 0,
         };
-        self.0.push(Call::Sample(sample, [value, sample.rate.to_bits()]));
+        let tagged = self.grammar.map(|grammar| grammar.tagged(&sample));
+        assert_eq!(tagged, self.tagged, "{sample:?}");
+        if let (Some(grammar), Some(tagged)) = (self.grammar, tagged)
+            && let Tags::Check { count_max, .. } = grammar.tags
+        {
+            assert!(tagged.tags().count() <= count_max, "{sample:?}");
+        }
+        self.calls.push(Call::Sample(sample, [value, sample.rate.to_bits()]));
     }
 
     fn reject(&mut self, rejection: Rejection<'a>) {
-        self.0.push(Call::Rejection(rejection));
+        self.calls.push(Call::Rejection(rejection));
     }
 }

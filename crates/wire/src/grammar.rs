@@ -1,5 +1,7 @@
 //! The switches in which the dialects of the protocol differ.
 
+use crate::{TagStyle, TagStyles};
+
 /// How lines are read. One value per dialect; a listener may have its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grammar {
@@ -12,10 +14,16 @@ pub struct Grammar {
     pub name_bytes_max: usize,
     /// Which bytes may stand in a name.
     pub names: Names,
+    /// Whether the fields that tell where a sample comes from (`c:`, `e:` and `card:`) are kept as
+    /// tags; otherwise they are skipped like unknown fields.
+    pub origin: bool,
     /// Whether a timer, histogram or distribution may be negative.
     pub negative_timer: bool,
     /// What a gauge with a sign means.
     pub signed_gauge: SignedGauge,
+    /// The styles in which tags are read. Tags in any other style are part of the name, or an
+    /// unknown field.
+    pub tag_styles: TagStyles,
     /// What is asked of tags.
     pub tags: Tags,
     /// Whether a `T` field is a timestamp; otherwise it is skipped like an unknown field.
@@ -50,16 +58,18 @@ pub enum SignedGauge {
     Delta,
 }
 
-/// What is asked of a tags field.
+/// What is asked of tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tags {
     /// Nothing: the dialect drops tags, so their form cannot cost a sample.
     Skip,
-    /// UTF-8 without control characters, within these limits.
+    /// Within these limits, all tags of a line together; in a field also UTF-8 without control
+    /// characters. Those in a name are checked, or sanitised, with the name.
     Check {
-        /// The largest number of tags on one sample.
+        /// The largest number of tags.
         count_max: usize,
-        /// The longest tags field, in bytes without its `#`.
+        /// The most bytes that they have, separators included: of a field all but its `#`, of a
+        /// name what stands behind the mark with which its tags begin.
         bytes_max: usize,
     },
 }
@@ -72,17 +82,20 @@ impl Grammar {
         name_bytes_max: 1_024,
         names: Names::Any,
         negative_timer: true,
+        origin: false,
         signed_gauge: SignedGauge::Absolute,
+        tag_styles: TagStyles::of(&[TagStyle::DogStatsd]),
         tags: Tags::Skip,
         timestamps: false,
     };
 
     /// The Node.js StatsD: empty values and negative timers are rejected, a signed gauge is a
-    /// delta, tags are kept.
+    /// delta, tags are kept, those in the name too.
     pub const STATSD: Self = Self {
         empty_value: EmptyValue::Reject,
         negative_timer: false,
         signed_gauge: SignedGauge::Delta,
+        tag_styles: TagStyles::of(&[TagStyle::DogStatsd, TagStyle::Graphite]),
         tags: Tags::Check { count_max: 64, bytes_max: 4_096 },
         ..Self::GSTATSD
     };
@@ -92,6 +105,7 @@ impl Grammar {
         names: Names::Utf8,
         negative_timer: true,
         signed_gauge: SignedGauge::Absolute,
+        tag_styles: TagStyles::of(&[TagStyle::DogStatsd]),
         timestamps: true,
         ..Self::STATSD
     };

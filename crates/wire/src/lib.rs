@@ -10,6 +10,8 @@
 //! field    = "@" rate / "#" tags / "c:" … / "T" digits / "e:" … / "card:" … / unknown
 //! ```
 //!
+//! Tags may stand in the name too: [`TagStyle`] has the ways in which they are written.
+//!
 //! A colon begins the next values only directly after a type or a rate; in any other field it
 //! belongs to that field. Bytes in, borrowed samples out: parsing never fails and never
 //! allocates. What cannot be read is a rejection with a [`Reason`], and costs only itself.
@@ -69,5 +71,5 @@ pub use reason::Reason;
 pub use sample::{Kind, Line, Receiver, Rejection, Sample, Value};
 #[doc(hidden)]
 pub use scanners::Scanner;
-pub use tags::Tag;
+pub use tags::{Tag, TagStyle, TagStyles, Tagged};
 pub use write::{Unwritable, write};

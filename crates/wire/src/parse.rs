@@ -5,9 +5,10 @@
 //! Every step looks at the bytes that it takes off the front and at nothing behind them, so the
 //! whole is linear in the length of the packet, whatever is in it.
 
+use crate::tags::{Fields, split_field};
 use crate::{
     EmptyValue, Grammar, Kind, Line, Names, Reason, Receiver, Rejection, Sample, Scanner,
-    SignedGauge, Tags, Value, event, number,
+    SignedGauge, Tagged, Tags, Value, event, number,
 };
 
 /// Reads a packet, and hands each line and each sample to the receiver, in the order in which
@@ -16,8 +17,9 @@ use crate::{
 /// A line without a colon is [`Reason::NoValue`]. A name is refused for the first of
 /// [`Reason::NameTooLong`], [`Reason::EmptyName`], [`Reason::BadUtf8`] and
 /// [`Reason::ControlChar`] that applies. What can be wrong with a sample is looked for in this
-/// order: its type, its rate, its timestamp, its tags, its value. Of several rates, timestamps
-/// or tags the last one holds, but each of them must be good.
+/// order: its type, its rate, its timestamp, its tags, its value. Of several rates or timestamps
+/// the last one holds, but each of them must be good. Tags belong to the line: all of them count,
+/// for each of its samples.
 #[inline]
 pub fn parse<'a>(packet: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
     Scanner::best().parse(packet, grammar, receiver);
@@ -79,31 +81,42 @@ fn parse_line<'a>(line: &'a [u8], grammar: &Grammar, receiver: &mut impl Receive
         return;
     }
     let (name, values) = until(line, |byte| byte == b':');
-    let refusal = if values.is_empty() { Some(Reason::NoValue) } else { refusal(name, grammar) };
+    let tagged = grammar.tagged_parts(name, values);
+    let refusal =
+        if values.is_empty() { Some(Reason::NoValue) } else { refusal(name, &tagged, grammar) };
     if let Some(reason) = refusal {
         receiver.line(Line::Rejected(Rejection { reason, text: line }));
         return;
     }
     receiver.line(Line::Metric(line));
+    let line = Common { name, tags: check_tags(&tagged, grammar).map(|()| tagged.fields) };
     // What is left begins with the colon of the next group.
     let mut rest = values;
     while let Some((_, group)) = rest.split_first() {
-        rest = parse_group(name, group, grammar, receiver);
+        rest = parse_group(line, group, grammar, receiver);
     }
 }
 
-/// Why a name is refused, if it is.
-fn refusal(name: &[u8], grammar: &Grammar) -> Option<Reason> {
-    if name.len() > grammar.name_bytes_max {
+/// What all samples of a line have in common.
+#[derive(Clone, Copy)]
+struct Common<'a> {
+    name: &'a [u8],
+    tags: Result<Fields<'a>, Reason>,
+}
+
+/// Why a name is refused, if it is. `text` has the tags in it too.
+fn refusal(text: &[u8], tagged: &Tagged<'_>, grammar: &Grammar) -> Option<Reason> {
+    let name_bytes = tagged.name.iter().map(|part| part.len()).sum::<usize>();
+    if name_bytes > grammar.name_bytes_max {
         return Some(Reason::NameTooLong);
     }
     if grammar.names == Names::Any {
         return None;
     }
-    if name.is_empty() {
+    if name_bytes == 0 {
         return Some(Reason::EmptyName);
     }
-    match str::from_utf8(name) {
+    match str::from_utf8(text) {
         Err(_) => Some(Reason::BadUtf8),
         Ok(name) => has_control(name).then_some(Reason::ControlChar),
     }
@@ -112,7 +125,7 @@ fn refusal(name: &[u8], grammar: &Grammar) -> Option<Reason> {
 /// Reads the values before one type, the type and its fields. What is returned is empty, or
 /// begins with the colon before the next group.
 fn parse_group<'a>(
-    name: &'a [u8],
+    line: Common<'a>,
     group: &'a [u8],
     grammar: &Grammar,
     receiver: &mut impl Receiver<'a>,
@@ -131,9 +144,10 @@ fn parse_group<'a>(
         // An empty text between colons is one of several values; this one stands alone.
         let alone = values.is_empty();
         let sample = head.and_then(|head| {
+            let Fields { tags, origin } = line.tags?;
             let value = parse_value(text, alone, head.kind, grammar)?;
-            let Head { kind, rate, tags, timestamp } = head;
-            Ok(Sample { name, kind, value, rate, tags, timestamp })
+            let Head { kind, rate, timestamp } = head;
+            Ok(Sample { name: line.name, kind, value, rate, tags, origin, timestamp })
         });
         match sample {
             Ok(sample) => receiver.sample(sample),
@@ -145,38 +159,35 @@ fn parse_group<'a>(
 
 /// What the values of a group have in common.
 #[derive(Clone, Copy)]
-struct Head<'a> {
+struct Head {
     kind: Kind,
     rate: f64,
-    tags: &'a [u8],
     timestamp: Option<u64>,
 }
 
 /// Reads a type and its fields. The rest is empty, or begins with the colon of the next group.
-fn parse_head<'a>(text: &'a [u8], grammar: &Grammar) -> (Result<Head<'a>, Reason>, &'a [u8]) {
+fn parse_head<'a>(text: &'a [u8], grammar: &Grammar) -> (Result<Head, Reason>, &'a [u8]) {
     let (symbol, mut rest) = until(text, |byte| matches!(byte, b'|' | b':'));
     let mut rate = Ok(1.0);
-    let mut tags: Result<&[u8], Reason> = Ok(&[]);
     let mut timestamp = Ok(None);
     while let Some(after) = rest.strip_prefix(b"|") {
         let field;
-        // A colon ends a rate, so that the next group can begin; it belongs to any other field.
-        (field, rest) = if after.starts_with(b"@") {
-            until(after, |byte| matches!(byte, b'|' | b':'))
-        } else {
-            until(after, |byte| byte == b'|')
-        };
+        (field, rest) = split_field(after);
         match field.split_first() {
             Some((b'@', text)) => rate = rate.and_then(|_| number::rate(trim_end(text))),
-            Some((b'#', text)) => tags = tags.and_then(|_| parse_tags(text, grammar)),
             Some((b'T', text)) if grammar.timestamps => {
                 timestamp = timestamp.and_then(|_| parse_timestamp(text).map(Some));
             }
             _ => {}
         }
     }
-    let head = parse_kind(trim(symbol))
-        .and_then(|kind| Ok(Head { kind, rate: rate?, timestamp: timestamp?, tags: tags? }));
+    let head = parse_kind(trim(symbol)).and_then(|kind| {
+        let (rate, timestamp) = (rate?, timestamp?);
+        if timestamp.is_some() && !kind.may_have_timestamp() {
+            return Err(Reason::Unsupported);
+        }
+        Ok(Head { kind, rate, timestamp })
+    });
     (head, rest)
 }
 
@@ -189,6 +200,7 @@ fn parse_kind(symbol: &[u8]) -> Result<Kind, Reason> {
         b"h" => Ok(Kind::Histogram),
         b"d" => Ok(Kind::Distribution),
         b"m" => Ok(Kind::Meter),
+        b"kv" => Ok(Kind::KeyValue),
         b"" => Err(Reason::NoType),
         _ => Err(Reason::BadType),
     }
@@ -199,18 +211,24 @@ fn parse_timestamp(text: &[u8]) -> Result<u64, Reason> {
     number::whole(text).filter(fits).ok_or(Reason::BadTimestamp)
 }
 
-pub(crate) fn parse_tags<'a>(text: &'a [u8], grammar: &Grammar) -> Result<&'a [u8], Reason> {
-    let Tags::Check { count_max, bytes_max } = grammar.tags else {
-        return Ok(text);
-    };
-    let tags = text.split(|byte| *byte == b',').filter(|tag| !tag.is_empty());
-    if text.len() > bytes_max || tags.count() > count_max {
+/// Whether the tags of a line are what the grammar asks for.
+pub(crate) fn check_tags(tagged: &Tagged<'_>, grammar: &Grammar) -> Result<(), Reason> {
+    let Tags::Check { count_max, bytes_max } = grammar.tags else { return Ok(()) };
+    if !tagged.has_tags() {
+        return Ok(());
+    }
+    if tagged.tag_bytes() > bytes_max || tagged.tags().count() > count_max {
         return Err(Reason::TooManyTags);
     }
-    match str::from_utf8(text) {
-        Ok(tags) if !has_control(tags) => Ok(text),
-        _ => Err(Reason::BadTag),
+    match tagged.fields.texts().chain(tagged.fields.origins()).all(is_clean) {
+        true => Ok(()),
+        false => Err(Reason::BadTag),
     }
+}
+
+/// Whether a text is UTF-8 without control characters.
+fn is_clean(text: &[u8]) -> bool {
+    str::from_utf8(text).is_ok_and(|text| !has_control(text))
 }
 
 /// Reads one value. `alone` says that nothing at all stands before the type.

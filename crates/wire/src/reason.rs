@@ -13,7 +13,7 @@ pub enum Reason {
     BadTag,
     /// The timestamp is not a whole, positive number of seconds that fits into 63 bits.
     BadTimestamp,
-    /// The type is not one of `c g ms s h d m`.
+    /// The type is not one of `c g ms s h d m kv`.
     BadType,
     /// The name is not UTF-8 where the dialect asks for it.
     BadUtf8,
@@ -41,7 +41,8 @@ pub enum Reason {
     TooManyTags,
     /// The datagram was cut on its way, or the stream ended, and this is its broken last line.
     Truncated,
-    /// An event or a service check that does not have its form.
+    /// An event or a service check that does not have its form, or a timestamp on a type that has
+    /// none.
     Unsupported,
 }
 
@@ -100,7 +101,7 @@ impl Reason {
             Self::BadSampleRate => "the rate is not a decimal number above 0 and up to 1",
             Self::BadTag => "a tag is not UTF-8 or has a control character",
             Self::BadTimestamp => "the timestamp is not a whole, positive number of seconds",
-            Self::BadType => "the type is not one of c g ms s h d m",
+            Self::BadType => "the type is not one of c g ms s h d m kv",
             Self::BadUtf8 => "the name is not UTF-8",
             Self::BadValue => "the value is not a decimal number",
             Self::ControlChar => "a control character stands in the name",
@@ -114,7 +115,9 @@ impl Reason {
             Self::ReservedName => "it would come out among our own metrics",
             Self::TooManyTags => "there are more tags, or more bytes of them, than the limits",
             Self::Truncated => "the datagram was cut here on its way, or the stream ended",
-            Self::Unsupported => "an event or a service check without its form",
+            Self::Unsupported => {
+                "an event or a service check without its form, or a type without timestamps"
+            }
         }
     }
 }

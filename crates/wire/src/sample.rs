@@ -5,7 +5,7 @@ use crate::Reason;
 /// One parsed reading, borrowed from the packet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample<'a> {
-    /// The name as it arrived: the bytes before the first colon of the line.
+    /// The name as it arrived, with the tags in it: the bytes before the first colon of the line.
     pub name: &'a [u8],
     /// The type.
     pub kind: Kind,
@@ -13,9 +13,13 @@ pub struct Sample<'a> {
     pub value: Value<'a>,
     /// The fraction of events that the sender reports, in (0, 1]; 1 where none is given.
     pub rate: f64,
-    /// The text of the tags field without its `#`; empty where there is none. The last of
-    /// several wins.
+    /// The text of the line's tags field without its `#`; empty where there is none. Of several,
+    /// and what stands between them, all from the first to the last:
+    /// [`Tagged`](crate::Tagged) has the tags one by one.
     pub tags: &'a [u8],
+    /// The fields that tell where the samples of the line come from, where they are kept as tags,
+    /// from the first to the last; empty where there is none.
+    pub origin: &'a [u8],
     /// Seconds since the epoch, where the dialect reads timestamps and the sample has one.
     pub timestamp: Option<u64>,
 }
@@ -32,6 +36,8 @@ pub enum Kind {
     Gauge,
     /// `h`
     Histogram,
+    /// `kv`, of HashiCorp's go-metrics: the value of a key at this time.
+    KeyValue,
     /// `m`
     Meter,
     /// `s`
@@ -42,11 +48,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every type, in the order of its discriminant.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Counter,
         Self::Distribution,
         Self::Gauge,
         Self::Histogram,
+        Self::KeyValue,
         Self::Meter,
         Self::Set,
         Self::Timer,
@@ -60,10 +67,17 @@ impl Kind {
             Self::Distribution => "d",
             Self::Gauge => "g",
             Self::Histogram => "h",
+            Self::KeyValue => "kv",
             Self::Meter => "m",
             Self::Set => "s",
             Self::Timer => "ms",
         }
+    }
+
+    /// Whether a sample of this type may have its own time: it is worth something without others.
+    #[must_use]
+    pub const fn may_have_timestamp(self) -> bool {
+        matches!(self, Self::Counter | Self::Gauge | Self::KeyValue | Self::Meter)
     }
 
     /// The word for it.
@@ -74,6 +88,7 @@ impl Kind {
             Self::Distribution => "distribution",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::KeyValue => "key-value",
             Self::Meter => "meter",
             Self::Set => "set",
             Self::Timer => "timer",

@@ -58,14 +58,27 @@ impl Scanner {
     /// Reads a packet as [`parse`](crate::parse()) does, with this scanner.
     #[inline]
     pub fn parse<'a>(self, packet: &'a [u8], grammar: &Grammar, receiver: &mut impl Receiver<'a>) {
+        match usual::is_checked(grammar) {
+            true => self.parse_as::<true>(packet, grammar, receiver),
+            false => self.parse_as::<false>(packet, grammar, receiver),
+        }
+    }
+
+    #[inline]
+    fn parse_as<'a, const CHECKED: bool>(
+        self,
+        packet: &'a [u8],
+        grammar: &Grammar,
+        receiver: &mut impl Receiver<'a>,
+    ) {
         match self.0 {
-            Way::Portable(scanner) => usual::parse(scanner, packet, grammar, receiver),
+            Way::Portable(way) => usual::parse::<_, CHECKED>(way, packet, grammar, receiver),
             #[cfg(target_arch = "x86_64")]
-            Way::Sse2(scanner) => usual::parse(scanner, packet, grammar, receiver),
+            Way::Sse2(way) => usual::parse::<_, CHECKED>(way, packet, grammar, receiver),
             #[cfg(target_arch = "x86_64")]
-            Way::Avx2(scanner) => scanner.parse(packet, grammar, receiver),
+            Way::Avx2(way) => way.parse::<CHECKED>(packet, grammar, receiver),
             #[cfg(target_arch = "x86_64")]
-            Way::Avx512(scanner) => scanner.parse(packet, grammar, receiver),
+            Way::Avx512(way) => way.parse::<CHECKED>(packet, grammar, receiver),
         }
     }
 }

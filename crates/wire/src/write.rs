@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write;
 
 use crate::parse::trim;
+use crate::tags::Fields;
 use crate::{Kind, Sample, Value};
 
 /// What of a sample cannot be written, because no line means it.
@@ -14,9 +15,9 @@ pub enum Unwritable {
     Name,
     /// The rate is not in (0, 1].
     Rate,
-    /// The tags have a pipe or a newline.
+    /// The tags, or the fields of the origin, have a newline, or a pipe that begins no such field.
     Tags,
-    /// The timestamp is 0 or does not fit into 63 bits.
+    /// The timestamp is 0 or does not fit into 63 bits, or the type has none.
     Timestamp,
     /// The value is not one of its type, or not finite, or it is a member of a set that is blank
     /// or has a colon, a pipe or a newline.
@@ -29,7 +30,9 @@ impl fmt::Display for Unwritable {
             Self::Name => "no line can have this name",
             Self::Rate => "the rate is not in (0, 1]",
             Self::Tags => "no line can have these tags",
-            Self::Timestamp => "the timestamp is 0 or does not fit into 63 bits",
+            Self::Timestamp => {
+                "the timestamp is 0 or does not fit into 63 bits, or the type has none"
+            }
             Self::Value => "no line can have this value",
         })
     }
@@ -68,19 +71,28 @@ pub fn write(sample: &Sample<'_>, out: &mut Vec<u8>) -> Result<(), Unwritable> {
         out.extend_from_slice(b"|@");
         write_number(sample.rate, out);
     }
-    if !sample.tags.is_empty() {
+    let fields = fields(sample);
+    for text in fields.texts() {
         out.extend_from_slice(b"|#");
-        out.extend_from_slice(sample.tags);
+        out.extend_from_slice(text);
+    }
+    for field in fields.origins() {
+        out.push(b'|');
+        out.extend_from_slice(field);
     }
     if let Some(seconds) = sample.timestamp {
         out.extend_from_slice(b"|T");
         // Writing to a vector cannot fail.
         write!(out, "{seconds}").ok();
-    } else if sample.tags.ends_with(b"\r") {
+    } else if out.ends_with(b"\r") {
         // A return at the end of a line is not part of it, so an empty field ends this one.
         out.push(b'|');
     }
     Ok(())
+}
+
+fn fields<'a>(sample: &Sample<'a>) -> Fields<'a> {
+    Fields { tags: sample.tags, origin: sample.origin }
 }
 
 fn check(sample: &Sample<'_>) -> Result<(), Unwritable> {
@@ -103,10 +115,11 @@ fn check(sample: &Sample<'_>) -> Result<(), Unwritable> {
     if !(sample.rate > 0.0 && sample.rate <= 1.0) {
         return Err(Unwritable::Rate);
     }
-    if has(sample.tags, b"|\n") {
+    if has(sample.tags, b"\n") || has(sample.origin, b"\n") || !fields(sample).end_well() {
         return Err(Unwritable::Tags);
     }
-    if sample.timestamp.is_some_and(|seconds| seconds == 0 || i64::try_from(seconds).is_err()) {
+    let fits = |seconds: u64| seconds > 0 && i64::try_from(seconds).is_ok();
+    if sample.timestamp.is_some_and(|at| !fits(at) || !sample.kind.may_have_timestamp()) {
         return Err(Unwritable::Timestamp);
     }
     Ok(())

@@ -151,7 +151,7 @@ pub(crate) fn any_asked() -> impl Strategy<Value = Asked> {
             },
             rate,
             tags: tags.into_iter().map(|(k, v)| (k.into_bytes(), v.into_bytes())).collect(),
-            timestamp,
+            timestamp: timestamp.filter(|_| kind.may_have_timestamp()),
         },
     )
 }

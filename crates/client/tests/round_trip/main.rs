@@ -93,18 +93,19 @@ fn nothing_that_is_no_metric_is_sent() {
     client.timer("a", f64::INFINITY);
     client.tags(&[("", "x")]).increment("a");
     client.at(0).increment("a");
+    client.at(1).timer("a", 1.0);
     client.increment(&"\n".repeat(400));
     client.rate(0.0).increment("a");
     client.rate(-1.0).increment("a");
     client.rate(f64::NAN).increment("a");
     assert!(spy.packets().is_empty());
     let counts = client.counts();
-    assert_eq!((counts.lines, counts.sent, counts.waiting), (7, 0, 0));
+    assert_eq!((counts.lines, counts.sent, counts.waiting), (8, 0, 0));
     for (reason, count) in [
         (Reason::EmptyName, 1),
         (Reason::EmptyValue, 1),
         (Reason::NonFinite, 2),
-        (Reason::BadField, 2),
+        (Reason::BadField, 3),
         (Reason::TooLong, 1),
     ] {
         assert_eq!(counts.dropped(reason), count, "{reason:?}");

@@ -15,6 +15,9 @@ pub(crate) enum Traffic {
     Single,
     /// As packed, and a quarter of the lines has 25 bytes of tags; read as DogStatsD.
     Tagged,
+    /// As packed, and a quarter of the lines has 25 bytes of tags in the name, in the style of
+    /// Graphite; read as the Node.js StatsD does.
+    Named,
     /// As packed, timers alone, with six decimals.
     Timers,
 }
@@ -31,7 +34,8 @@ const PACKET_BYTES_MAX: usize = 1_432;
 
 impl Traffic {
     /// Every traffic that is measured.
-    pub(crate) const ALL: [Self; 4] = [Self::Packed, Self::Single, Self::Tagged, Self::Timers];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Packed, Self::Single, Self::Tagged, Self::Named, Self::Timers];
 
     /// The packets, always the same, and how many lines they have.
     pub(crate) fn packets(self) -> (Vec<Vec<u8>>, u64) {
@@ -61,6 +65,7 @@ impl Traffic {
     /// The dialect that such traffic is read in.
     pub(crate) fn grammar(self) -> Grammar {
         match self {
+            Self::Named => Grammar::STATSD,
             Self::Tagged => Grammar::DOGSTATSD,
             _ => Grammar::GSTATSD,
         }
@@ -77,12 +82,14 @@ impl Traffic {
             80..95 => format!("{name}:{}|g", rng.u32(..100_000)),
             _ => format!("{name}:user{}|s", rng.u32(..10_000)),
         };
-        if matches!(self, Self::Tagged) && rng.u8(..4) == 0 {
-            line.push_str(&format!(
-                "|#env:prod,region:eu-{},v:{}",
-                rng.u8(1..9),
-                rng.u32(100..999)
-            ));
+        if matches!(self, Self::Tagged | Self::Named) && rng.u8(..4) == 0 {
+            let (region, version) = (rng.u8(1..9), rng.u32(100..999));
+            if matches!(self, Self::Named) {
+                let tags = format!(";env=prod;region=eu-{region};v={version}");
+                line.insert_str(name.len(), &tags);
+            } else {
+                line.push_str(&format!("|#env:prod,region:eu-{region},v:{version}"));
+            }
         }
         line
     }

@@ -28,26 +28,26 @@ impl Avx512 {
 
     /// Reads a packet with code that is compiled for such a processor, all that is inlined into
     /// it included.
-    pub(crate) fn parse<'a>(
+    pub(crate) fn parse<'a, const CHECKED: bool>(
         self,
         packet: &'a [u8],
         grammar: &Grammar,
         receiver: &mut impl Receiver<'a>,
     ) {
         // SAFETY: `self` proves that the processor has these instructions.
-        unsafe { parse_avx512(self, packet, grammar, receiver) }
+        unsafe { parse_avx512::<CHECKED>(self, packet, grammar, receiver) }
     }
 }
 
 // AES is for receivers that need it: they can be inlined then.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,avx2,aes,bmi1,bmi2,lzcnt")]
-fn parse_avx512<'a>(
+fn parse_avx512<'a, const CHECKED: bool>(
     scanner: Avx512,
     packet: &'a [u8],
     grammar: &Grammar,
     receiver: &mut impl Receiver<'a>,
 ) {
-    usual::parse(scanner, packet, grammar, receiver);
+    usual::parse::<_, CHECKED>(scanner, packet, grammar, receiver);
 }
 
 impl Scanner for Avx512 {

@@ -72,26 +72,26 @@ impl Avx2 {
 
     /// Reads a packet with code that is compiled for such a processor, all that is inlined into
     /// it included.
-    pub(crate) fn parse<'a>(
+    pub(crate) fn parse<'a, const CHECKED: bool>(
         self,
         packet: &'a [u8],
         grammar: &Grammar,
         receiver: &mut impl Receiver<'a>,
     ) {
         // SAFETY: `self` proves that the processor has these instructions.
-        unsafe { parse_avx2(self, packet, grammar, receiver) }
+        unsafe { parse_avx2::<CHECKED>(self, packet, grammar, receiver) }
     }
 }
 
 // AES is for receivers that need it: they can be inlined then.
 #[target_feature(enable = "avx2,aes,bmi1,bmi2,lzcnt")]
-fn parse_avx2<'a>(
+fn parse_avx2<'a, const CHECKED: bool>(
     scanner: Avx2,
     packet: &'a [u8],
     grammar: &Grammar,
     receiver: &mut impl Receiver<'a>,
 ) {
-    usual::parse(scanner, packet, grammar, receiver);
+    usual::parse::<_, CHECKED>(scanner, packet, grammar, receiver);
 }
 
 impl Scanner for Avx2 {

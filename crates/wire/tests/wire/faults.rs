@@ -213,6 +213,11 @@ fn tags_are_limited_in_number_and_bytes() {
         let expected = format!("a: 1 c #{}", tags(64));
         check(format!("a:1|c|#{}", tags(64)), &grammar, &expected);
         check(format!("a:1|c|#{}\nb:1|c", tags(65)), &grammar, "a: !too_many_tags 1 / b: 1 c");
+        let named = format!("a;{}:1|c\nb:1|c", tags(65).replace(':', "=").replace(',', ";"));
+        if grammar == STATSD {
+            let name = named.split(':').next().unwrap();
+            check(&named, &grammar, &format!("{name}: !too_many_tags 1 / b: 1 c"));
+        }
         let long = "t".repeat(4_096);
         check(format!("a:1|c|#{long}"), &grammar, &format!("a: 1 c #{long}"));
         check(format!("a:1|c|#{long}t"), &grammar, "a: !too_many_tags 1");
@@ -222,10 +227,14 @@ fn tags_are_limited_in_number_and_bytes() {
 
 #[test]
 fn odd_tags_are_tags() {
-    check_all("a:1|c|#", "a: 1 c");
-    for tags in ["a,,b", ":v", "k:1,k:2", "k=v;l:m:n", ",", "b,a"] {
+    for none in ["", ",", ",,", ":v", "=v", ":", ":v,=v"] {
+        check_all(format!("a:1|c|#{none}"), "a: 1 c");
+    }
+    for tags in ["a,b", "k:1,k:2", "k=v;l:m:n", "b,a", "k:,k"] {
         check_all(format!("a:1|c|#{tags}"), &format!("a: 1 c #{tags}"));
     }
+    check_all("a:1|c|#a,,b,:v", "a: 1 c #a,b");
+    check_all("a:1|c|#k=v=w", "a: 1 c #k:v=w");
     // Nothing inside a line holds a newline: it ends the tags and begins a name.
     check_all("a:1|c|#k:v\nw", "a: 1 c #k:v / !no_value");
 }

@@ -70,13 +70,14 @@ fn a_refused_name_is_one_rejected_line_and_no_sample() {
 
 #[test]
 fn every_type_is_a_type_in_every_dialect() {
-    check_all("a:1|c:2|ms:3|g:4|s:5|h:6|d:7|m", "a: 1 c, 2 ms, 3 g, \"4\" s, 5 h, 6 d, 7 m");
+    let samples = "a: 1 c, 2 ms, 3 g, \"4\" s, 5 h, 6 d, 7 m, 8 kv";
+    check_all("a:1|c:2|ms:3|g:4|s:5|h:6|d:7|m:8|kv", samples);
     check_all("a:1| \t\x0b\x0c\rms \t\x0b\x0c\r|@0.5", "a: 1 ms @0.5");
     check_all("a:1|m s", "a: !bad_type 1");
     check_all("a:1| ", "a: !no_type 1");
     check_all("a:1||c", "a: !no_type 1");
     check_all("a:1|:2|c", "a: !no_type 1, 2 c");
-    check_all("a:1|kv", "a: !bad_type 1");
+    check_all("a:1|KV", "a: !bad_type 1");
 }
 
 #[test]
@@ -108,11 +109,11 @@ fn a_colon_in_any_other_field_belongs_to_the_field() {
 }
 
 #[test]
-fn fields_belong_to_the_values_that_they_follow() {
+fn fields_belong_to_the_values_that_they_follow_and_tags_to_the_line() {
     check(
         b"a:1:2|c|#x|@0.5:3|ms:4|g|T9|#y",
         &DOGSTATSD,
-        "a: 1 c @0.5 #x, 2 c @0.5 #x, 3 ms, 4 g #y T9",
+        "a: 1 c @0.5 #x,y, 2 c @0.5 #x,y, 3 ms #x,y, 4 g #x,y T9",
     );
 }
 
@@ -162,21 +163,43 @@ fn a_timestamp_is_a_positive_whole_number_of_63_bits() {
 }
 
 #[test]
-fn the_last_of_several_tags_fields_holds_if_all_are_good() {
-    check(b"a:1|c|#x|#y:z", &GSTATSD, "a: 1 c #y:z");
-    check(b"a:1|c|#x|#", &DOGSTATSD, "a: 1 c");
-    check(b"a:1|c|#\0|#x", &DOGSTATSD, "a: !bad_tag 1");
-    check(b"a:1|c|#\0|#x", &GSTATSD, "a: 1 c #x");
+fn a_timestamp_belongs_to_a_counter_or_a_gauge() {
+    for kind in ["c", "g", "kv", "m"] {
+        check(format!("a:1|{kind}|T1"), &DOGSTATSD, &format!("a: 1 {kind} T1"));
+    }
+    for kind in ["d", "h", "ms", "s"] {
+        check(format!("a:1|{kind}|T1"), &DOGSTATSD, "a: !unsupported 1");
+        check(format!("a:1|{kind}|T0"), &DOGSTATSD, "a: !bad_timestamp 1");
+    }
+    check(b"a:1|ms|T1", &STATSD, "a: 1 ms");
+}
+
+#[test]
+fn all_tags_fields_of_a_line_count_if_all_are_good() {
+    check(b"a:1|c|#x|#y:z", &GSTATSD, "a: 1 c #x,y:z");
+    check(b"a:1|c|#x|#", &DOGSTATSD, "a: 1 c #x");
+    check(b"a:1|c|#|#x", &DOGSTATSD, "a: 1 c #x");
+    check(b"a:1|c|#x|zz|@0.5:3|#no:4|c|#y", &DOGSTATSD, "a: 1 c @0.5 #x,y, !bad_type 3, 4 c #x,y");
+    check(b"a:1|c|#\0|#x:2|zz", &DOGSTATSD, "a: !bad_tag 1");
+    check(b"a:1|c:2|zz:x|c|#\0", &DOGSTATSD, "a: !bad_tag 1, !bad_type 2, !bad_tag x");
+    check(b"a:1|c|#\0|#x", &GSTATSD, "a: 1 c #\\x00,x");
 }
 
 #[test]
 fn tags_are_checked_where_the_dialect_keeps_them() {
     let grammar = Grammar { tags: Tags::Check { count_max: 2, bytes_max: 6 }, ..STATSD };
-    check(b"a:1|c|#x,,y,", &grammar, "a: 1 c #x,,y,");
+    check(b"a:1|c|#x,,y,", &grammar, "a: 1 c #x,y");
     check(b"a:1|c|#x,y,z", &grammar, "a: !too_many_tags 1");
     check(b"a:1|c|#123456", &grammar, "a: 1 c #123456");
     check(b"a:1|c|#1234567", &grammar, "a: !too_many_tags 1");
     check(b"a:1|c|#12345\0\xff", &grammar, "a: !too_many_tags 1");
+    // All of a line together.
+    check(b"a;x=1:1|c|#y,z", &grammar, "a;x=1: !too_many_tags 1");
+    check(b"a;x=1:1|c|#yzv", &grammar, "a;x=1: 1 c #x:1,yzv");
+    check(b"a;x=1:1|c|#yzvw", &grammar, "a;x=1: !too_many_tags 1");
+    check(b"a:1|c|#x|#y|#z", &grammar, "a: !too_many_tags 1");
+    check(b"a:1|c|#123|#456", &grammar, "a: 1 c #123,456");
+    check(b"a:1|c|#123|#4567", &grammar, "a: !too_many_tags 1");
     for tag in [&b"\0"[..], b"\x1f", b"\x7f", b"\xc2\x80", b"\xff"] {
         check([b"a:1|c|#", tag].concat(), &STATSD, "a: !bad_tag 1");
         check([b"a:1|c|#", tag].concat(), &DOGSTATSD, "a: !bad_tag 1");
@@ -246,7 +269,8 @@ fn a_number_is_a_decimal_number() {
 
 #[test]
 fn an_empty_value_that_stands_alone_has_a_default_under_gstatsd() {
-    check(b"a:|c:|m:|g:|ms:|h:|d:|s", &GSTATSD, "a: 1 c, 1 m, 1 g, 0 ms, 0 h, 0 d, !no_value");
+    let defaults = "a: 1 c, 1 m, 1 g, 1 kv, 0 ms, 0 h, 0 d, !no_value";
+    check(b"a:|c:|m:|g:|kv:|ms:|h:|d:|s", &GSTATSD, defaults);
     check(b"a:|c|@0.5|#x", &GSTATSD, "a: 1 c @0.5 #x");
     check(b"a:|zz:|c|@2", &GSTATSD, "a: !bad_type, !bad_sample_rate");
     let rejected = format!("a: {}", ["!no_value"; 7].join(", "));
@@ -277,7 +301,7 @@ fn a_signed_gauge_is_a_delta_under_statsd_alone() {
     for grammar in [GSTATSD, DOGSTATSD] {
         check(b"a:+3|g: -3|g:-0|g:3|g", &grammar, "a: 3 g, -3 g, -0 g, 3 g");
     }
-    check(b"a:+3|c:-3|c:+3|ms:-3|m", &STATSD, "a: 3 c, -3 c, 3 ms, -3 m");
+    check(b"a:+3|c:-3|c:+3|ms:-3|m:-3|kv", &STATSD, "a: 3 c, -3 c, 3 ms, -3 m, -3 kv");
     check(b"a:+nan|g:-x|g", &STATSD, "a: !non_finite +nan, !bad_value -x");
 }
 
@@ -316,9 +340,9 @@ fn a_rejected_sample_tells_its_value_as_it_arrived() {
 #[test]
 fn the_broken_last_line_of_a_truncated_packet_is_not_read() {
     let shown = |packet: &[u8]| {
-        let mut log = Log::default();
+        let mut log = Log::new(&GSTATSD);
         parse_truncated(packet, &GSTATSD, &mut log);
-        show(&log.0)
+        show(&log.entries)
     };
     assert_eq!(shown(b"a:1|c\nb:2|c"), "a: 1 c / !truncated");
     assert_eq!(shown(b"a:1|c\nb:2|c\n"), "a: 1 c / b: 2 c");
@@ -326,7 +350,7 @@ fn the_broken_last_line_of_a_truncated_packet_is_not_read() {
     assert_eq!(shown(b"_e{1,1}:a|b"), "!truncated");
     assert_eq!(shown(b"a:1|c\r\n\r"), "a: 1 c");
     assert_eq!(shown(b""), "");
-    let mut log = Log::default();
+    let mut log = Log::new(&GSTATSD);
     parse_truncated(b"a:1|c\nb:2\r", &GSTATSD, &mut log);
-    assert_eq!(log.0.last(), Some(&Entry::RejectedLine(Reason::Truncated, b"b:2".to_vec())));
+    assert_eq!(log.entries.last(), Some(&Entry::RejectedLine(Reason::Truncated, b"b:2".to_vec())));
 }

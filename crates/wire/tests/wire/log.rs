@@ -1,7 +1,7 @@
 //! What came out of a packet, kept, compared and shown.
 
 use gstatsd_wire::{
-    Grammar, Kind, Line, Reason, Receiver, Rejection, Sample, Scanner, Value, parse,
+    Grammar, Kind, Line, Reason, Receiver, Rejection, Sample, Scanner, Tag, Value, parse, write,
 };
 
 /// One call of the receiver, with everything that it was told.
@@ -18,14 +18,18 @@ pub(crate) enum Entry {
 /// A sample that outlives its packet.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reading {
+    /// Without the tags in it.
     pub(crate) name: Vec<u8>,
     pub(crate) kind: Kind,
     pub(crate) amount: Amount,
     /// The bits of a double, as those of an amount are: 0 and -0 are two.
     pub(crate) rate: u64,
-    pub(crate) tags: Vec<u8>,
+    pub(crate) tags: Vec<OwnedTag>,
     pub(crate) timestamp: Option<u64>,
 }
+
+/// A key and a value, where there is one.
+pub(crate) type OwnedTag = (Vec<u8>, Option<Vec<u8>>);
 
 /// A value that outlives its packet.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,9 +40,11 @@ pub(crate) enum Amount {
 }
 
 impl Reading {
-    pub(crate) fn of(sample: &Sample<'_>) -> Self {
+    pub(crate) fn of(sample: &Sample<'_>, grammar: &Grammar) -> Self {
+        let tagged = grammar.tagged(sample);
+        let owned = |tag: Tag<'_>| (tag.key.to_vec(), tag.value.map(<[u8]>::to_vec));
         Self {
-            name: sample.name.to_vec(),
+            name: tagged.name.concat(),
             kind: sample.kind,
             amount: match sample.value {
                 Value::Delta(change) => Amount::Delta(change.to_bits()),
@@ -46,34 +52,29 @@ impl Reading {
                 Value::Number(number) => Amount::Number(number.to_bits()),
             },
             rate: sample.rate.to_bits(),
-            tags: sample.tags.to_vec(),
+            tags: tagged.tags().map(owned).collect(),
             timestamp: sample.timestamp,
-        }
-    }
-
-    pub(crate) fn sample(&self) -> Sample<'_> {
-        Sample {
-            name: &self.name,
-            kind: self.kind,
-            value: match &self.amount {
-                Amount::Delta(change) => Value::Delta(f64::from_bits(*change)),
-                Amount::Member(member) => Value::Member(member),
-                Amount::Number(number) => Value::Number(f64::from_bits(*number)),
-            },
-            rate: f64::from_bits(self.rate),
-            tags: &self.tags,
-            timestamp: self.timestamp,
         }
     }
 }
 
 /// A receiver that keeps everything.
-#[derive(Default)]
-pub(crate) struct Log(pub(crate) Vec<Entry>);
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Entry>,
+    grammar: Grammar,
+    /// Each sample as a line, which must read back as the same.
+    pub(crate) written: Vec<(Reading, Vec<u8>)>,
+}
+
+impl Log {
+    pub(crate) fn new(grammar: &Grammar) -> Self {
+        Self { entries: Vec::new(), grammar: *grammar, written: Vec::new() }
+    }
+}
 
 impl<'a> Receiver<'a> for Log {
     fn line(&mut self, line: Line<'a>) {
-        self.0.push(match line {
+        self.entries.push(match line {
             Line::Event(text) => Entry::Event(text.to_vec()),
             Line::Metric(text) => Entry::Metric(text.to_vec()),
             Line::Rejected(rejection) => {
@@ -84,30 +85,40 @@ impl<'a> Receiver<'a> for Log {
     }
 
     fn sample(&mut self, sample: Sample<'a>) {
-        self.0.push(Entry::Sample(Reading::of(&sample)));
+        let reading = Reading::of(&sample, &self.grammar);
+        let mut line = Vec::new();
+        write(&sample, &mut line).expect("every sample that is read can be written");
+        self.written.push((reading.clone(), line));
+        self.entries.push(Entry::Sample(reading));
     }
 
     fn reject(&mut self, rejection: Rejection<'a>) {
-        self.0.push(Entry::Rejected(rejection.reason, rejection.text.to_vec()));
+        self.entries.push(Entry::Rejected(rejection.reason, rejection.text.to_vec()));
     }
 }
 
 /// Everything that the parser says of a packet; and every scanner that this processor has must
 /// say the same.
 pub(crate) fn entries(packet: &[u8], grammar: &Grammar) -> Vec<Entry> {
-    let mut log = Log::default();
+    log(packet, grammar).entries
+}
+
+/// The same, with the samples as lines.
+pub(crate) fn log(packet: &[u8], grammar: &Grammar) -> Log {
+    let mut log = Log::new(grammar);
     parse(packet, grammar, &mut log);
     for scanner in Scanner::available() {
-        let mut other = Log::default();
+        let mut other = Log::new(grammar);
         scanner.parse(packet, grammar, &mut other);
-        assert_eq!(other.0, log.0, "{scanner:?} reads {}", packet.escape_ascii());
+        assert_eq!(other.entries, log.entries, "{scanner:?} reads {}", packet.escape_ascii());
     }
-    log.0
+    log
 }
 
 /// Entries as a short text: lines apart by ` / `, samples by `, `.
 ///
-/// A metric line is its name, a colon and its samples, `a: 1 c, 2 ms @0.5 #tag T9`. A change of
+/// A metric line is what stands before its colon, a colon and its samples, `a: 1 c, 2 ms @0.5
+/// #k:v,tag T9`, with their tags wherever those stand. A change of
 /// a gauge is `by 3 g`, a member of a set `"x" s`, a rejected sample `!bad_value x`. Other lines
 /// are `event`, `service check` or `!no_value`.
 pub(crate) fn show(entries: &[Entry]) -> String {
@@ -148,7 +159,12 @@ fn show_reading(reading: &Reading) -> String {
         text.push_str(&format!(" @{}", f64::from_bits(reading.rate)));
     }
     if !reading.tags.is_empty() {
-        text.push_str(&format!(" #{}", reading.tags.escape_ascii()));
+        let tag = |(key, value): &OwnedTag| match value {
+            Some(value) => format!("{}:{}", key.escape_ascii(), value.escape_ascii()),
+            None => key.escape_ascii().to_string(),
+        };
+        let tags: Vec<String> = reading.tags.iter().map(tag).collect();
+        text.push_str(&format!(" #{}", tags.join(",")));
     }
     if let Some(seconds) = reading.timestamp {
         text.push_str(&format!(" T{seconds}"));

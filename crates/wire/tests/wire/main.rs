@@ -5,6 +5,7 @@ mod faults;
 mod grammar;
 mod log;
 mod property;
+mod tags;
 mod twin;
 mod usual;
 mod words;

@@ -1,18 +1,19 @@
 //! The parser and its twin say the same of any bytes, and what is written reads back.
 
 use gstatsd_wire::{
-    EmptyValue, Grammar, Kind, Names, Sample, SignedGauge, Tags, Value, parse_truncated, write,
+    EmptyValue, Grammar, Kind, Names, Sample, SignedGauge, TagStyle, TagStyles, Tags, Value,
+    fuzz_parse, parse_truncated, write,
 };
 use proptest::collection::vec;
 use proptest::num::f64;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::{Index, select, subsequence};
 
-use crate::log::{Entry, Log, Reading, entries};
+use crate::log::{Entry, Log, Reading, entries, log};
 use crate::twin;
 
 /// The bytes that mean something, and some that do not.
-const ALPHABET: &[u8] = b":|@#.,+-0123456789eEcgmshdTa \t\r\n\0\xff_{}";
+const ALPHABET: &[u8] = b":|@#.,+-0123456789eEcgmshdkvTa \t\r\n\0\xff_{};=[]";
 
 fn grammars() -> impl Strategy<Value = Grammar> {
     prop_oneof![
@@ -30,19 +31,31 @@ fn any_grammar() -> impl Strategy<Value = Grammar> {
         (0_usize..4, 0_usize..12)
             .prop_map(|(count_max, bytes_max)| Tags::Check { count_max, bytes_max }),
     ];
-    let switches = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (switches, 0_usize..6, 0_usize..12, tags).prop_map(
-        |((empty, utf8, negative_timer, delta, timestamps), members, names, tags)| Grammar {
+    let limits = (0_usize..6, 0_usize..12, tags);
+    (any::<[bool; 6]>(), styles(), limits).prop_map(
+        |(
+            [empty, utf8, negative_timer, delta, timestamps, origin],
+            tag_styles,
+            (members, names, tags),
+        )| Grammar {
             empty_value: if empty { EmptyValue::Default } else { EmptyValue::Reject },
             member_bytes_max: members,
             name_bytes_max: names,
             names: if utf8 { Names::Utf8 } else { Names::Any },
             negative_timer,
+            origin,
             signed_gauge: if delta { SignedGauge::Delta } else { SignedGauge::Absolute },
+            tag_styles,
             tags,
             timestamps,
         },
     )
+}
+
+/// Each style alone, none, or several of them.
+pub(crate) fn styles() -> impl Strategy<Value = TagStyles> {
+    let several = subsequence(&TagStyle::ALL[..], 0..=TagStyle::ALL.len());
+    prop_oneof![Just(TagStyles::ALL), several.prop_map(|styles| TagStyles::of(&styles))]
 }
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -72,8 +85,24 @@ fn mutated_lines() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    let names =
-        vec!["a", "a.b", "", "_sc", "_e", "a|b", "\u{e4}", "\u{85}", "long.name.of.a.metric"];
+    let names = vec![
+        "a",
+        "a.b",
+        "",
+        "_sc",
+        "_e",
+        "a|b",
+        "\u{e4}",
+        "\u{85}",
+        "long.name.of.a.metric",
+        "a;k=v;b",
+        "a,k=v,,k=w",
+        "a#k=v,b=\u{e4}",
+        "a[k=v,b]c",
+        "a.__k=v.__l=w=x.__m",
+        ";k=v",
+        "a[b.__c;d=e",
+    ];
     (select(names), vec(group(), 0..4)).prop_map(|(name, groups)| {
         let mut line = name.as_bytes().to_vec();
         for group in groups {
@@ -84,7 +113,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn group() -> impl Strategy<Value = Vec<u8>> {
-    let kinds = vec!["c", "ms", "g", "s", "h", "d", "m", "", " c\t", "zz", "C"];
+    let kinds = vec!["c", "ms", "g", "s", "h", "d", "m", "kv", "", " c\t", "zz", "C", "#a"];
     (vec(value(), 1..4), select(kinds), vec(field(), 0..4)).prop_map(|(values, kind, fields)| {
         let mut group = values.join(":");
         for part in [kind.to_owned()].iter().chain(&fields) {
@@ -152,6 +181,7 @@ fn field() -> impl Strategy<Value = String> {
         "#",
         "#\u{85}",
         "#1,2,3,4,5",
+        "#a=b:c,d=e,:f,=g",
         "T1700000000",
         "T0",
         "T-1",
@@ -217,15 +247,16 @@ proptest! {
         packet in mutated_lines(), grammar in grammars(),
     ) {
         prop_assert_eq!(entries(&packet, &grammar), twin::entries(&packet, &grammar));
+        fuzz_parse(&packet);
     }
 
     #[test]
     fn property_test_truncated_packets_read_as_the_twin_reads_them(
         packet in packets(), grammar in grammars(),
     ) {
-        let mut log = Log::default();
+        let mut log = Log::new(&grammar);
         parse_truncated(&packet, &grammar, &mut log);
-        prop_assert_eq!(log.0, twin::entries_of_truncated(&packet, &grammar));
+        prop_assert_eq!(log.entries, twin::entries_of_truncated(&packet, &grammar));
     }
 
     /// Every line that is not empty is told once, and only metric lines have samples, all of
@@ -252,10 +283,7 @@ proptest! {
     fn property_test_every_sample_read_can_be_written_and_reads_back(
         packet in packets(), grammar in grammars(),
     ) {
-        for entry in entries(&packet, &grammar) {
-            let Entry::Sample(reading) = entry else { continue };
-            let mut line = Vec::new();
-            prop_assert_eq!(write(&reading.sample(), &mut line), Ok(()));
+        for (reading, line) in log(&packet, &grammar).written {
             let read = entries(&line, &grammar);
             prop_assert_eq!(read, [Entry::Metric(line), Entry::Sample(reading)]);
         }
@@ -274,7 +302,7 @@ proptest! {
     ) {
         let (name, member, tags) = &names;
         let value = value_of(kind, number, delta, member);
-        let sample = Sample { name, kind, value, rate, tags, timestamp };
+        let sample = Sample { name, kind, value, rate, tags, origin: b"", timestamp };
         let grammar = Grammar {
             member_bytes_max: usize::MAX,
             signed_gauge: if delta { SignedGauge::Delta } else { SignedGauge::Absolute },
@@ -287,7 +315,7 @@ proptest! {
             return Ok(());
         }
         line.drain(..b"before".len());
-        let reading = Reading::of(&sample);
+        let reading = Reading::of(&sample, &grammar);
         prop_assert_eq!(entries(&line, &grammar), [Entry::Metric(line), Entry::Sample(reading)]);
     }
 }

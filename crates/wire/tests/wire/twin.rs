@@ -1,9 +1,9 @@
 //! The parser again, slow and obvious: plain splits, copies, and std's numbers. It shares
 //! nothing with the crate but the types of what comes out.
 
-use gstatsd_wire::{EmptyValue, Grammar, Kind, Names, Reason, SignedGauge, Tags};
+use gstatsd_wire::{EmptyValue, Grammar, Kind, Names, Reason, SignedGauge, TagStyle, Tags};
 
-use crate::log::{Amount, Entry, Reading};
+use crate::log::{Amount, Entry, OwnedTag, Reading};
 
 /// Everything that must come out of a packet.
 pub(crate) fn entries(packet: &[u8], grammar: &Grammar) -> Vec<Entry> {
@@ -64,26 +64,135 @@ fn read_line(line: &[u8], grammar: &Grammar) -> Vec<Entry> {
     let Some(colon) = line.iter().position(|byte| *byte == b':') else {
         return rejected(Reason::NoValue);
     };
-    let name = &line[..colon];
+    let text = &line[..colon];
+    let (name, inside, style) = split_name(text, grammar);
     if name.len() > grammar.name_bytes_max {
         return rejected(Reason::NameTooLong);
     }
     if grammar.names == Names::Utf8 {
-        let Ok(text) = String::from_utf8(name.to_vec()) else {
-            return rejected(Reason::BadUtf8);
-        };
-        if text.is_empty() {
+        if name.is_empty() {
             return rejected(Reason::EmptyName);
         }
+        let Ok(text) = String::from_utf8(text.to_vec()) else {
+            return rejected(Reason::BadUtf8);
+        };
         if text.chars().any(is_control) {
             return rejected(Reason::ControlChar);
         }
     }
     let mut entries = vec![Entry::Metric(line.to_vec())];
-    for group in groups(&line[colon + 1..]) {
-        entries.extend(read_group(name, &group, grammar));
+    let groups = groups(&line[colon + 1..]);
+    let fields: Vec<&Vec<u8>> = groups.iter().flat_map(|group| &group.fields).collect();
+    let tags = read_tags(&inside, style, &fields, grammar);
+    for group in &groups {
+        entries.extend(read_group(&name, &tags, group, grammar));
     }
     entries
+}
+
+/// The name, the tags in it, and their style.
+fn split_name(text: &[u8], grammar: &Grammar) -> (Vec<u8>, Vec<u8>, Option<TagStyle>) {
+    for at in 0..text.len() {
+        let (before, rest) = text.split_at(at);
+        for style in grammar.tag_styles.iter() {
+            let (mark, begins) = match style {
+                TagStyle::DogStatsd => continue,
+                TagStyle::Graphite => (1, rest[0] == b';'),
+                TagStyle::Influx => (1, rest[0] == b','),
+                TagStyle::Librato => (1, rest[0] == b'#'),
+                TagStyle::SignalFx => (1, rest[0] == b'[' && rest.contains(&b']')),
+                TagStyle::Lyft => {
+                    let item = |rest: &[u8]| apart(&rest[3..], b".__").swap_remove(0);
+                    (3, rest.starts_with(b".__") && item(rest).contains(&b'='))
+                }
+            };
+            if !begins {
+                continue;
+            }
+            let mut inside = rest[mark..].to_vec();
+            let mut name = before.to_vec();
+            if style == TagStyle::SignalFx {
+                let close = inside.iter().position(|byte| *byte == b']').expect("it has one");
+                name.extend(inside.split_off(close).split_off(1));
+            }
+            return (name, inside, Some(style));
+        }
+    }
+    (text.to_vec(), Vec::new(), None)
+}
+
+/// The pieces between separators that do not overlap.
+fn apart(text: &[u8], separator: &[u8]) -> Vec<Vec<u8>> {
+    let mut pieces = vec![Vec::new()];
+    let mut rest = text;
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(separator) {
+            pieces.push(Vec::new());
+            rest = after;
+        } else {
+            pieces.last_mut().expect("there is one").push(rest[0]);
+            rest = &rest[1..];
+        }
+    }
+    pieces
+}
+
+/// All tags of a line, or why they are refused.
+fn read_tags(
+    inside: &[u8],
+    style: Option<TagStyle>,
+    fields: &[&Vec<u8>],
+    grammar: &Grammar,
+) -> Result<Vec<OwnedTag>, Reason> {
+    let separator: &[u8] = match style {
+        Some(TagStyle::Graphite) => b";",
+        Some(TagStyle::Lyft) => b".__",
+        _ => b",",
+    };
+    let mut tags: Vec<_> = apart(inside, separator).iter().map(|item| tag(item, b'=')).collect();
+    let (mut bytes, mut clean) = (inside.len(), true);
+    let mut look_at = |text: &[u8]| {
+        bytes += text.len();
+        let text = String::from_utf8(text.to_vec());
+        clean &= text.is_ok_and(|text| !text.chars().any(is_control));
+    };
+    for field in fields.iter().filter(|field| field.first() == Some(&b'#')) {
+        if grammar.tag_styles.has(TagStyle::DogStatsd) {
+            look_at(&field[1..]);
+            tags.extend(
+                pieces(&field[1..], b',')
+                    .iter()
+                    .map(|item| tag(item, if item.contains(&b':') { b':' } else { b'=' })),
+            );
+        }
+    }
+    for field in fields {
+        for (begin, key) in
+            [("c:", "container_id"), ("e:", "external_data"), ("card:", "cardinality")]
+        {
+            if grammar.origin && field.starts_with(begin.as_bytes()) {
+                look_at(field);
+                let value = field[begin.len()..].to_vec();
+                let key = if value.is_empty() { "" } else { key };
+                tags.push((key.as_bytes().to_vec(), Some(value)));
+            }
+        }
+    }
+    tags.retain(|(key, _)| !key.is_empty());
+    if let Tags::Check { count_max, bytes_max } = grammar.tags {
+        if bytes > bytes_max || tags.len() > count_max {
+            return Err(Reason::TooManyTags);
+        }
+        if !clean {
+            return Err(Reason::BadTag);
+        }
+    }
+    Ok(tags)
+}
+
+fn tag(item: &[u8], separator: u8) -> OwnedTag {
+    let parts: Vec<&[u8]> = item.splitn(2, |byte| *byte == separator).collect();
+    (parts[0].to_vec(), parts.get(1).map(|value| value.to_vec()))
 }
 
 fn is_control(letter: char) -> bool {
@@ -156,10 +265,15 @@ fn groups(text: &[u8]) -> Vec<Group> {
     groups
 }
 
-fn read_group(name: &[u8], group: &Group, grammar: &Grammar) -> Vec<Entry> {
+fn read_group(
+    name: &[u8],
+    tags: &Result<Vec<OwnedTag>, Reason>,
+    group: &Group,
+    grammar: &Grammar,
+) -> Vec<Entry> {
     let values = pieces(&group.values, b':');
     let alone = values.len() == 1;
-    let read = |text: &Vec<u8>| match read_sample(name, text, alone, group, grammar) {
+    let read = |text: &Vec<u8>| match read_sample(name, tags, text, alone, group, grammar) {
         Ok(reading) => Entry::Sample(reading),
         Err(reason) => Entry::Rejected(reason, text.clone()),
     };
@@ -168,6 +282,7 @@ fn read_group(name: &[u8], group: &Group, grammar: &Grammar) -> Vec<Entry> {
 
 fn read_sample(
     name: &[u8],
+    tags: &Result<Vec<OwnedTag>, Reason>,
     text: &[u8],
     alone: bool,
     group: &Group,
@@ -196,11 +311,10 @@ fn read_sample(
         }
         timestamp = Some(seconds);
     }
-    let mut tags = Vec::new();
-    for field in fields(b'#') {
-        tags = field[1..].to_vec();
-        check_tags(&tags, grammar)?;
+    if timestamp.is_some() && !["c", "g", "kv", "m"].contains(&kind.symbol()) {
+        return Err(Reason::Unsupported);
     }
+    let tags = tags.clone()?;
     let amount = read_amount(text, alone, kind, grammar)?;
     Ok(Reading { name: name.to_vec(), kind, amount, rate: rate.to_bits(), tags, timestamp })
 }
@@ -211,20 +325,6 @@ fn read_rate(text: &[u8]) -> Result<f64, Reason> {
         Ok(rate) if begins_well && rate > 0.0 && rate <= 1.0 => Ok(rate),
         _ => Err(Reason::BadSampleRate),
     }
-}
-
-fn check_tags(tags: &[u8], grammar: &Grammar) -> Result<(), Reason> {
-    if let Tags::Check { count_max, bytes_max } = grammar.tags {
-        let count = pieces(tags, b',').iter().filter(|tag| !tag.is_empty()).count();
-        if count > count_max || tags.len() > bytes_max {
-            return Err(Reason::TooManyTags);
-        }
-        let text = String::from_utf8(tags.to_vec()).map_err(|_| Reason::BadTag)?;
-        if text.chars().any(is_control) {
-            return Err(Reason::BadTag);
-        }
-    }
-    Ok(())
 }
 
 fn read_amount(text: &[u8], alone: bool, kind: Kind, grammar: &Grammar) -> Result<Amount, Reason> {

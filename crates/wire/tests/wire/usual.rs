@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::log::{check_all, entries, show};
+use crate::property::styles;
 use crate::twin;
 
 const GRAMMARS: [Grammar; 3] = [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGSTATSD];
@@ -15,14 +16,17 @@ const GRAMMARS: [Grammar; 3] = [Grammar::GSTATSD, Grammar::STATSD, Grammar::DOGS
 /// The dialects, and switches that each dialect sets differently, with limits that usual lines
 /// reach.
 fn grammars() -> impl Strategy<Value = Grammar> {
-    let odd = (0_usize..80, 0_usize..80, 0_usize..6, 0_usize..40, any::<[bool; 3]>()).prop_map(
-        |(names, members, count_max, bytes_max, [utf8, delta, negative_timer])| Grammar {
-            member_bytes_max: members,
-            name_bytes_max: names,
+    let limits = (0_usize..80, 0_usize..80, 0_usize..6, 0_usize..40);
+    let odd = (limits, styles(), any::<[bool; 4]>()).prop_map(
+        |(limits, tag_styles, [utf8, delta, negative_timer, origin])| Grammar {
+            member_bytes_max: limits.0,
+            name_bytes_max: limits.1,
             names: if utf8 { Names::Utf8 } else { Names::Any },
             negative_timer,
             signed_gauge: if delta { SignedGauge::Delta } else { SignedGauge::Absolute },
-            tags: Tags::Check { count_max, bytes_max },
+            tag_styles,
+            tags: Tags::Check { count_max: limits.2, bytes_max: limits.3 },
+            origin,
             ..Grammar::DOGSTATSD
         },
     );
@@ -31,12 +35,12 @@ fn grammars() -> impl Strategy<Value = Grammar> {
 
 fn names() -> impl Strategy<Value = String> {
     let lengths = prop_oneof![0_usize..8, 20_usize..40, 40_usize..70, 90_usize..130];
-    (lengths, select(vec!["", "_", "_e{", "a|", "\u{e4}", "\u{7f}", "\t"])).prop_map(
-        |(length, begin)| {
-            let letters = "abcdefgh.klmn_pqrs-uvwxyz".chars().cycle();
-            begin.chars().chain(letters).take(length).collect()
-        },
-    )
+    let begins =
+        vec!["", "_", "_e{", "a|", "\u{e4}", "\u{7f}", "\t", "a;k=v,", "[a=b]", "a.__b=c", "#b"];
+    (lengths, select(begins)).prop_map(|(length, begin)| {
+        let letters = "abcdefgh.klmn_pqrs-uvwxyz".chars().cycle();
+        begin.chars().chain(letters).take(length).collect()
+    })
 }
 
 /// Up to 20 digits, with points and signs where they may be and where they may not.
@@ -76,9 +80,10 @@ fn tags() -> impl Strategy<Value = String> {
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let kinds =
-        vec!["c", "ms", "g", "s", "h", "d", "m", "s", "ms", "xs", "xms", "c ", "C", "", "|c"];
+        vec!["c", "ms", "g", "s", "h", "d", "m", "kv", "s", "ms", "xs", "xms", "c ", "C", "", "|c"];
     let values = prop_oneof![5 => numbers(), 1 => names()];
-    let ends = select(vec!["", "", "", "", "", "\r", "|", "|T1", "|c:x"]);
+    let ends =
+        select(vec!["", "", "", "", "", "\r", "|", "|T1", "|c:x", "|c:x\r", "|e:a|card:b", "|#z"]);
     (names(), values, select(kinds), rates(), tags(), ends).prop_map(
         |(name, value, kind, rate, tags, end)| {
             format!("{name}:{value}|{kind}{rate}{tags}{end}").into_bytes()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gstatsd_wire::{Kind, Reason, Unwritable};
+use gstatsd_wire::{Kind, Reason, TagStyle, Unwritable};
 
 #[test]
 fn the_sets_are_listed_in_the_order_of_their_discriminants() {
@@ -45,9 +45,17 @@ fn every_reason_has_a_meaning_of_its_own() {
 
 #[test]
 fn every_type_has_its_symbol_and_word() {
-    assert_eq!(Kind::ALL.map(Kind::symbol), ["c", "d", "g", "h", "m", "s", "ms"]);
-    let words = ["counter", "distribution", "gauge", "histogram", "meter", "set", "timer"];
+    assert_eq!(Kind::ALL.map(Kind::symbol), ["c", "d", "g", "h", "kv", "m", "s", "ms"]);
+    let words =
+        ["counter", "distribution", "gauge", "histogram", "key-value", "meter", "set", "timer"];
     assert_eq!(Kind::ALL.map(Kind::word), words);
+}
+
+#[test]
+fn every_style_of_tags_has_its_word() {
+    let words = ["dogstatsd", "graphite", "influx", "librato", "signalfx", "lyft"];
+    assert_eq!(TagStyle::ALL.map(TagStyle::word), words);
+    assert!(TagStyle::ALL.iter().enumerate().all(|(index, style)| *style as usize == index));
 }
 
 #[test]
@@ -56,7 +64,10 @@ fn every_refusal_of_the_writer_says_what_is_wrong() {
         (Unwritable::Name, "no line can have this name"),
         (Unwritable::Rate, "the rate is not in (0, 1]"),
         (Unwritable::Tags, "no line can have these tags"),
-        (Unwritable::Timestamp, "the timestamp is 0 or does not fit into 63 bits"),
+        (
+            Unwritable::Timestamp,
+            "the timestamp is 0 or does not fit into 63 bits, or the type has none",
+        ),
         (Unwritable::Value, "no line can have this value"),
     ];
     for (refusal, text) in texts {

@@ -8,6 +8,7 @@ const SAMPLE: Sample<'static> = Sample {
     value: Value::Number(1.0),
     rate: 1.0,
     tags: b"",
+    origin: b"",
     timestamp: None,
 };
 
@@ -82,6 +83,15 @@ fn a_return_at_the_end_of_the_tags_stays_inside_the_line() {
 }
 
 #[test]
+fn all_tags_are_written_and_nothing_of_what_stands_between_them() {
+    check(&Sample { tags: b"a|#b:c|#d", ..SAMPLE }, "a:1|c|#a|#b:c|#d");
+    check(&Sample { tags: b"a|zz|@0.5:3|#ms|#b", ..SAMPLE }, "a:1|c|#a|#b");
+    check(&Sample { origin: b"c:in-1", ..SAMPLE }, "a:1|c|c:in-1");
+    let both = Sample { tags: b"a", origin: b"e:x|#a|card:low", ..SAMPLE };
+    check(&both, "a:1|c|#a|e:x|card:low");
+}
+
+#[test]
 fn a_name_that_no_line_can_have_is_refused() {
     for name in [&b"a:b"[..], b"a\nb", b"_e{", b"_e{1,1}", b"_sc|", b"_sc|a"] {
         check_refused(&Sample { name, ..SAMPLE }, Unwritable::Name);
@@ -116,12 +126,19 @@ fn fields_that_no_line_can_have_are_refused() {
     for rate in [0.0, -0.5, 1.5, f64::NAN, f64::INFINITY] {
         check_refused(&Sample { rate, ..SAMPLE }, Unwritable::Rate);
     }
-    for tags in [&b"a|b"[..], b"a\nb"] {
+    for tags in [&b"a|b"[..], b"a\nb", b"a|#b|", b"a|#b|zz", b"a|@1:2|c"] {
         check_refused(&Sample { tags, ..SAMPLE }, Unwritable::Tags);
+    }
+    for origin in [&b"c:a\nb"[..], b"c:a|b", b"a"] {
+        check_refused(&Sample { origin, ..SAMPLE }, Unwritable::Tags);
     }
     for seconds in [0, 1 << 63] {
         let timestamp = Some(seconds);
         check_refused(&Sample { timestamp, ..SAMPLE }, Unwritable::Timestamp);
+    }
+    for kind in [Kind::Distribution, Kind::Histogram, Kind::Timer] {
+        let timestamp = Some(1);
+        check_refused(&Sample { kind, timestamp, ..SAMPLE }, Unwritable::Timestamp);
     }
     check(&Sample { timestamp: Some((1 << 63) - 1), ..SAMPLE }, "a:1|c|T9223372036854775807");
 }
