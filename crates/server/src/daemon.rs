@@ -17,7 +17,7 @@ use crate::listen::{self, Sockets};
 use crate::logging::Logger;
 use crate::pid_file::PidFile;
 use crate::signals::{Request, Signals};
-use crate::sys::{Detached, detach};
+use crate::sys::{Detached, detach, map_large_memory};
 use service::Service;
 
 /// Runs the service until a signal ends it.
@@ -25,6 +25,7 @@ use service::Service;
 /// # Errors
 /// It cannot start.
 pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
+    map_large_memory();
     let mut config = source.load()?;
     let sockets = config
         .listeners

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{Counts, Merger, Naming, OwnPoint, Part, Window};
@@ -94,7 +94,7 @@ pub(crate) fn inbox(workers: usize) -> (Inbox, Receiver<Message>) {
 pub(crate) struct Flush {
     inbox: Receiver<Message>,
     /// For each worker, where its emptied parts go back to.
-    spares: Vec<Sender<Box<Part>>>,
+    spares: Vec<SyncSender<Box<Part>>>,
     gathering: Gathering,
     cadence: Cadence,
     timestamps: Timestamps,
@@ -123,7 +123,7 @@ impl Flush {
     /// A flush for the workers whose emptied parts go back to `spares`.
     pub(crate) fn new(
         inbox: Receiver<Message>,
-        spares: Vec<Sender<Box<Part>>>,
+        spares: Vec<SyncSender<Box<Part>>>,
         cadence: Cadence,
         interval: Duration,
         outlets: Outlets,
@@ -201,8 +201,9 @@ impl Flush {
                 continue;
             }
             push.part.clear();
-            // A worker that has ended takes nothing back.
-            self.spares[push.worker].send(push.part).ok();
+            // A worker that has ended takes nothing back. One that had to make a part, because
+            // this took longer than an interval, needs only one of them.
+            self.spares[push.worker].try_send(push.part).ok();
         }
         self.totals.add(&counts);
         self.flushes += 1;

@@ -27,7 +27,10 @@ impl Texts {
     pub(crate) fn push(&mut self, text: &[u8]) -> u32 {
         let number = u32::try_from(self.len()).expect("limits keep texts below 2^32");
         if self.chunks.last().is_none_or(|last| last.ends.len() == CHUNK_TEXTS) {
-            self.chunks.push(Arc::default());
+            // Texts are about as long as the ones before: so no chunk has to grow often, which
+            // would leave holes of every size in the memory.
+            let last = self.chunks.last().map_or(0, |last| last.bytes.len());
+            self.chunks.push(Arc::new(Chunk::with_room(last + last / 16)));
         }
         let last = self.chunks.last_mut().expect("there is a chunk with room");
         Arc::make_mut(last).push(text);
@@ -65,12 +68,16 @@ impl Texts {
 }
 
 impl Chunk {
+    /// One with room for texts of so many bytes together.
+    fn with_room(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(CHUNK_TEXTS) }
+    }
+
     fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
         self.ends.push(u32::try_from(self.bytes.len()).expect("texts are short"));
         if self.ends.len() == CHUNK_TEXTS {
             self.bytes.shrink_to_fit();
-            self.ends.shrink_to_fit();
         }
     }
 

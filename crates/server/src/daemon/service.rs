@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
@@ -66,7 +66,7 @@ impl Service {
         let (flush_inbox, messages) = flush::inbox(config.workers.get());
         let (mut spares, mut workers) = (Vec::new(), Vec::new());
         for index in 0..config.workers.get() {
-            let (spare, returned) = channel();
+            let (spare, returned) = sync_channel(1);
             let table = aggregation::table(config, &naming);
             let inbox = flush_inbox.clone();
             let pinned = config.pin_workers;

@@ -2,8 +2,10 @@
 
 mod detach;
 mod drops;
+mod memory;
 mod receive;
 
 pub(crate) use detach::{Detached, detach};
 pub(crate) use drops::dropped_datagrams;
+pub(crate) use memory::map_large_memory;
 pub(crate) use receive::{Batch, Packet};
