@@ -168,11 +168,29 @@ fn statistics_are_chosen_by_word_by_name_and_as_node_looks_for_them() {
         let percents = vec![90.0, 99.9, -10.0, 90.0, 2.0];
         let buckets = vec![0.5, 5.0, f64::INFINITY];
         let settings = SeriesSettings { percents, buckets, ..settings };
-        assert_eq!(statsd().unknown_statistic(&settings), None);
         assert_eq!(leaves(statsd(), SeriesKind::Timer, settings), [expected, idle]);
     }
-    let unknown = chosen(&["count", "upper_95", "count_90"]);
-    assert_eq!(statsd().unknown_statistic(&unknown), Some("upper_95"));
+}
+
+#[test]
+fn a_word_that_can_choose_nothing_is_not_known() {
+    let statsd = Scheme::Statsd(Namespace::default());
+    let dogstatsd = Scheme::Dogstatsd(CounterValue::Sum);
+    let known = ["upper_95", "upper_99_9", "lower_top10", "upper_99_percent", "histogram.bin_5"];
+    for word in known.into_iter().chain(statsd.statistics()) {
+        assert!(statsd.knows_statistic(word), "{word}");
+    }
+    for word in ["", "average", "upper_", "upper_top10", "lower_90", "std_90", "90", "upper_x9"] {
+        assert!(!statsd.knows_statistic(word), "{word}");
+    }
+    for word in ["avg", "min", "percentile", "95percentile", "99_9percentile", "p99", "p99_9"] {
+        assert!(dogstatsd.knows_statistic(word), "{word}");
+    }
+    for word in ["mean", "upper_90", "p", "95"] {
+        assert!(!dogstatsd.knows_statistic(word), "{word}");
+    }
+    assert!(Scheme::Gstatsd.knows_statistic("upper_99"));
+    assert_eq!(dogstatsd.usual_statistics().join(" "), "count avg median max percentile histogram");
 }
 
 #[test]

@@ -6,6 +6,9 @@ use super::settings::SeriesSettings;
 use super::{dogstatsd, gstatsd, statsd};
 use crate::Number;
 
+/// What begins the name of a bucket.
+const BUCKET: &str = "histogram.bin_";
+
 /// Something that is computed from the values of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Statistic {
@@ -135,29 +138,35 @@ impl Entry {
 }
 
 impl Scheme {
-    /// The words for the statistics that can be chosen.
+    /// The words for the statistics that can be chosen. One of a percentile can also be called by
+    /// the name that a point of it has: `upper_90` or `upper_99_9` for `upper_percent`.
     #[must_use]
     pub fn statistics(&self) -> Vec<&'static str> {
         self.catalogue(false).iter().map(|entry| entry.word).collect()
     }
 
-    /// The first word of the settings that chooses nothing, if there is one.
+    /// The words for the statistics that come out when nothing is said.
     #[must_use]
-    pub fn unknown_statistic<'s>(&self, settings: &'s SeriesSettings) -> Option<&'s str> {
-        let known = |word: &&String| {
-            let word = std::slice::from_ref(*word);
-            self.distributions().iter().any(|&distribution| {
-                let (percents, catalogue) =
-                    (settings.percents(distribution), self.catalogue(distribution));
-                catalogue.iter().any(|entry| {
-                    let leaves = entry.points(percents, &settings.buckets).into_iter();
-                    entry.word == word[0]
-                        || leaves.into_iter().any(|(leaf, _)| entry.is_chosen(word, &leaf))
-                })
-            })
+    pub fn usual_statistics(&self) -> Vec<&'static str> {
+        let usual = self.catalogue(false).iter().filter(|entry| entry.usual);
+        usual.map(|entry| entry.word).collect()
+    }
+
+    /// Whether there can be a point that the word chooses.
+    #[must_use]
+    pub fn knows_statistic(&self, word: &str) -> bool {
+        let chooses = |leaf: Option<String>| {
+            leaf.is_some_and(|leaf| leaf == word || node_word(&leaf).as_deref() == Some(word))
         };
-        let words = settings.statistics.iter().flatten();
-        words.into_iter().find(|word| !known(word)).map(String::as_str)
+        let is_of = |entry: &Entry| {
+            let named = match entry.what {
+                What::Once(_) => false,
+                What::AtEach(_, leaf) => percents_in(word).any(|percent| chooses(leaf(percent))),
+                What::Buckets => word.starts_with(BUCKET),
+            };
+            named || word == entry.word
+        };
+        self.distributions().iter().any(|&apart| self.catalogue(apart).iter().any(is_of))
     }
 
     /// Two different percentiles of the settings whose points would have one name, if there are
@@ -313,10 +322,23 @@ fn node_word(leaf: &str) -> Option<String> {
     Some(format!("{stem}_percent"))
 }
 
+/// What percentiles the name of a statistic can be about: 99.9 in `upper_99_9`, -10 in
+/// `lower_top10`, any of 99 and a fraction in `upper_99_percent`.
+fn percents_in(word: &str) -> impl Iterator<Item = f64> {
+    let start = word.find(|char: char| char.is_ascii_digit()).unwrap_or(word.len());
+    let is_part = |char: char| char.is_ascii_digit() || char == '_';
+    let digits = word[start..].trim_end_matches("percent").trim_end_matches("percentile");
+    let digits = digits.trim_end_matches(|char: char| !char.is_ascii_digit());
+    let digits = if digits.chars().all(is_part) { digits } else { "" };
+    let texts = [digits.replacen('_', ".", 1), format!("{digits}.1")];
+    let percents = texts.into_iter().filter_map(|text| text.parse::<f64>().ok());
+    percents.flat_map(|percent| [percent, -percent])
+}
+
 fn bucket_leaf(bound: f64) -> String {
     let bound = match bound {
         f64::INFINITY => "inf".to_owned(),
         bound => Number::Short(bound).text().replacen('.', "_", 1),
     };
-    format!("histogram.bin_{bound}")
+    format!("{BUCKET}{bound}")
 }

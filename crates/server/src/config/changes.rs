@@ -91,7 +91,9 @@ fn shown(path: &str, now: &BTreeMap<String, Value>, next: &BTreeMap<String, Valu
 #[cfg(test)]
 mod tests {
     use super::super::File;
-    use super::super::tests::{environment, full_file};
+    use std::collections::BTreeSet;
+
+    use super::super::tests::{dogstatsd_file, environment, full_file, statsd_file};
     use super::*;
     use crate::cli::Flags;
 
@@ -101,20 +103,29 @@ mod tests {
 
     #[test]
     fn every_key_is_applied_or_postponed_as_the_reference_says() {
-        let (now, next) = (config(&File::default()), config(&full_file()));
-        let changes = Changes::between(&now, next.clone());
-        let [now, next, got] = [&now, &next, &changes.config].map(values);
-        // Of the dialect there is but one value.
-        for key in ALL.iter().filter(|key| key.about().path != "dialect") {
-            let about = key.about();
-            let table = about.path.rsplit_once('.').map_or("", |(table, _)| table);
-            let path = if next.contains_key(table) { table } else { about.path };
-            assert_ne!(now.get(path), next.get(path), "{path}: the test needs another value");
-            let expected = if about.reload { &next } else { &now };
-            assert_eq!(got.get(path), expected.get(path), "{path}");
-            let told = if about.reload { &changes.applied } else { &changes.postponed };
-            assert!(told.iter().any(|told| told.trim_matches(['[', ']']) == path), "{path}");
+        let now = config(&File::default());
+        let mut changed = BTreeSet::new();
+        for file in [full_file(), statsd_file(), dogstatsd_file()] {
+            let next = config(&file);
+            let changes = Changes::between(&now, next.clone());
+            let [now, next, got] = [&now, &next, &changes.config].map(values);
+            for key in ALL {
+                let about = key.about();
+                let table = about.path.rsplit_once('.').map_or("", |(table, _)| table);
+                let path = if next.contains_key(table) { table } else { about.path };
+                if now.get(path) == next.get(path) {
+                    continue;
+                }
+                changed.insert(about.path);
+                let expected = if about.reload { &next } else { &now };
+                assert_eq!(got.get(path), expected.get(path), "{path}");
+                let told = if about.reload { &changes.applied } else { &changes.postponed };
+                assert!(told.iter().any(|told| told.trim_matches(['[', ']']) == path), "{path}");
+            }
         }
+        let unchanged = ALL.iter().map(|key| key.about().path);
+        let unchanged: Vec<_> = unchanged.filter(|path| !changed.contains(path)).collect();
+        assert!(unchanged.is_empty(), "the test needs other values of {unchanged:?}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::cli::Flags;
 
+mod dialect;
 mod listeners;
 mod peers;
 mod sinks;
@@ -31,8 +32,11 @@ pub(crate) fn config(
     environment: &Environment,
 ) -> Result<Config, Errors> {
     let mut draft = Draft { file, flags, environment, errors: Vec::new() };
+    let dialect = draft.dialect();
+    let (counts, namespace) = (draft.counts(dialect), draft.namespace(dialect));
+    let scheme = dialect.scheme(namespace.clone(), counts);
     let config = Config {
-        dialect: draft.dialect(),
+        dialect,
         workers: draft.workers(),
         flush_interval: draft.seconds(
             &keys::FLUSH_INTERVAL,
@@ -40,7 +44,10 @@ pub(crate) fn config(
             file.flush_interval,
         ),
         align: file.align.unwrap_or(keys::ALIGN.default),
-        percent: draft.number(&keys::PERCENT, flags.percent.as_deref(), file.percent),
+        statistics: draft.statistics(dialect, &scheme),
+        counts,
+        namespace,
+        sanitize_names: draft.sanitize_names(dialect),
         prefix: draft.prefix(),
         own_metrics: draft.own_metrics(),
         shutdown_timeout: draft.seconds(&keys::SHUTDOWN_TIMEOUT, None, file.shutdown_timeout),
@@ -64,6 +71,8 @@ pub(crate) fn config(
         sinks: draft.sinks(),
         repeaters: draft.repeaters(),
         relay: draft.relay(),
+        idle: draft.idle(dialect),
+        frequent_keys: draft.frequent_keys(),
         log: Log { target: draft.log_target(), level: draft.log_level() },
         pid_file: draft.pid_file(),
         daemonize: flags.daemonize || file.daemonize.unwrap_or(keys::DAEMONIZE.default),
@@ -83,13 +92,11 @@ struct Draft<'a> {
 impl Draft<'_> {
     fn dialect(&mut self) -> Dialect {
         match self.file.dialect.as_deref() {
-            None | Some("gstatsd") => {}
-            Some(later @ ("statsd" | "dogstatsd")) => {
-                let wrong = format!("'{later}' is not yet supported; 'gstatsd' is");
-                self.wrong_in_file(keys::DIALECT.about.path, &wrong);
-            }
+            None | Some("gstatsd") => return Dialect::Gstatsd,
+            Some("statsd") => return Dialect::Statsd,
+            Some("dogstatsd") => return Dialect::Dogstatsd,
             Some(other) => {
-                let wrong = format!("'{other}' is no dialect; 'gstatsd' is");
+                let wrong = format!("'{other}' is not {}", keys::DIALECT.bounds());
                 self.wrong_in_file(keys::DIALECT.about.path, &wrong);
             }
         }

@@ -1,22 +1,38 @@
 //! From what is meant back to a file that says all of it.
 
+use std::path::Path;
 use std::time::Duration;
 
+use gstatsd_aggregate::{CounterValue, Namespace};
+
 use super::{
-    Config, File, Listener, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind,
+    Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Node, Peer, Relay, Repeater,
+    Sink, SinkKind,
     expand::escape,
-    file::{FileListener, FileLog, FileNode, FileRelay, FileRepeater, FileSink, Origin},
+    file::{
+        FileFrequentKeys, FileIdle, FileListener, FileLog, FileNamespace, FileNode, FileRelay,
+        FileRepeater, FileSink, Numbers, Origin,
+    },
     sources::Network,
 };
 
 /// The file that has this configuration, with every key typed out.
 pub(crate) fn file(config: &Config) -> File {
+    // What belongs to one dialect alone is an error in the others.
+    let (statsd, dogstatsd) =
+        (config.dialect == Dialect::Statsd, config.dialect == Dialect::Dogstatsd);
     File {
         dialect: Some(config.dialect.to_string()),
         workers: whole(config.workers.get()),
         flush_interval: Some(config.flush_interval.as_secs_f64()),
         align: Some(config.align),
-        percent: Some(config.percent),
+        percent: Some(Numbers(config.statistics.percents.clone())),
+        timer_statistics: Some(config.statistics.words.clone()),
+        distribution_percent: dogstatsd
+            .then(|| Numbers(config.statistics.distribution_percents.clone())),
+        counts: dogstatsd.then(|| counts(config.counts).to_owned()),
+        flush_counts: statsd.then_some(config.namespace.flush_counts),
+        sanitize_names: statsd.then_some(config.sanitize_names),
         prefix: Some(escape(&config.prefix)),
         own_metrics: Some(config.own_metrics.clone()),
         shutdown_timeout: Some(config.shutdown_timeout.as_secs_f64()),
@@ -28,7 +44,7 @@ pub(crate) fn file(config: &Config) -> File {
         member_bytes_max: whole(config.member_bytes_max),
         connections_max: whole(config.connections_max),
         connections_per_address_max: whole(config.connections_per_address_max),
-        pid_file: config.pid_file.as_ref().map(|path| path.display().to_string()),
+        pid_file: config.pid_file.as_deref().map(|file| path(Some(file))),
         daemonize: Some(config.daemonize),
         log: FileLog {
             target: Some(match &config.log.target {
@@ -37,6 +53,13 @@ pub(crate) fn file(config: &Config) -> File {
                 LogTarget::File(path) => path.display().to_string(),
             }),
             level: Some(config.log.level.as_str().to_ascii_lowercase()),
+        },
+        namespace: statsd.then(|| namespace(&config.namespace)),
+        idle: idle(&config.idle),
+        frequent_keys: FileFrequentKeys {
+            interval: Some(config.frequent_keys.interval),
+            percent: Some(config.frequent_keys.percent),
+            log: Some(path(config.frequent_keys.log.as_deref())),
         },
         listen: config.listeners.iter().map(listener).collect(),
         sink: config.sinks.iter().map(sink).collect(),
@@ -93,6 +116,45 @@ fn listener(listener: &Listener) -> FileListener {
 
 fn whole(number: usize) -> Option<i64> {
     Some(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn path(path: Option<&Path>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+fn counts(value: CounterValue) -> &'static str {
+    match value {
+        CounterValue::Rate => "rate",
+        CounterValue::Sum => "sum",
+    }
+}
+
+fn namespace(namespace: &Namespace) -> FileNamespace {
+    let part = |part: &String| Some(escape(part));
+    FileNamespace {
+        legacy: Some(namespace.legacy),
+        internal: part(&namespace.internal),
+        global: part(&namespace.global),
+        counter: part(&namespace.counter),
+        timer: part(&namespace.timer),
+        gauge: part(&namespace.gauge),
+        set: part(&namespace.set),
+        suffix: part(&namespace.suffix),
+    }
+}
+
+fn idle(idle: &Idle) -> FileIdle {
+    let word = |series, kept: &str| {
+        let word = if series == IdleSeries::Kept { kept } else { "delete" };
+        Some(word.to_owned())
+    };
+    FileIdle {
+        counters: word(idle.counters, "zero"),
+        timers: word(idle.timers, "zero"),
+        sets: word(idle.sets, "zero"),
+        gauges: word(idle.gauges, "repeat"),
+        gauge_ttl: Some(idle.gauge_ttl),
+    }
 }
 
 fn sink(sink: &Sink) -> FileSink {

@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, fs, ops::Range, path::Path};
 use serde::{Deserialize, Serialize, Serializer};
 use toml::de::{DeTable, DeValue};
 
+mod numbers;
+
 use super::Errors;
+pub(crate) use numbers::Numbers;
 
 /// The longest file that is read, in bytes. One that is longer is not a configuration.
 const BYTES_MAX: u64 = 4 << 20;
@@ -28,8 +31,17 @@ pub(crate) struct File {
     /// `align`
     pub(crate) align: Option<bool>,
     /// `percent`
-    #[serde(serialize_with = "short_number")]
-    pub(crate) percent: Option<f64>,
+    pub(crate) percent: Option<Numbers>,
+    /// `timer_statistics`
+    pub(crate) timer_statistics: Option<Vec<String>>,
+    /// `distribution_percent`
+    pub(crate) distribution_percent: Option<Numbers>,
+    /// `counts`
+    pub(crate) counts: Option<String>,
+    /// `flush_counts`
+    pub(crate) flush_counts: Option<bool>,
+    /// `sanitize_names`
+    pub(crate) sanitize_names: Option<bool>,
     /// `prefix`
     pub(crate) prefix: Option<String>,
     /// `own_metrics`
@@ -60,6 +72,14 @@ pub(crate) struct File {
     /// `[log]`
     #[serde(default)]
     pub(crate) log: FileLog,
+    /// `[namespace]`
+    pub(crate) namespace: Option<FileNamespace>,
+    /// `[idle]`
+    #[serde(default)]
+    pub(crate) idle: FileIdle,
+    /// `[frequent_keys]`
+    #[serde(default)]
+    pub(crate) frequent_keys: FileFrequentKeys,
     /// `[[listen]]`
     #[serde(default)]
     pub(crate) listen: Vec<FileListener>,
@@ -84,6 +104,59 @@ pub(crate) struct FileLog {
     pub(crate) target: Option<String>,
     /// `log.level`
     pub(crate) level: Option<String>,
+}
+
+/// The table `[namespace]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileNamespace {
+    /// `namespace.legacy`
+    pub(crate) legacy: Option<bool>,
+    /// `namespace.internal`
+    pub(crate) internal: Option<String>,
+    /// `namespace.global`
+    pub(crate) global: Option<String>,
+    /// `namespace.counter`
+    pub(crate) counter: Option<String>,
+    /// `namespace.timer`
+    pub(crate) timer: Option<String>,
+    /// `namespace.gauge`
+    pub(crate) gauge: Option<String>,
+    /// `namespace.set`
+    pub(crate) set: Option<String>,
+    /// `namespace.suffix`
+    pub(crate) suffix: Option<String>,
+}
+
+/// The table `[idle]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileIdle {
+    /// `idle.counters`
+    pub(crate) counters: Option<String>,
+    /// `idle.timers`
+    pub(crate) timers: Option<String>,
+    /// `idle.sets`
+    pub(crate) sets: Option<String>,
+    /// `idle.gauges`
+    pub(crate) gauges: Option<String>,
+    /// `idle.gauge_ttl`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) gauge_ttl: Option<f64>,
+}
+
+/// The table `[frequent_keys]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileFrequentKeys {
+    /// `frequent_keys.interval`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) interval: Option<f64>,
+    /// `frequent_keys.percent`
+    #[serde(serialize_with = "short_number")]
+    pub(crate) percent: Option<f64>,
+    /// `frequent_keys.log`
+    pub(crate) log: Option<String>,
 }
 
 /// One table `[[listen]]` as typed.
@@ -291,7 +364,7 @@ fn in_our_words(message: &str) -> String {
         .replace("expected f64", "expected a number")
         .replace("expected i64", "expected a whole number")
         .replace("expected a boolean", "expected true or false")
-        .replace("expected a sequence", "expected an array of tables")
+        .replace("expected a sequence", "expected an array")
         .replace(" as i128", "")
 }
 
@@ -304,15 +377,26 @@ fn line_of(text: &str, offset: usize) -> usize {
 /// Writes a whole number of seconds as `10`, not `10.0`.
 #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 fn short_number<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    /// Up to here every whole `f64` is one `i64`.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     match *number {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within bounds")]
-        Some(number) if number.fract() == 0.0 && number.abs() <= EXACT => {
-            serializer.serialize_some(&(number as i64))
-        }
-        Some(number) => serializer.serialize_some(&number),
+        Some(number) => serializer.serialize_some(&ShortNumber(number)),
         None => serializer.serialize_none(),
+    }
+}
+
+/// A number that is written as `10`, not `10.0`, where it is whole.
+struct ShortNumber(f64);
+
+impl Serialize for ShortNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// Up to here every whole `f64` is one `i64`.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let Self(number) = *self;
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within bounds")]
+        let whole = number as i64;
+        match number.fract() == 0.0 && number.abs() <= EXACT {
+            true => serializer.serialize_i64(whole),
+            false => serializer.serialize_f64(number),
+        }
     }
 }
 

@@ -55,12 +55,14 @@ pub(crate) struct Text {
     pub(crate) default: Option<&'static str>,
 }
 
-/// A key whose value is a list of texts.
+/// A key whose value is a list, or one item of it.
 #[derive(Debug)]
 pub(crate) struct List {
     pub(crate) about: About,
-    /// What each of them may be. Without any it is as if the key were not there.
+    /// What the items may be.
     pub(crate) allowed: &'static str,
+    /// The value when none is typed, as it would be typed.
+    pub(crate) default: &'static str,
 }
 
 /// A key whose value is true or false.
@@ -80,7 +82,7 @@ pub(crate) enum Key {
     Number(&'static Number),
     /// Its value is a text.
     Text(&'static Text),
-    /// Its value is a list of texts.
+    /// Its value is a list, or one item of it.
     List(&'static List),
     /// Its value is true or false.
     Switch(&'static Switch),

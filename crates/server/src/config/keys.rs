@@ -3,6 +3,7 @@
 //! The checks of `Config` take bounds and defaults from here, and the reference page is made
 //! from here, so that neither can say something else than the other.
 
+pub(crate) mod dialect;
 mod peers;
 
 use super::key::{About, Key, Number, Switch, Text, Whole};
@@ -16,7 +17,12 @@ pub(crate) const ALL: &[Key] = &[
     Key::Whole(&WORKERS),
     Key::Number(&FLUSH_INTERVAL),
     Key::Switch(&ALIGN),
-    Key::Number(&PERCENT),
+    Key::List(&dialect::PERCENT),
+    Key::List(&dialect::TIMER_STATISTICS),
+    Key::List(&dialect::DISTRIBUTION_PERCENT),
+    Key::Text(&dialect::COUNTS),
+    Key::Switch(&dialect::FLUSH_COUNTS),
+    Key::Switch(&dialect::SANITIZE_NAMES),
     Key::Text(&PREFIX),
     Key::Text(&OWN_METRICS),
     Key::Number(&SHUTDOWN_TIMEOUT),
@@ -32,6 +38,22 @@ pub(crate) const ALL: &[Key] = &[
     Key::Switch(&DAEMONIZE),
     Key::Text(&LOG_TARGET),
     Key::Text(&LOG_LEVEL),
+    Key::Switch(&dialect::NAMESPACE_LEGACY),
+    Key::Text(&dialect::NAMESPACE_INTERNAL),
+    Key::Text(&dialect::NAMESPACE_GLOBAL),
+    Key::Text(&dialect::NAMESPACE_COUNTER),
+    Key::Text(&dialect::NAMESPACE_TIMER),
+    Key::Text(&dialect::NAMESPACE_GAUGE),
+    Key::Text(&dialect::NAMESPACE_SET),
+    Key::Text(&dialect::NAMESPACE_SUFFIX),
+    Key::Text(&dialect::IDLE_COUNTERS),
+    Key::Text(&dialect::IDLE_TIMERS),
+    Key::Text(&dialect::IDLE_SETS),
+    Key::Text(&dialect::IDLE_GAUGES),
+    Key::Number(&dialect::IDLE_GAUGE_TTL),
+    Key::Number(&dialect::FREQUENT_KEYS_INTERVAL),
+    Key::Number(&dialect::FREQUENT_KEYS_PERCENT),
+    Key::Text(&dialect::FREQUENT_KEYS_LOG),
     Key::Text(&listen::ADDRESS),
     Key::List(&listen::ALLOW),
     Key::List(&listen::DENY),
@@ -60,11 +82,12 @@ pub(crate) const DIALECT: Text = Text {
     about: About {
         path: "dialect",
         flag: None,
-        effect: "How lines are read and what the metrics are called.",
+        effect: "How lines are read and what the metrics are called: as gstatsd 0.6 did, as the \
+                 Node.js StatsD, or as Datadog's agent.",
         edge: "",
         reload: true,
     },
-    allowed: "`\"gstatsd\"`",
+    allowed: "`\"gstatsd\"`, `\"statsd\"` or `\"dogstatsd\"`",
     default: Some("gstatsd"),
 };
 
@@ -112,23 +135,6 @@ pub(crate) const ALIGN: Switch = Switch {
         reload: false,
     },
     default: false,
-};
-
-/// `percent`
-pub(crate) const PERCENT: Number = Number {
-    about: About {
-        path: "percent",
-        flag: Some("-p"),
-        effect: "The percentile of timers: `mean` is the mean of the samples up to it, \
-                 `upper_PERCENT` the greatest of them. The name has the whole part of the number.",
-        edge: "100 takes all samples.",
-        reload: true,
-    },
-    unit: "",
-    min: 0.0,
-    above_min: true,
-    max: 100.0,
-    default: 90.0,
 };
 
 /// `prefix`

@@ -6,7 +6,7 @@
 
 use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use gstatsd_aggregate::Glob;
+use gstatsd_aggregate::{CounterValue, Glob, Namespace, Scheme};
 use log::LevelFilter;
 
 pub(crate) use self::{
@@ -49,8 +49,14 @@ pub(crate) struct Config {
     pub(crate) flush_interval: Duration,
     /// Whether to flush at multiples of the interval.
     pub(crate) align: bool,
-    /// The percentile of timers, in percent, above 0 and up to 100.
-    pub(crate) percent: f64,
+    /// What comes out of timers.
+    pub(crate) statistics: Statistics,
+    /// What comes out of counters in the dogstatsd dialect.
+    pub(crate) counts: CounterValue,
+    /// The names of the statsd dialect.
+    pub(crate) namespace: Namespace,
+    /// Whether names of the statsd dialect are made safe for Graphite when they come in.
+    pub(crate) sanitize_names: bool,
     /// Stands with a dot before every metric name, unless empty; variables are expanded.
     pub(crate) prefix: String,
     /// The name below which the daemon tells about itself; empty turns that off.
@@ -81,6 +87,10 @@ pub(crate) struct Config {
     pub(crate) repeaters: Vec<Repeater>,
     /// Who gets what is received, in place of it being aggregated here.
     pub(crate) relay: Option<Relay>,
+    /// What becomes of idle series.
+    pub(crate) idle: Idle,
+    /// How names that come often are told.
+    pub(crate) frequent_keys: FrequentKeys,
     /// What is logged, and where.
     pub(crate) log: Log,
     /// The file that holds the process id, with an absolute path.
@@ -94,6 +104,57 @@ pub(crate) struct Config {
 pub(crate) enum Dialect {
     /// As gstatsd 0.6 did.
     Gstatsd,
+    /// As the Node.js StatsD.
+    Statsd,
+    /// As Datadog's agent.
+    Dogstatsd,
+}
+
+/// What comes out of timers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Statistics {
+    /// The percentiles of timers; one in the gstatsd dialect.
+    pub(crate) percents: Vec<f64>,
+    /// The percentiles of distributions, in the dogstatsd dialect.
+    pub(crate) distribution_percents: Vec<f64>,
+    /// The words of the statistics.
+    pub(crate) words: Vec<String>,
+}
+
+/// What becomes of idle series.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Idle {
+    /// Of counters.
+    pub(crate) counters: IdleSeries,
+    /// Of timers, histograms and distributions.
+    pub(crate) timers: IdleSeries,
+    /// Of sets.
+    pub(crate) sets: IdleSeries,
+    /// Of gauges.
+    pub(crate) gauges: IdleSeries,
+    /// How long gauges are repeated, in seconds; 0 is forever, or not at all where they are
+    /// deleted.
+    pub(crate) gauge_ttl: f64,
+}
+
+/// What becomes of an idle series.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum IdleSeries {
+    /// It comes out with 0, a gauge with its value.
+    Kept,
+    /// It vanishes.
+    Deleted,
+}
+
+/// How names that come often are told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FrequentKeys {
+    /// How often, in seconds; 0 is never.
+    pub(crate) interval: f64,
+    /// How many of the names, in percent.
+    pub(crate) percent: f64,
+    /// The file, with an absolute path; standard output otherwise.
+    pub(crate) log: Option<PathBuf>,
 }
 
 /// Where metrics go.
@@ -201,6 +262,11 @@ pub(crate) enum LogTarget {
 pub(crate) struct Errors(Vec<String>);
 
 impl Config {
+    /// The names and the statistics that this configuration asks for.
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.dialect.scheme(self.namespace.clone(), self.counts)
+    }
+
     /// The configuration that these flags and the file that they name come to, in the
     /// environment of this process.
     ///
@@ -228,6 +294,16 @@ impl Config {
     }
 }
 
+impl Dialect {
+    fn scheme(self, namespace: Namespace, counts: CounterValue) -> Scheme {
+        match self {
+            Self::Gstatsd => Scheme::Gstatsd,
+            Self::Statsd => Scheme::Statsd(namespace),
+            Self::Dogstatsd => Scheme::Dogstatsd(counts),
+        }
+    }
+}
+
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -241,6 +317,8 @@ impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gstatsd => "gstatsd",
+            Self::Statsd => "statsd",
+            Self::Dogstatsd => "dogstatsd",
         })
     }
 }

@@ -66,8 +66,10 @@ pub(crate) fn markdown() -> String {
 fn heading(table: &str) -> String {
     match table {
         "" => "## Above all tables\n\n".to_owned(),
-        "log" | "relay" => format!("## `[{table}]`\n\n"),
-        repeated => format!("## `[[{repeated}]]`, can be repeated\n\n"),
+        "listen" | "relay.node" | "repeater" | "sink" => {
+            format!("## `[[{table}]]`, can be repeated\n\n")
+        }
+        table => format!("## `[{table}]`\n\n"),
     }
 }
 
@@ -110,8 +112,8 @@ pub(crate) fn default(key: Key) -> Option<String> {
     match key {
         Key::Whole(key) => Some(key.default.to_string()),
         Key::Number(key) => Some(key.default.to_string()),
+        Key::List(key) => Some(key.default.to_owned()),
         Key::Text(key) => key.default.map(|text| format!("\"{text}\"")),
-        Key::List(_) => Some("[]".to_owned()),
         Key::Switch(key) => Some(key.default.to_string()),
     }
 }

@@ -6,12 +6,20 @@ use gstatsd_aggregate::Glob;
 use log::LevelFilter;
 use proptest::prelude::*;
 
+mod dialect;
 mod listeners;
 
+pub(super) use dialect::{dogstatsd_file, statsd_file};
+
+use gstatsd_aggregate::{CounterValue, Namespace};
+
 use super::{
-    Address, Config, Dialect, Environment, File, Log, LogTarget, Node, Peer, Relay, Repeater, Sink,
-    SinkKind, Transport,
-    file::{FileListener, FileLog, FileNode, FileRelay, FileRepeater, FileSink, Origin},
+    Address, Config, Dialect, Environment, File, FrequentKeys, Idle, IdleSeries, Log, LogTarget,
+    Node, Peer, Relay, Repeater, Sink, SinkKind, Statistics, Transport,
+    file::{
+        FileFrequentKeys, FileIdle, FileListener, FileLog, FileNode, FileRelay, FileRepeater,
+        FileSink, Numbers, Origin,
+    },
     key::Key,
     keys,
 };
@@ -55,6 +63,15 @@ fn peer(name: &str, transport: Transport, address: &str) -> Peer {
     Peer { name: name.to_owned(), transport, address: Address::parse(address, 1).unwrap() }
 }
 
+fn gstatsd_statistics(percent: f64) -> Statistics {
+    let words = ["mean", "upper", "upper_percent", "lower", "count", "histogram"];
+    Statistics {
+        percents: vec![percent],
+        distribution_percents: vec![50.0, 75.0, 90.0, 95.0, 99.0],
+        words: words.map(str::to_owned).to_vec(),
+    }
+}
+
 #[test]
 fn nothing_typed_is_the_default() {
     let expected = Config {
@@ -62,7 +79,10 @@ fn nothing_typed_is_the_default() {
         workers: NonZeroUsize::new(3).unwrap(),
         flush_interval: Duration::from_secs(10),
         align: false,
-        percent: 90.0,
+        statistics: gstatsd_statistics(90.0),
+        counts: CounterValue::Sum,
+        namespace: Namespace::default(),
+        sanitize_names: true,
         prefix: String::new(),
         own_metrics: "gstatsd".to_owned(),
         shutdown_timeout: Duration::from_secs(5),
@@ -82,6 +102,14 @@ fn nothing_typed_is_the_default() {
         }],
         repeaters: Vec::new(),
         relay: None,
+        idle: Idle {
+            counters: IdleSeries::Deleted,
+            timers: IdleSeries::Deleted,
+            sets: IdleSeries::Deleted,
+            gauges: IdleSeries::Deleted,
+            gauge_ttl: 0.0,
+        },
+        frequent_keys: FrequentKeys { interval: 0.0, percent: 100.0, log: None },
         log: Log { target: LogTarget::Stderr, level: LevelFilter::Info },
         pid_file: None,
         daemonize: false,
@@ -98,7 +126,12 @@ pub(super) fn full_file() -> File {
         workers: Some(7),
         flush_interval: Some(0.25),
         align: Some(true),
-        percent: Some(99.9),
+        percent: Some(Numbers(vec![99.9])),
+        timer_statistics: Some(vec!["upper_99".to_owned()]),
+        distribution_percent: None,
+        counts: None,
+        flush_counts: None,
+        sanitize_names: None,
         prefix: text("a ${HOSTNAME}.$${b}"),
         own_metrics: text("own.${HOSTNAME}"),
         shutdown_timeout: Some(1.5),
@@ -113,6 +146,19 @@ pub(super) fn full_file() -> File {
         pid_file: text("run/pid"),
         daemonize: Some(true),
         log: FileLog { target: text("log/file"), level: text("warn") },
+        namespace: None,
+        idle: FileIdle {
+            counters: text("zero"),
+            timers: text("zero"),
+            sets: text("zero"),
+            gauges: text("repeat"),
+            gauge_ttl: Some(60.0),
+        },
+        frequent_keys: FileFrequentKeys {
+            interval: Some(30.0),
+            percent: Some(1.5),
+            log: text("keys"),
+        },
         listen: vec![
             listeners::full_file()[0].clone(),
             listeners::full_file()[1].clone(),
@@ -149,7 +195,10 @@ fn every_key_of_a_file_takes_effect() {
         workers: NonZeroUsize::new(7).unwrap(),
         flush_interval: Duration::from_millis(250),
         align: true,
-        percent: 99.9,
+        statistics: Statistics { words: vec!["upper_99".to_owned()], ..gstatsd_statistics(99.9) },
+        counts: CounterValue::Sum,
+        namespace: Namespace::default(),
+        sanitize_names: true,
         prefix: "a web1.${b}".to_owned(),
         own_metrics: "own.web1".to_owned(),
         shutdown_timeout: Duration::from_millis(1500),
@@ -177,6 +226,14 @@ fn every_key_of_a_file_takes_effect() {
             packet_bytes: 1,
             queue_bytes: 4098,
         }),
+        idle: Idle {
+            counters: IdleSeries::Kept,
+            timers: IdleSeries::Kept,
+            sets: IdleSeries::Kept,
+            gauges: IdleSeries::Kept,
+            gauge_ttl: 60.0,
+        },
+        frequent_keys: FrequentKeys { interval: 30.0, percent: 1.5, log: Some("/srv/keys".into()) },
         log: Log { target: LogTarget::File("/srv/log/file".into()), level: LevelFilter::Warn },
         pid_file: Some("/srv/run/pid".into()),
         daemonize: true,
@@ -205,7 +262,7 @@ fn flags_override_the_file() {
     let graphite = graphite("graphite_localhost_2", "localhost:2", 5, 10, 64 << 20);
     assert_eq!(config.sinks, [graphite, console]);
     assert_eq!(config.flush_interval, Duration::from_secs(3));
-    assert_eq!(config.percent, 40.0);
+    assert_eq!(config.statistics.percents, [40.0]);
     assert_eq!(config.prefix, "web1");
     assert_eq!(config.workers.get(), 6);
     assert_eq!(config.pid_file, Some("/pid".into()));
@@ -235,7 +292,7 @@ fn an_extreme_value_does_what_its_key_says() {
     assert_eq!(of_file("workers = 0").workers.get(), 3);
     assert_eq!(of_file("own_metrics = \"\"").own_metrics, "");
     assert_eq!(of_file("pid_file = \"\"").pid_file, None);
-    assert_eq!(of_file("percent = 100").percent, 100.0);
+    assert_eq!(of_file("percent = 100").statistics.percents, [100.0]);
     assert_eq!(of_file("log.level = \"off\"").log.level, LevelFilter::Off);
     let no_pid_file = Flags { pid_file: Some("".into()), ..Flags::default() };
     assert_eq!(config("pid_file = \"x\"", &no_pid_file).unwrap().pid_file, None);
@@ -244,14 +301,14 @@ fn an_extreme_value_does_what_its_key_says() {
 #[test]
 fn every_error_of_a_file_is_told_with_its_line_and_its_key() {
     let errors = errors_of_file(
-        "dialect = \"statsd\"\nworkers = -1\nflush_interval = nan\npercent = 0\n\
+        "dialect = \"node\"\nworkers = -1\nflush_interval = nan\npercent = 0\n\
          prefix = \"a\\nb\"\nown_metrics = \"a.\"\nshutdown_timeout = 0\n\
          receive_buffer_bytes = 1\nseries_max = 0\nsamples_max = 0\nname_bytes_max = 65508\n\
          member_bytes_max = 0\nlog.target = \"\"\nlog.level = \"loud\"\n",
     );
     let level = "not \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"";
     let expected = [
-        "line 1: dialect: 'statsd' is not yet supported; 'gstatsd' is",
+        "line 1: dialect: 'node' is not \"gstatsd\", \"statsd\" or \"dogstatsd\"",
         "line 2: workers: -1 is not between 0 and 1024 threads",
         "line 3: flush_interval: NaN is not between 0.01 and 86400 seconds",
         "line 4: percent: 0 is not in (0, 100]",
@@ -267,8 +324,6 @@ fn every_error_of_a_file_is_told_with_its_line_and_its_key() {
         &format!("line 14: log.level: 'loud' is {level}"),
     ];
     assert_eq!(errors, expected.map(|line| format!("a.toml: {line}")));
-    let unknown = "a.toml: line 1: dialect: 'x' is no dialect; 'gstatsd' is";
-    assert_eq!(errors_of_file("dialect = \"x\""), [unknown]);
 }
 
 #[test]
@@ -382,7 +437,7 @@ pub(super) fn shown(config: &Config) -> String {
 
 #[test]
 fn what_is_shown_of_a_configuration_is_that_configuration() {
-    for file in [File::default(), full_file()] {
+    for file in [File::default(), full_file(), statsd_file(), dogstatsd_file()] {
         let config = Config::new(&file, &Flags::default(), &environment()).unwrap();
         assert_eq!(of_file(&shown(&config)), config);
     }
@@ -399,7 +454,7 @@ proptest! {
         let prefix = super::expand::escape(&prefix);
         let file = File {
             flush_interval: Some(flush_interval),
-            percent: Some(percent),
+            percent: Some(Numbers(vec![percent])),
             prefix: Some(prefix),
             log: FileLog { target: Some(target), level: None },
             ..File::default()

@@ -1,6 +1,6 @@
 //! Tests of reading a file, and of the words in which it is refused.
 
-use super::File;
+use super::{File, Numbers};
 
 /// The one error of a text that is no file.
 fn error(text: &str) -> String {
@@ -21,7 +21,7 @@ fn a_text_that_is_no_file_is_refused_in_one_line_with_its_place() {
         ),
         ("align = 1", "line 1: align: invalid type: integer `1`, expected true or false"),
         ("[[sink]]\nurl = 1", "line 2: sink.url: invalid type: integer `1`, expected a string"),
-        ("\n\nsink = 3", "line 3: sink: invalid type: integer `3`, expected an array of tables"),
+        ("\n\nsink = 3", "line 3: sink: invalid type: integer `3`, expected an array"),
         ("listen = [3]", "line 1: listen: invalid type: integer `3`, expected a table"),
         ("[[sink]]\n[[sink]]\nulr = \"x\"", "line 3: unknown key `ulr`, expected one of `url`, "),
         ("[log]\nlvl = \"x\"", "line 2: unknown key `lvl`, expected `target` or `level`"),
@@ -67,7 +67,7 @@ fn the_place_of_a_key_has_its_line_or_that_of_its_table() {
 
 #[test]
 fn whole_numbers_are_written_without_a_point() {
-    let file = |number| File { percent: Some(number), ..File::default() };
+    let file = |number| File { percent: Some(Numbers(vec![number])), ..File::default() };
     assert!(toml::to_string(&file(90.0)).unwrap().contains("percent = 90\n"));
     assert!(toml::to_string(&file(99.9)).unwrap().contains("percent = 99.9\n"));
     assert!(toml::to_string(&file(1e300)).unwrap().parse::<toml::Table>().is_ok());

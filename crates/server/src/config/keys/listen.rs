@@ -60,6 +60,7 @@ pub(crate) const ALLOW: List = List {
         reload: true,
     },
     allowed: "networks, as in `[\"10.0.0.0/8\", \"fd00::/8\", \"192.0.2.7\"]`",
+    default: "[]",
 };
 
 /// `listen.deny`
@@ -72,6 +73,7 @@ pub(crate) const DENY: List = List {
         reload: true,
     },
     allowed: "networks, as in `[\"10.1.0.0/16\"]`",
+    default: "[]",
 };
 
 /// `listen.mode`

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ALL;
 use crate::config::reference;
-use crate::config::tests::{full_file, of_file, shown};
+use crate::config::tests::{dogstatsd_file, full_file, of_file, shown, statsd_file};
 
 /// The paths of all keys in a table, those of repeated tables once.
 fn paths(table: &toml::Table, above: &str, found: &mut BTreeSet<String>) {
@@ -25,7 +25,9 @@ fn paths(table: &toml::Table, above: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn the_table_of_keys_has_each_key_of_a_file_once_and_no_other() {
     let mut in_file = BTreeSet::new();
-    paths(&toml::Table::try_from(full_file()).unwrap(), "", &mut in_file);
+    for file in [full_file(), statsd_file(), dogstatsd_file()] {
+        paths(&toml::Table::try_from(file).unwrap(), "", &mut in_file);
+    }
     let in_table: Vec<&str> = ALL.iter().map(|key| key.about().path).collect();
     assert_eq!(in_table.len(), in_file.len());
     assert_eq!(in_table.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), in_file);
@@ -51,6 +53,8 @@ fn the_documented_defaults_are_the_defaults() {
     let peers: toml::Table = shown(&of_file(peers)).parse().unwrap();
     let unix = "[[listen]]\naddress = \"unix:///a\"";
     let unix: toml::Table = shown(&of_file(unix)).parse().unwrap();
+    let table = |text: &str| -> toml::Table { shown(&of_file(text)).parse().unwrap() };
+    let (statsd, dogstatsd) = (table("dialect = \"statsd\""), table("dialect = \"dogstatsd\""));
     for key in ALL {
         let path = key.about().path;
         let documented = reference::default(*key);
@@ -63,6 +67,9 @@ fn the_documented_defaults_are_the_defaults() {
             _ if path.starts_with("repeater.") || path.starts_with("relay.") => {
                 value_at(&peers, path)
             }
+            "flush_counts" | "sanitize_names" => value_at(&statsd, path),
+            _ if path.starts_with("namespace.") => value_at(&statsd, path),
+            "counts" | "distribution_percent" => value_at(&dogstatsd, path),
             _ => value_at(&console, path),
         };
         match path {
@@ -94,7 +101,7 @@ fn the_reference_tells_everything_about_every_key() {
         assert!(flag.is_none_or(|flag| section.contains(&flag)), "{section}");
     }
     assert!(page.contains("* Value: a whole number between 4096 and 1073741824 bytes\n"));
-    assert!(page.contains("* Value: a number in (0, 100]\n"));
+    assert!(page.contains("* Value: a number in (0, 100] percent\n"));
     assert!(page.contains("\n## `[[sink]]`, can be repeated\n"));
     assert!(page.contains("\n## `[log]`\n"));
     assert!(page.contains("\n## Above all tables\n"));
