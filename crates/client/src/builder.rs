@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use crate::line::Style;
 use crate::settings::{Destination, Settings};
-use crate::target::{Resolve, resolve};
+use crate::target::{AGAIN_LEAST, Names, resolve};
 use crate::{Address, AddressError, Rounding, Sink, StatsClient, clock, random};
 
 /// Most packets are full long before.
 const DELAY_MAX: Duration = Duration::from_millis(100);
 /// What waits for a receiver that is away.
 const BUFFER_BYTES_MAX: usize = 1_024 * 1_024;
+/// How often a name is resolved again.
+const RESOLVE_EVERY: Duration = Duration::from_secs(30);
 /// What the names of the client's own metrics begin with.
 const OWN_METRICS: &str = "statsd.client";
 /// More buffers than this gain nothing.
@@ -51,7 +53,8 @@ pub struct Builder {
     own_metrics: String,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
     clock: Arc<dyn Fn() -> Duration + Send + Sync>,
-    resolve: Arc<Resolve>,
+    names: Names,
+    signs_change: bool,
 }
 
 impl Builder {
@@ -79,7 +82,8 @@ impl Builder {
             own_metrics: OWN_METRICS.to_owned(),
             random: Arc::new(random::uniform),
             clock: Arc::new(clock::now),
-            resolve: Arc::new(resolve),
+            names: Names { resolve: Arc::new(resolve), again: RESOLVE_EVERY },
+            signs_change: false,
         }
     }
 
@@ -93,6 +97,14 @@ impl Builder {
     /// with an empty key is left out.
     pub fn tag(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// For receivers that take a gauge with a sign for a change, as those of the statsd dialect
+    /// do: a gauge below zero is set to 0 first, by a line before it in the same packet. Gauges
+    /// are not [aggregated](Builder::aggregate) then. Default: one line, with its sign.
+    pub fn signs_change_gauges(mut self) -> Self {
+        self.signs_change = true;
         self
     }
 
@@ -110,10 +122,10 @@ impl Builder {
         self
     }
 
-    /// The most bytes of a packet, at least 64. Default: 1,432, or 8,192 where packets stay on
-    /// this machine (loopback, unix sockets, sinks).
+    /// The most bytes of a packet, from 64 to 65,507. Default: 1,432, or 8,192 where packets stay
+    /// on this machine (loopback, unix sockets, sinks).
     pub fn packet_bytes_max(mut self, bytes: usize) -> Self {
-        self.packet_bytes_max = Some(bytes.max(64));
+        self.packet_bytes_max = Some(bytes.clamp(64, 65_507));
         self
     }
 
@@ -162,12 +174,19 @@ impl Builder {
     }
 
     /// How the addresses of a host are found: from a name and a port. It is called by a thread
-    /// of the client's own, every 30 seconds and after errors. Default: as the system does it.
+    /// of the client's own. Default: as the system does it.
     pub fn resolver(
         mut self,
         resolve: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Self {
-        self.resolve = Arc::new(resolve);
+        self.names.resolve = Arc::new(resolve);
+        self
+    }
+
+    /// How often the addresses of a host are looked for again, at least every second; they are
+    /// too after an error. Default: 30 s.
+    pub fn resolve_every(mut self, interval: Duration) -> Self {
+        self.names.again = interval.max(AGAIN_LEAST);
         self
     }
 
@@ -176,8 +195,10 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> StatsClient {
         let threads = available_parallelism().map_or(1, usize::from);
+        let mut style = Style::new(&self.prefix, &self.tags, self.rounding);
+        style.signs_change = self.signs_change;
         StatsClient::start(Settings {
-            style: Style::new(&self.prefix, &self.tags, self.rounding),
+            style,
             direct: self.direct && !self.destination.is_stream(),
             is_separate: self.direct && self.destination.is_stream(),
             packet_bytes_max: self.packet_bytes_max,
@@ -189,7 +210,7 @@ impl Builder {
             destination: self.destination,
             random: self.random,
             clock: self.clock,
-            resolve: self.resolve,
+            names: self.names,
         })
     }
 }

@@ -180,7 +180,9 @@ impl StatsClient {
     /// Sends a metric as it stands: its rate is written, and leaves nothing to chance.
     #[inline]
     pub fn send(&self, metric: &Metric<'_>) {
-        self.core().line(|style, out| style.write(metric, out));
+        let core = self.core();
+        let lines = core.settings.style.lines(metric.kind, &metric.value);
+        core.lines(lines, |style, out| style.write(metric, out));
     }
 
     /// Sends a metric, or not, as its rate has it.
@@ -191,7 +193,8 @@ impl StatsClient {
             return self.aggregate(metric);
         }
         if metric.rate >= 1.0 || self.sample(metric.rate) {
-            core.line(|style, out| style.write(metric, out));
+            let lines = core.settings.style.lines(metric.kind, &metric.value);
+            core.lines(lines, |style, out| style.write(metric, out));
         }
     }
 

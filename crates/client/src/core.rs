@@ -117,7 +117,7 @@ impl Core {
                 Some(Target::new(
                     address.clone(),
                     settings.packet_bytes_max,
-                    Arc::clone(&settings.resolve),
+                    settings.names.clone(),
                     known,
                 ))
             }

@@ -3,21 +3,20 @@
 //! The protocol has no escape for its own separators, so this is ours. A byte that may not stand
 //! where it is becomes `%` and two hexadecimal digits, as in a URL. So that this can be undone, a
 //! percent sign is escaped too where two hexadecimal digits follow it; alone, as in `cpu%`, it
-//! stays. Everything else is sent as it is. [`unescape`] gives back the text.
+//! stays. Everything else is sent as it is. [`unescape`] gives back the text. A name is escaped for
+//! all styles of tags, as the client cannot know which of them its receiver reads in names.
 //!
 //! | where | what is escaped |
 //! |---|---|
-//! | name | control characters, `:` `\|`, others' tags (`;` `#` `,`), and `{` of `_e{` |
-//! | key of a tag | control characters, `:` `\|` `,` |
+//! | name | control characters, `:` `\|` `;` `,` `#` `[`, `.__` where there is a `=`, `_e{` |
+//! | key of a tag | control characters, `:` `\|` `,`, and `=` where there is no value |
 //! | value of a tag | control characters, `\|` `,` |
 //! | member of a set | control characters, `:` `\|`, the first byte where all are blanks |
 //! | other fields of an event or a check | control characters, `\|` |
 //! | title and text of an event | a carriage return |
 //!
 //! In the last two rows a newline becomes `\n`, which is the protocol's own, and a backslash
-//! before an `n` is escaped.
-//!
-//! Control characters are those of ASCII and U+0080 to U+009F.
+//! before an `n` is escaped. Control characters are those of ASCII and U+0080 to U+009F.
 
 use std::borrow::Cow;
 
@@ -26,6 +25,8 @@ use std::borrow::Cow;
 pub(crate) enum Place {
     Member,
     Name,
+    /// The key of a tag without a value.
+    TagAlone,
     TagKey,
     TagValue,
     /// The title or text of an event, whose length the line tells.
@@ -41,7 +42,8 @@ impl Place {
     fn forbids(self, byte: u8) -> bool {
         let separators: &[u8] = match self {
             Self::Member => b":|",
-            Self::Name => b":|;#,",
+            Self::Name => b":|;,#[",
+            Self::TagAlone => b":|,=",
             Self::TagKey => b":|,",
             Self::TagValue => b"|,",
             Self::Text => return byte == b'\r',
@@ -61,7 +63,8 @@ impl Place {
 fn is_plain(text: &[u8]) -> bool {
     // No early end, so that many bytes are looked at in one step.
     let odd = |byte: u8| {
-        !(0x20..0x7f).contains(&byte) | matches!(byte, b':' | b'|' | b';' | b'#' | b',' | b'%')
+        !(0x20..0x7f).contains(&byte)
+            | matches!(byte, b':' | b'|' | b';' | b',' | b'#' | b'[' | b'%' | b'=')
     };
     !text.iter().fold(false, |found, byte| found | odd(*byte))
 }
@@ -80,12 +83,15 @@ fn write_escaped(text: &str, place: Place, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let blank = place == Place::Member && bytes.iter().all(|byte| *byte == b' ');
     let event = place == Place::Name && bytes.starts_with(b"_e{");
+    let lyft = place == Place::Name && bytes.contains(&b'=');
     for (index, character) in text.char_indices() {
         let after = &bytes[index + character.len_utf8()..];
         let escape = match character {
             '%' => matches!(after, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()),
             ' ' => blank && index == 0,
             '{' => event && index == 2,
+            // A prefix ends with a dot.
+            '_' => lyft && after.starts_with(b"_") && (index == 0 || bytes[index - 1] == b'.'),
             '\n' if place.has_newlines() => {
                 out.extend_from_slice(b"\\n");
                 continue;
@@ -161,8 +167,11 @@ mod tests {
     #[test]
     fn separators_are_escaped_where_they_would_mean_something() {
         assert_eq!(escaped("a:b|c\n", Place::Name), "a%3Ab%7Cc%0A");
-        assert_eq!(escaped("a;b=c#d,e", Place::Name), "a%3Bb=c%23d%2Ce");
+        assert_eq!(escaped("a;b=c#d,e[f]", Place::Name), "a%3Bb=c%23d%2Ce%5Bf]");
+        assert_eq!(escaped("__a.__b_=c__", Place::Name), "%5F_a.%5F_b_=c__");
+        assert_eq!(escaped("a.__b", Place::Name), "a.__b");
         assert_eq!(escaped("_e{1,1}", Place::Name), "_e%7B1%2C1}");
+        assert_eq!(escaped("a=b:", Place::TagAlone), "a%3Db%3A");
         assert_eq!(escaped("_sc|", Place::Name), "_sc%7C");
         assert_eq!(escaped("k:,|", Place::TagKey), "k%3A%2C%7C");
         assert_eq!(escaped("v:,|", Place::TagValue), "v:%2C%7C");

@@ -71,7 +71,7 @@ pub struct TimerGuard<'a> {
 
 /// What the handles have in common.
 #[derive(Clone, Debug)]
-struct Named {
+pub(crate) struct Named {
     client: StatsClient,
     kind: Kind,
     name: Box<str>,
@@ -101,8 +101,7 @@ macro_rules! settings {
             /// The same with one more tag. One with an empty value is its key alone.
             #[must_use]
             pub fn with_tag(mut self, key: &str, value: &str) -> Self {
-                self.metric.tags.push((key.into(), value.into()));
-                self.metric.prepare();
+                self.metric.add_tag(key, value);
                 self
             }
         })*
@@ -237,7 +236,7 @@ impl Drop for TimerGuard<'_> {
 }
 
 impl Named {
-    fn new(client: &StatsClient, kind: Kind, name: &str) -> Self {
+    pub(crate) fn new(client: &StatsClient, kind: Kind, name: &str) -> Self {
         let mut named = Self {
             client: client.clone(),
             kind,
@@ -248,6 +247,11 @@ impl Named {
         };
         named.prepare();
         named
+    }
+
+    pub(crate) fn add_tag(&mut self, key: &str, value: &str) {
+        self.tags.push((key.into(), value.into()));
+        self.prepare();
     }
 
     fn prepare(&mut self) {
@@ -264,9 +268,10 @@ impl Named {
     }
 
     #[inline]
-    fn send(&self, value: Value<'_>) {
+    pub(crate) fn send(&self, value: Value<'_>) {
         let core = self.client.core();
-        if core.settings.aggregate.is_some() {
+        let lines = core.settings.style.lines(self.kind, &value);
+        if core.settings.aggregate.is_some() || lines > 1 {
             return self.with_metric(value, |metric| self.client.send_sampled(metric));
         }
         if self.rate >= 1.0 || self.client.sample(self.rate) {

@@ -71,6 +71,8 @@ pub(crate) struct Style {
     tags: Vec<u8>,
     tags_count: usize,
     pub(crate) rounding: Rounding,
+    /// The receiver takes a gauge with a sign for a change.
+    pub(crate) signs_change: bool,
 }
 
 impl Style {
@@ -78,7 +80,9 @@ impl Style {
         let mut style = Self { rounding, ..Self::default() };
         let prefix = prefix.strip_suffix('.').unwrap_or(prefix);
         if !prefix.is_empty() {
-            escape::write(prefix, Place::Name, &mut style.prefix);
+            // Whatever the names behind it have, it begins no tags: hence the `=`.
+            escape::write(&format!("{prefix}="), Place::Name, &mut style.prefix);
+            style.prefix.pop();
             style.prefix.push(b'.');
         }
         for (key, value) in tags.iter().filter(|(key, _)| !key.is_empty()) {
@@ -91,6 +95,20 @@ impl Style {
         style
     }
 
+    /// How many lines it takes to say a value: two where a gauge below zero has to be set to 0
+    /// before.
+    #[inline]
+    pub(crate) fn lines(&self, kind: Kind, value: &Value<'_>) -> u64 {
+        if self.signs_change
+            && kind == Kind::Gauge
+            && matches!(value, Value::Number(number) if number.as_f64() < 0.0)
+        {
+            2
+        } else {
+            1
+        }
+    }
+
     /// Appends the line of a metric, without a newline.
     ///
     /// # Errors
@@ -98,6 +116,15 @@ impl Style {
     /// Why there is no such line; what was appended until then has to be cut off.
     #[inline]
     pub(crate) fn write(&self, metric: &Metric<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
+        if self.lines(metric.kind, &metric.value) > 1 {
+            self.write_line(&Metric { value: Value::number(0), ..*metric }, out)?;
+            out.push(b'\n');
+        }
+        self.write_line(metric, out)
+    }
+
+    #[inline]
+    fn write_line(&self, metric: &Metric<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
         self.write_name(metric.name, out)?;
         out.push(b':');
         self.write_value(metric.value, metric.kind, out)?;
@@ -115,7 +142,7 @@ impl Style {
         match value {
             Value::Number(number) => self.write_number(number, kind, out),
             Value::Delta(number) => {
-                if !number.as_f64().is_sign_negative() {
+                if number.as_f64() >= 0.0 {
                     out.push(b'+');
                 }
                 self.write_number(number, kind, out)
@@ -241,8 +268,10 @@ fn write_member(member: &str, out: &mut Vec<u8>) -> Result<(), Reason> {
 }
 
 fn write_tag(key: &str, value: &str, out: &mut Vec<u8>) {
-    escape::write(key, Place::TagKey, out);
-    if !value.is_empty() {
+    if value.is_empty() {
+        escape::write(key, Place::TagAlone, out);
+    } else {
+        escape::write(key, Place::TagKey, out);
         out.push(b':');
         escape::write(value, Place::TagValue, out);
     }
@@ -272,6 +301,8 @@ mod tests {
         let tags = [("env".to_owned(), "x,y".to_owned()), ("b".to_owned(), String::new())];
         let style = Style::new("web.", &tags, Rounding::Exact);
         assert_eq!(line(&style, &counter("a")).unwrap(), "web.a:1|c|#env:x%2Cy,b");
+        let named = Style::new("a.__b", &[], Rounding::Exact);
+        assert_eq!(line(&named, &counter("__c=d")).unwrap(), "a.%5F_b.%5F_c=d:1|c");
         let tagged = Metric { tags: &[("k", "v")], ..counter("a") };
         assert_eq!(line(&style, &tagged).unwrap(), "web.a:1|c|#env:x%2Cy,b,k:v");
     }
@@ -282,7 +313,18 @@ mod tests {
         let of = |kind, value| line(&style, &Metric::new(kind, "a", value)).unwrap();
         assert_eq!(of(Kind::Gauge, Value::Delta(3.into_number())), "a:+3|g");
         assert_eq!(of(Kind::Gauge, Value::Delta((-0.5).into_number())), "a:-0.5|g");
+        assert_eq!(of(Kind::Gauge, Value::Delta((-0.0).into_number())), "a:+0|g");
         assert_eq!(of(Kind::Set, Value::Member("b:1|c")), "a:b%3A1%7Cc|s");
+    }
+
+    #[test]
+    fn a_gauge_below_zero_is_set_to_zero_before_where_a_sign_makes_a_change() {
+        let style = Style { signs_change: true, ..Style::default() };
+        let of = |kind, value| line(&style, &Metric::new(kind, "a", value)).unwrap();
+        assert_eq!(of(Kind::Gauge, Value::number(-5)), "a:0|g\na:-5|g");
+        assert_eq!(of(Kind::Gauge, Value::number(-0.0)), "a:0|g");
+        assert_eq!(of(Kind::Gauge, Value::Delta((-5).into_number())), "a:-5|g");
+        assert_eq!(of(Kind::Counter, Value::number(-5)), "a:-5|c");
     }
 
     #[test]

@@ -72,10 +72,9 @@ impl Link {
     /// stream the same packet has to be given again after [`Sent::Later`], less what
     /// [`Link::whole_lines`] says is gone.
     pub(crate) fn send(&mut self, packet: &[u8]) -> Sent {
-        if self.generation != self.target.generation() {
-            (self.generation, self.addresses) = self.target.found();
-            self.candidate = 0;
-            self.hang_up();
+        // In the middle of a packet a stream goes on as it is.
+        if self.generation != self.target.generation() && self.taken == 0 {
+            self.follow();
         }
         if self.socket.is_none()
             && let Err(later) = self.connect()
@@ -97,6 +96,18 @@ impl Link {
             }
             Err(error) => self.failed(&error),
         }
+    }
+
+    /// The addresses have changed: the one in use stays in use where it is still among them.
+    fn follow(&mut self) {
+        let used = self.addresses.get(self.candidate).copied();
+        (self.generation, self.addresses) = self.target.found();
+        let still = self.addresses.iter().position(|address| Some(*address) == used);
+        if still.is_none() {
+            self.hang_up();
+            self.retry_after = Duration::ZERO;
+        }
+        self.candidate = still.unwrap_or(0);
     }
 
     /// The bytes at the beginning of the packet that a stream has taken and that end with a
@@ -169,7 +180,7 @@ impl Link {
         let absent = is_refusal(error) || error.kind() == ErrorKind::NotFound;
         let reason = if absent { Reason::Refused } else { Reason::Network };
         let wait = self.retry_wait;
-        self.retry_after = clock::now() + wait;
+        self.retry_after = clock::now().saturating_add(wait);
         self.retry_wait = (wait * 2).min(RETRY_MOST);
         Sent::Later(reason, wait)
     }

@@ -192,8 +192,13 @@ pub(crate) fn write_u64(mut number: u64, out: &mut Vec<u8>) {
 /// numbers have an exponent of at least two digits, as in Python.
 pub(crate) fn write_shortest(number: f64, out: &mut Vec<u8>) {
     let size = number.abs();
+    if size == 0.0 {
+        // Without its sign, which some receivers would take for that of a change.
+        out.push(b'0');
+        return;
+    }
     // Writing to a vector cannot fail.
-    if size == 0.0 || (1e-4..1e16).contains(&size) {
+    if (1e-4..1e16).contains(&size) {
         write!(out, "{number}").ok();
         return;
     }
@@ -316,6 +321,7 @@ mod tests {
     fn doubles_have_the_fewest_digits_that_read_back() {
         assert_eq!(exact(0.1), "=0.1");
         assert_eq!(exact(-2.0), "=-2");
+        assert_eq!(exact(-0.0), "=0");
         assert_eq!(exact(1.0 / 3.0), "=0.3333333333333333");
         assert_eq!(exact(0.0001), "=0.0001");
         assert_eq!(exact(0.00001), "=1e-05");

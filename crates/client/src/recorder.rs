@@ -10,8 +10,9 @@ use metrics::{
     CounterFn, GaugeFn, HistogramFn, Key, KeyName, Metadata, SetRecorderError, SharedString, Unit,
 };
 
-use crate::line::{Metric, Value};
-use crate::{Counter, Gauge, IntoNumber, StatsClient};
+use crate::handles::Named;
+use crate::line::Value;
+use crate::{Counter, Gauge, StatsClient};
 
 /// The most keys of one type that are remembered. Others work, but for what needs a memory: of
 /// gauges each change counts from 0, of counters each absolute value.
@@ -104,10 +105,10 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
-        let make = || HeldHistogram {
-            client: self.client.clone(),
-            kind: self.histograms,
-            key: key.clone(),
+        let make = || {
+            let mut named = Named::new(&self.client, self.histograms, key.name());
+            key.labels().for_each(|label| named.add_tag(label.key(), label.value()));
+            HeldHistogram(named)
         };
         metrics::Histogram::from_arc(self.timings.get_or_make(key, make))
     }
@@ -205,16 +206,10 @@ impl GaugeFn for HeldGauge {
 }
 
 #[derive(Debug)]
-struct HeldHistogram {
-    client: StatsClient,
-    kind: Kind,
-    key: Key,
-}
+struct HeldHistogram(Named);
 
 impl HistogramFn for HeldHistogram {
     fn record(&self, value: f64) {
-        let tags: Vec<_> = self.key.labels().map(|label| (label.key(), label.value())).collect();
-        let value = Value::Number(value.into_number());
-        self.client.send(&Metric { tags: &tags, ..Metric::new(self.kind, self.key.name(), value) });
+        self.0.send(Value::number(value));
     }
 }

@@ -24,7 +24,7 @@ impl Report {
         Self {
             told: [0; Reason::COUNT],
             told_before: [0; Reason::COUNT],
-            next: clock::now() + EVERY,
+            next: clock::now().saturating_add(EVERY),
         }
     }
 
@@ -44,7 +44,7 @@ impl Report {
         packet_bytes: usize,
         send: impl FnOnce(&[u8]) -> bool,
     ) {
-        self.next = clock::now() + EVERY;
+        self.next = clock::now().saturating_add(EVERY);
         let (mut packet, mut told) = (Vec::new(), self.told);
         for reason in Reason::ALL {
             let index = reason as usize;

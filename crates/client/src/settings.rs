@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::line::Style;
-use crate::target::Resolve;
+use crate::target::Names;
 use crate::{Address, Sink};
 
 /// What a client was asked to be.
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) own_metrics: Option<String>,
     pub(crate) random: Arc<dyn Fn() -> f64 + Send + Sync>,
     pub(crate) clock: Arc<dyn Fn() -> Duration + Send + Sync>,
-    pub(crate) resolve: Arc<Resolve>,
+    pub(crate) names: Names,
 }
 
 impl Settings {

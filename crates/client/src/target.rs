@@ -14,15 +14,21 @@ pub const PACKET_BYTES_NETWORK: usize = 1_432;
 /// The most bytes of a packet that stays on the machine.
 pub const PACKET_BYTES_LOCAL: usize = 8_192;
 
-/// How often a name is resolved again.
-const AGAIN: Duration = Duration::from_secs(30);
 /// The least time between two attempts to resolve a name.
-const AGAIN_LEAST: Duration = Duration::from_secs(1);
+pub(crate) const AGAIN_LEAST: Duration = Duration::from_secs(1);
 /// How long a new client waits for the first answer.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// Finds the addresses of a host: its name and a port in, addresses out.
 pub(crate) type Resolve = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+
+/// How names are resolved.
+#[derive(Clone)]
+pub(crate) struct Names {
+    pub(crate) resolve: Arc<Resolve>,
+    /// How often it is done again.
+    pub(crate) again: Duration,
+}
 
 /// As the system resolves names.
 pub(crate) fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -39,7 +45,7 @@ pub(crate) struct Target {
     packet_bytes: AtomicUsize,
     /// What was asked for instead of what suits the addresses.
     packet_bytes_asked: Option<usize>,
-    resolve: Arc<Resolve>,
+    names: Names,
     resolver: OnceLock<Thread>,
 }
 
@@ -49,7 +55,7 @@ impl Target {
     pub(crate) fn new(
         address: Address,
         packet_bytes_asked: Option<usize>,
-        resolve: Arc<Resolve>,
+        names: Names,
         known: Option<Arc<[SocketAddr]>>,
     ) -> Arc<Self> {
         let target = Arc::new(Self {
@@ -58,7 +64,7 @@ impl Target {
             generation: AtomicU64::new(0),
             packet_bytes: AtomicUsize::new(PACKET_BYTES_NETWORK),
             packet_bytes_asked,
-            resolve,
+            names,
             resolver: OnceLock::new(),
         });
         let (host, port) = match &target.address {
@@ -138,7 +144,7 @@ impl Target {
     fn resolve_once(&self) {
         if let Address::Udp { host, port } | Address::Tcp { host, port } = &self.address {
             // A name that stops resolving keeps its addresses.
-            if let Ok(addresses) = (self.resolve)(host, *port) {
+            if let Ok(addresses) = (self.names.resolve)(host, *port) {
                 self.set_found(addresses.into());
             }
         }
@@ -154,12 +160,12 @@ impl Drop for Target {
 fn resolve_again_and_again(target: &Weak<Target>, answered: &mpsc::SyncSender<()>) {
     while let Some(target) = target.upgrade() {
         target.resolve_once();
-        let known = target.generation() > 0;
+        let wait = if target.generation() > 0 { target.names.again } else { AGAIN_LEAST };
         // Nobody may wait for it any more.
         answered.try_send(()).ok();
         drop(target);
         let last = clock::now();
-        thread::park_timeout(if known { AGAIN } else { AGAIN_LEAST });
+        thread::park_timeout(wait);
         thread::sleep(AGAIN_LEAST.saturating_sub(clock::now().saturating_sub(last)));
     }
 }
@@ -171,7 +177,7 @@ mod tests {
     use super::*;
 
     fn target(address: Address, resolve: Arc<Resolve>) -> Arc<Target> {
-        Target::new(address, None, resolve, None)
+        Target::new(address, None, Names { resolve, again: AGAIN_LEAST }, None)
     }
 
     #[test]
@@ -182,7 +188,8 @@ mod tests {
         assert_eq!(of("[::1]"), PACKET_BYTES_LOCAL);
         assert_eq!(of("192.0.2.1"), PACKET_BYTES_NETWORK);
         assert_eq!(of("unixgram:///x"), PACKET_BYTES_LOCAL);
-        let asked = Target::new(Address::udp("192.0.2.1", 1), Some(512), none, None);
+        let names = Names { resolve: none, again: AGAIN_LEAST };
+        let asked = Target::new(Address::udp("192.0.2.1", 1), Some(512), names, None);
         assert_eq!(asked.packet_bytes(), 512);
     }
 
@@ -201,6 +208,22 @@ mod tests {
         works.store(false, Ordering::Relaxed);
         target.resolve_once();
         assert_eq!(target.found(), known);
+    }
+
+    #[test]
+    fn a_name_is_resolved_again_although_nothing_is_wrong() {
+        let asked = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&asked);
+        let resolve: Arc<Resolve> = Arc::new(move |_, port| {
+            let host = 1 + u8::from(seen.fetch_add(1, Ordering::Relaxed) > 0);
+            Ok(vec![([127, 0, 0, host], port).into()])
+        });
+        let target = target(Address::udp("name", 9), resolve);
+        assert_eq!(&target.found().1[..], [SocketAddr::from(([127, 0, 0, 1], 9))]);
+        while target.generation() < 2 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(&target.found().1[..], [SocketAddr::from(([127, 0, 0, 2], 9))]);
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl<'a> Worker<'a> {
             let now = clock::now();
             let asked = self.core.asked();
             if self.end.is_none() && self.core.is_closed() {
-                self.end = Some(now + END_MAX);
+                self.end = Some(now.saturating_add(END_MAX));
             }
             let is_over = |time: Option<Duration>| time.is_some_and(|time| time <= now);
             let at_once = self.end.is_some() || asked != self.flushed;
@@ -124,12 +124,12 @@ impl<'a> Worker<'a> {
             let waiting = self.core.fall_asleep();
             let now = clock::now();
             if waiting.lines {
-                self.due = Some(now + self.core.settings.delay_max);
+                self.due = Some(now.saturating_add(self.core.settings.delay_max));
             }
             if let (true, None, Some(interval)) =
                 (waiting.sums, self.sums_due, self.core.settings.aggregate)
             {
-                self.sums_due = Some(now + interval);
+                self.sums_due = Some(now.saturating_add(interval));
             }
         }
         self.sleep(None);

@@ -13,7 +13,10 @@ use crate::sums::Table;
 impl Core {
     /// Takes a counter or a gauge into its sum. `false` where it has to become a line.
     pub(crate) fn aggregate(&self, metric: &Metric<'_>) -> bool {
-        if metric.timestamp.is_some() || self.flags.load(Ordering::Relaxed) & DIRECT != 0 {
+        // Where a gauge may take two lines its order among others matters.
+        let may_take_two = metric.kind == Kind::Gauge && self.settings.style.signs_change;
+        let is_direct = self.flags.load(Ordering::Relaxed) & DIRECT != 0;
+        if metric.timestamp.is_some() || may_take_two || is_direct {
             return false;
         }
         let Some(slot) = Slot::enter() else {

@@ -2,7 +2,7 @@
 
 use gstatsd_client::escape::unescape;
 use gstatsd_client::{IntoNumber, Kind, Metric, Value};
-use gstatsd_wire::{Grammar, Sample, SignedGauge, Value as Read};
+use gstatsd_wire::{Grammar, Sample, SignedGauge, TagStyles, Value as Read};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -27,16 +27,15 @@ enum Given {
 
 impl Asked {
     /// The meaning of a sample.
-    pub(crate) fn of(sample: &Sample<'_>) -> Self {
-        let tags = sample.tags.split(|byte| *byte == b',').filter(|tag| !tag.is_empty());
-        let tags = tags.map(|tag| {
-            let colon = tag.iter().position(|byte| *byte == b':');
-            let (key, value) = colon.map_or((tag, &[][..]), |at| (&tag[..at], &tag[at + 1..]));
-            (unescape(key).into_owned(), unescape(value).into_owned())
+    pub(crate) fn of(sample: &Sample<'_>, grammar: &Grammar) -> Self {
+        let tagged = grammar.tagged(sample);
+        let tags = tagged.tags().map(|tag| {
+            let value = tag.value.map(unescape).unwrap_or_default();
+            (unescape(tag.key).into_owned(), value.into_owned())
         });
         Self {
             kind: sample.kind,
-            name: unescape(sample.name).into_owned(),
+            name: unescape(&tagged.name.concat()).into_owned(),
             value: match sample.value {
                 Read::Delta(change) => Given::Delta(change),
                 Read::Member(member) => Given::Member(unescape(member).into_owned()),
@@ -46,6 +45,12 @@ impl Asked {
             tags: tags.collect(),
             timestamp: sample.timestamp,
         }
+    }
+
+    /// The same with a prefix before its name.
+    pub(crate) fn with_prefix(mut self, prefix: &str) -> Self {
+        self.name.splice(0..0, format!("{prefix}.").into_bytes());
+        self
     }
 
     /// As the client takes it.
@@ -71,7 +76,9 @@ impl Asked {
         let negative = matches!(self.value, Given::Number(number) if number.is_sign_negative());
         let time = matches!(self.kind, Kind::Timer | Kind::Histogram | Kind::Distribution);
         let statsd = (!(negative && time)).then_some(Grammar::STATSD);
-        [Grammar::DOGSTATSD, Grammar::GSTATSD].into_iter().chain(statsd).collect()
+        // One that reads tags wherever there are any.
+        let all = Grammar { tag_styles: TagStyles::ALL, origin: true, ..Grammar::DOGSTATSD };
+        [Grammar::DOGSTATSD, Grammar::GSTATSD, all].into_iter().chain(statsd).collect()
     }
 
     /// What is left of it in a dialect: signs of gauges mean a change or not, tags may be
@@ -96,7 +103,8 @@ impl Asked {
 pub(crate) fn any_text() -> impl Strategy<Value = String> {
     let odd = vec![
         ':', '|', '@', '#', ',', ';', '%', '\n', '\r', '\\', '\0', ' ', '\t', '_', 'e', 's', 'c',
-        '{', '}', '1', '9', 'A', 'f', '=', '.', '-', '+', '\u{7f}', '\u{85}', '\u{e9}', '\u{fffd}',
+        '{', '}', '[', ']', '1', '9', 'A', 'f', '=', '.', '-', '+', '\u{7f}', '\u{85}', '\u{e9}',
+        '\u{fffd}',
     ];
     let likely = || vec(select(odd.clone()), 1..24).prop_map(|text| text.into_iter().collect());
     let whole = vec![
@@ -114,6 +122,11 @@ pub(crate) fn any_text() -> impl Strategy<Value = String> {
         "#",
         "@0.1",
         "n",
+        "a.__k=v",
+        "__k=v",
+        "a,k=v",
+        "a[k=v]",
+        "a=b",
     ];
     prop_oneof![
         6 => likely(),

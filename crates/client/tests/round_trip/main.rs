@@ -4,15 +4,16 @@
 mod asked;
 mod ways;
 
-use gstatsd_client::{Event, Reason, ServiceCheck, StatsClient, Status};
+use gstatsd_client::{Builder, Event, NopSink, Reason, ServiceCheck, StatsClient, Status};
 use gstatsd_wire::{Grammar, Line, Receiver, Rejection, Sample, parse};
 use proptest::prelude::*;
 
 use crate::asked::{Asked, any_asked, any_text};
 
 /// What a packet says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Read {
+    grammar: Grammar,
     pub(crate) asked: Vec<Asked>,
     pub(crate) metric_lines: usize,
     pub(crate) other_lines: Vec<String>,
@@ -31,7 +32,7 @@ impl<'a> Receiver<'a> for Read {
     }
 
     fn sample(&mut self, sample: Sample<'a>) {
-        self.asked.push(Asked::of(&sample));
+        self.asked.push(Asked::of(&sample, &self.grammar));
     }
 
     fn reject(&mut self, rejection: Rejection<'a>) {
@@ -41,7 +42,13 @@ impl<'a> Receiver<'a> for Read {
 
 impl Read {
     pub(crate) fn of(packet: &[u8], grammar: &Grammar) -> Self {
-        let mut read = Self::default();
+        let mut read = Self {
+            grammar: *grammar,
+            asked: Vec::new(),
+            metric_lines: 0,
+            other_lines: Vec::new(),
+            rejections: Vec::new(),
+        };
         parse(packet, grammar, &mut read);
         read
     }
@@ -51,10 +58,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
-    fn property_test_any_metric_is_one_line_with_its_meaning(asked in any_asked()) {
-        let (client, _) = StatsClient::spy();
+    fn property_test_any_metric_is_one_line_with_its_meaning(
+        asked in any_asked(), prefix in prop_oneof![Just(String::new()), any_text()],
+    ) {
+        let client = Builder::to_sink(NopSink).prefix(&prefix).direct().build();
         let mut line = Vec::new();
         asked.with_metric(|metric| client.write(metric, &mut line)).unwrap();
+        let prefix = prefix.strip_suffix('.').unwrap_or(&prefix);
+        let asked = if prefix.is_empty() { asked } else { asked.with_prefix(prefix) };
         for grammar in asked.grammars() {
             let read = Read::of(&line, &grammar);
             prop_assert_eq!(&read.rejections, &Vec::<String>::new());
