@@ -29,9 +29,9 @@ target = \"/var/log/gstatsd.log\"
 ```
 
 An unknown key is an error, and so is a value out of its bounds. In `prefix`, `own_metrics`,
-`listen.address` and `sink.url`, `${NAME}` stands for the environment variable `NAME`,
-`${HOSTNAME}` for the name of the machine unless that variable is set, and `$${` for `${`. A
-variable that is not set is an error.
+addresses and urls, `${NAME}` stands for the environment variable `NAME`, `${HOSTNAME}` for the
+name of the machine unless that variable is set, and `$${` for `${`. A variable that is not set is
+an error.
 
 SIGHUP opens the log file again and reads this file again. Keys that a reload applies then take
 effect, the others at the next start; the log says which is which. A file that cannot be read, or

@@ -277,14 +277,25 @@ fn flags_override_the_file() {
 #[test]
 fn variables_are_expanded_in_addresses_and_urls() {
     let text = "[[listen]]\naddress = \"udp://${HOSTNAME}:1\"\n\
-                [[sink]]\nurl = \"graphite://${HOSTNAME}:2\"\n";
+                [[sink]]\nurl = \"graphite://${HOSTNAME}:2\"\n\
+                [[repeater]]\nurl = \"${HOSTNAME}:3\"\n\
+                [[relay.node]]\nurl = \"${HOSTNAME}:4\"\nhealth = \"${HOSTNAME}:5\"\n";
     let shown = config(text, &Flags::default()).unwrap().to_file();
-    assert_eq!(shown.listen[0].address.as_deref(), Some("udp://web1:1"));
-    assert_eq!(shown.sink[0].url.as_deref(), Some("graphite://web1:2"));
-    let errors = errors_of_file(&text.replace("HOSTNAME", "NONE"));
-    let [listen, sink] = errors.as_slice() else { panic!("{errors:?}") };
-    assert_eq!(listen, "a.toml: line 2: listen.address: variable NONE is not set");
-    assert_eq!(sink, "a.toml: line 4: sink.url: variable NONE is not set");
+    let shown = toml::to_string(&shown).unwrap();
+    for expanded in ["//web1:1\"", "//web1:2\"", "//web1:3\"", "//web1:4\"", "\"web1:5\""] {
+        assert!(shown.contains(expanded), "{expanded}: {shown}");
+    }
+    let mut errors = errors_of_file(&text.replace("HOSTNAME", "NONE"));
+    errors.sort_unstable();
+    let expected = [
+        "line 2: listen.address",
+        "line 4: sink.url",
+        "line 6: repeater.url",
+        "line 8: relay.node.url",
+        "line 9: relay.node.health",
+    ];
+    let expected = expected.map(|place| format!("a.toml: {place}: variable NONE is not set"));
+    assert_eq!(errors, expected);
 }
 
 #[test]

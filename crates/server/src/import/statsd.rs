@@ -18,12 +18,10 @@ mod timers;
 mod tests;
 
 /// Why a key of the original is only a comment here.
-const WITHOUT_COUNTERPART: [(&str, &str); 8] = [
+const WITHOUT_COUNTERPART: [(&str, &str); 6] = [
     ("mgmt_address", "the management port, not in this version"),
     ("mgmt_port", "the management port, not in this version"),
     ("healthStatus", "what the management port answers, not in this version"),
-    ("repeater", "where packets are sent on to, not in this version"),
-    ("repeaterProtocol", "how packets are sent on, not in this version"),
     ("title", "the title of the process"),
     ("automaticConfigReload", "the file is not watched; SIGHUP makes it be read again"),
     ("debugInterval", "not in the original any more"),

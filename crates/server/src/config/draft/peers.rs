@@ -48,7 +48,8 @@ impl Draft<'_> {
             let peer = self.peer(&path("url"), typed.url.as_deref(), &mut names);
             let health = typed.health.as_deref().filter(|text| !text.is_empty());
             let health = health.and_then(|text| {
-                let address = Address::parse(text, 1).map(Address::or_localhost);
+                let address = self.expanded(text).and_then(|text| Address::parse(&text, 1));
+                let address = address.map(Address::or_localhost);
                 address.map_err(|why| self.wrong_in_file(&path("health"), &why)).ok()
             });
             let Some(peer) = peer else { continue };
@@ -72,7 +73,9 @@ impl Draft<'_> {
         url: Option<&str>,
         names: &mut BTreeSet<String>,
     ) -> Option<Peer> {
-        match url.ok_or_else(|| "is missing".to_owned()).and_then(spec::peer) {
+        let url = url.ok_or_else(|| "is missing".to_owned());
+        let url = url.and_then(|url| self.expanded(url));
+        match url.and_then(|url| spec::peer(&url)) {
             Ok((transport, address)) => {
                 let safe = |c: char| if is_name_char(c) { c } else { '_' };
                 let name: String = address.to_string().chars().map(safe).collect();

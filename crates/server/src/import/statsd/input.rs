@@ -3,7 +3,7 @@
 use super::Import;
 use crate::import::document::Section;
 use crate::import::keys::Keys;
-use crate::import::value::{Node, Value};
+use crate::import::value::{Node, Value, number_of_digits};
 
 /// The keys of a server.
 const KEYS: [&str; 6] = ["server", "address", "address_ipv6", "port", "socket", "socket_mod"];
@@ -49,35 +49,68 @@ impl<'a> Import<'a> {
     }
 
     /// One server, or a comment where it has no counterpart.
-    pub(super) fn listener(&mut self, keys: &mut Keys<'a>) -> Option<Section> {
+    fn listener(&mut self, keys: &mut Keys<'a>) -> Option<Section> {
         let server = keys.find("server");
-        let socket = [keys.find("socket"), keys.find("socket_mod")];
+        let transport = server.map_or("udp".to_owned(), module);
+        let (socket, mode) = (keys.find("socket"), keys.find("socket_mod"));
+        let socket = socket.filter(|node| node.value.is_truthy());
         let port = keys.find("port");
         let port = self.port(&keys.path("port"), port, DEFAULT_PORT);
-        let address = keys.find("address").filter(|node| node.value.is_truthy());
         let is_ipv6 = keys.find("address_ipv6").is_some_and(|node| node.value.is_truthy());
-        let host = match address {
+        let host = match keys.find("address").filter(|node| node.value.is_truthy()) {
             Some(node) => bracketed(&self.template(&keys.path("address"), node)),
-            // An empty host is every address, IPv4 too, as a socket of Node.js for IPv6 has it.
-            None if is_ipv6 => String::new(),
+            // An empty host is every address, IPv4 too: as Node.js binds what is for IPv6, and
+            // what is for connections.
+            None if is_ipv6 || transport == "tcp" => String::new(),
             None => "0.0.0.0".to_owned(),
         };
-        if let Some(server) = server.filter(|server| module(server) != "udp") {
-            let told = keys.told("server", server);
-            let of_socket = socket[0].map(|node| format!(", {}", keys.told("socket", node)));
-            let of_socket = of_socket.unwrap_or_else(|| format!(", port {port}"));
-            self.omitted.push(format!("{told}{of_socket}: this version listens on UDP alone."));
-            return None;
-        }
-        for (key, node) in ["socket", "socket_mod"].into_iter().zip(socket) {
-            if let Some(node) = node {
-                let told = keys.told(key, node);
-                self.omitted.push(format!("{told}: a server over UDP has no such key."));
+        let mut section = Section::one_of("listen");
+        match (transport.as_str(), socket) {
+            ("tcp", Some(socket)) => {
+                let path = self.template(&keys.path("socket"), socket);
+                section.set("address", format!("unix://{path}"));
+                if let Some(mode) = mode {
+                    section.set("mode", self.mode(&keys.path("socket_mod"), mode));
+                }
+            }
+            ("udp" | "tcp", _) => {
+                section.set("address", format!("{transport}://{host}:{port}"));
+                for (key, node) in [("socket", socket), ("socket_mod", mode)] {
+                    if let Some(node) = node {
+                        let told = keys.told(key, node);
+                        self.omitted.push(format!("{told}: this server has no such key."));
+                    }
+                }
+            }
+            _ => {
+                let told = server.map(|node| keys.told("server", node)).unwrap_or_default();
+                self.omitted.push(format!("{told}, port {port}."));
+                return None;
             }
         }
-        let mut section = Section::one_of("listen");
-        section.set("address", format!("udp://{host}:{port}"));
         Some(section)
+    }
+
+    /// Permissions: a number, or octal digits.
+    fn mode(&mut self, key: &str, node: &Node) -> String {
+        const MODE_MAX: f64 = 511.0;
+        let mode = match &node.value {
+            Value::Number(mode) => Some(*mode),
+            value => {
+                let text = value.to_text().raw();
+                let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+                is_octal.then(|| number_of_digits(&text, 8))
+            }
+        };
+        match mode {
+            Some(mode) if mode.fract() == 0.0 && (0.0..=MODE_MAX).contains(&mode) => {
+                #[expect(clippy::cast_possible_truncation, reason = "within bounds")]
+                #[expect(clippy::cast_sign_loss, reason = "within bounds")]
+                return format!("{:04o}", mode as u32);
+            }
+            _ => self.wrong_at(node.line, key, &format!("{} is no mode", node.value.shown())),
+        }
+        String::new()
     }
 }
 

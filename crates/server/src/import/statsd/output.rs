@@ -3,6 +3,7 @@
 use super::Import;
 use super::input::{bracketed, module};
 use crate::import::document::Section;
+use crate::import::keys::Keys;
 use crate::import::value::{Node, Value};
 
 const DEFAULT_PORT: u16 = 2003;
@@ -73,7 +74,8 @@ impl Import<'_> {
                 return Vec::new();
             }
         };
-        let (mut sections, mut has_graphite) = (Vec::new(), false);
+        let mut sections = Vec::new();
+        let (mut has_graphite, mut has_repeater) = (false, false);
         for backend in backends {
             match module(backend).as_str() {
                 "graphite" => {
@@ -85,7 +87,10 @@ impl Import<'_> {
                     section.set("url", "console:");
                     sections.push(section);
                 }
-                "repeater" => {}
+                "repeater" => {
+                    has_repeater = true;
+                    sections.extend(self.repeaters());
+                }
                 _ => {
                     let (shown, line) = (backend.value.shown(), backend.line);
                     self.omitted
@@ -93,7 +98,10 @@ impl Import<'_> {
                 }
             }
         }
-        self.omit_keys_of_backends(has_graphite);
+        let keys = ["graphiteHost", "graphitePort", "graphiteProtocol"];
+        self.omit_keys(&keys, has_graphite);
+        self.omit_keys(&["repeater", "repeaterProtocol"], has_repeater);
+        self.omit_keys_of_backends();
         sections
     }
 
@@ -124,14 +132,68 @@ impl Import<'_> {
         Some(section)
     }
 
-    /// The keys of backends that are comments at best.
-    fn omit_keys_of_backends(&mut self, has_graphite: bool) {
-        for key in ["graphiteHost", "graphitePort", "graphiteProtocol"] {
-            if let Some(node) = self.keys.find(key).filter(|_| !has_graphite) {
+    /// The hosts of `repeater`, which get every packet as it came.
+    fn repeaters(&mut self) -> Vec<Section> {
+        let protocol = self.keys.find("repeaterProtocol").map(|node| node.value.to_text().raw());
+        let transport = if protocol.as_deref() == Some("tcp") { "tcp" } else { "udp" };
+        let hosts = match self.keys.find("repeater").filter(|node| node.value.is_truthy()) {
+            None => return Vec::new(),
+            Some(Node { value: Value::List(hosts), .. }) => hosts,
+            Some(node) => {
+                let wrong = format!("{} is no list", node.value.shown());
+                self.wrong_at(node.line, "repeater", &wrong);
+                return Vec::new();
+            }
+        };
+        let urls = hosts.iter().filter_map(|host| {
+            let Value::Table(table) = &host.value else {
+                let wrong = format!("{} is no host", host.value.shown());
+                self.wrong_at(host.line, "repeater", &wrong);
+                return None;
+            };
+            let mut keys = Keys::new("repeater.", Some(table));
+            let address = self.host_and_port(host.line, &mut keys, "port");
+            self.omit_unread(&keys);
+            address
+        });
+        let section = |address: String| {
+            let mut section = Section::one_of("repeater");
+            section.set("url", format!("{transport}://{address}"));
+            section
+        };
+        urls.map(section).collect()
+    }
+
+    /// `HOST:PORT` of an object that has to have both.
+    pub(super) fn host_and_port(
+        &mut self,
+        line: usize,
+        keys: &mut Keys<'_>,
+        port: &'static str,
+    ) -> Option<String> {
+        let [host, port_node] = [keys.find("host"), keys.find(port)];
+        for (key, node) in [("host", host), (port, port_node)] {
+            if node.is_none_or(|node| !node.value.is_truthy()) {
+                self.wrong_at(line, &keys.path(key), "is missing");
+                return None;
+            }
+        }
+        let host = bracketed(&self.template(&keys.path("host"), host?));
+        Some(format!("{host}:{}", self.port(&keys.path(port), port_node, 0)))
+    }
+
+    /// Adds a comment for each key of a backend, unless that is there and has read them.
+    fn omit_keys(&mut self, keys: &[&'static str], is_there: bool) {
+        for key in keys {
+            if let Some(node) = self.keys.find(key).filter(|_| !is_there) {
                 let told = self.keys.told(key, node);
                 self.omitted.push(format!("{told}: without the backend it means nothing."));
             }
         }
+    }
+
+    /// The keys of backends that are comments at best.
+    fn omit_keys_of_backends(&mut self) {
         if let Some(node) = self.keys.find("graphitePicklePort") {
             let told = self.keys.told("graphitePicklePort", node);
             self.omitted.push(format!("{told}, not in this version."));

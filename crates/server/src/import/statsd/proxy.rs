@@ -1,18 +1,14 @@
-//! A configuration of the proxy of the Node.js StatsD as ours.
-//!
-//! The proxy passes lines on and aggregates nothing. This version has no relay, so that what is
-//! written listens where the proxy did, and everything else becomes a comment.
+//! A configuration of the proxy of the Node.js StatsD as ours: a relay.
 
 use super::Import;
 use crate::import::Problem;
 use crate::import::document::{Document, Section, number};
+use crate::import::keys::Keys;
 use crate::import::value::{Node, Table, Value};
 
 /// Why a key of the proxy is only a comment here.
-const WITHOUT_COUNTERPART: [(&str, &str); 8] = [
-    ("nodes", "where lines go on to, not in this version"),
-    ("checkInterval", "how often the nodes are asked for their health, not in this version"),
-    ("cacheSize", "the cache of the ring of nodes, not in this version"),
+const WITHOUT_COUNTERPART: [(&str, &str); 6] = [
+    ("cacheSize", "each worker remembers where names belong, as many as it has room for"),
     ("resetStats", "what the nodes forget when the ring changes, not in this version"),
     ("host", "the proxy does not read it: address says where it listens"),
     ("udp_version", "the proxy does not read it: address_ipv6 says it"),
@@ -27,10 +23,6 @@ const WITHOUT_COUNTERPART: [(&str, &str); 8] = [
 pub(super) fn document(config: &Table) -> Result<Document, Vec<Problem>> {
     let mut import = Import::new(config);
     let mut document = Document::default();
-    document.say_first(
-        "The proxy passes lines on to other StatsD services. This version does not: with this \
-         file it aggregates what the proxy received.",
-    );
     let mut root = Section::of("");
     root.set("dialect", "statsd");
     match import.keys.find("forkCount") {
@@ -50,5 +42,43 @@ pub(super) fn document(config: &Table) -> Result<Document, Vec<Problem>> {
     document.add(root);
     document.add(import.log());
     import.listeners().into_iter().for_each(|section| document.add(section));
+    let mut relay = Section::of("relay");
+    let milliseconds = import.number_or("checkInterval", 10_000.0, &mut relay);
+    relay.set("check_interval", number(milliseconds / 1000.0));
+    document.add(relay);
+    import.nodes().into_iter().for_each(|section| document.add(section));
     import.finish(document, &WITHOUT_COUNTERPART, "the proxy does not read it")
+}
+
+impl Import<'_> {
+    /// `nodes`, each once.
+    fn nodes(&mut self) -> Vec<Section> {
+        let nodes = match self.keys.find("nodes") {
+            Some(Node { value: Value::List(nodes), .. }) if !nodes.is_empty() => nodes,
+            _ => {
+                self.wrong("nodes", "there is no node");
+                return Vec::new();
+            }
+        };
+        let (mut sections, mut urls) = (Vec::new(), Vec::new());
+        for node in nodes {
+            let Value::Table(table) = &node.value else {
+                self.wrong_at(node.line, "nodes", &format!("{} is no node", node.value.shown()));
+                continue;
+            };
+            let mut keys = Keys::new("nodes.", Some(table));
+            let url = self.host_and_port(node.line, &mut keys, "port");
+            let health = self.host_and_port(node.line, &mut keys, "adminport");
+            self.omit_unread(&keys);
+            let Some((url, health)) = url.zip(health).filter(|(url, _)| !urls.contains(url)) else {
+                continue;
+            };
+            let mut section = Section::one_of("relay.node");
+            section.set("url", format!("udp://{url}"));
+            section.set("health", health);
+            sections.push(section);
+            urls.push(url);
+        }
+        sections
+    }
 }

@@ -300,8 +300,11 @@ fn a_server_listens_where_the_original_does() {
         ("{ address_ipv6: true, address: '::1' }", "udp://[::1]:8125"),
         ("{ port: process.env.PORT, address: process.env.IP }", "udp://${IP}:${PORT}"),
         ("{ server: './servers/udp.js' }", "udp://0.0.0.0:8125"),
-        ("{ server: './servers/tcp' }", "no listen"),
-        ("{ servers: [{ server: './servers/tcp' }, { port: 1 }], port: 2 }", "udp://0.0.0.0:1"),
+        ("{ server: './servers/tcp' }", "tcp://:8125"),
+        ("{ server: './servers/tcp', address: '10.0.0.1', port: 1 }", "tcp://10.0.0.1:1"),
+        ("{ server: './servers/tcp', socket: '/run/s', port: 1 }", "unix:///run/s"),
+        ("{ server: './servers/dtls' }", "no listen"),
+        ("{ servers: [{ server: './servers/dtls' }, { port: 1 }], port: 2 }", "udp://0.0.0.0:1"),
         ("{ servers: null, port: 2 }", "udp://0.0.0.0:2"),
     ] {
         assert_eq!(of_table(config, "listen", "address"), expected, "{config}");
@@ -309,6 +312,50 @@ fn a_server_listens_where_the_original_does() {
     assert!(error("servers: 5").ends_with("servers: 5 is no list"));
     assert!(error("servers: ['udp']").ends_with("servers: 'udp' is no server"));
     assert!(error("servers: [{ port: -1 }]").ends_with("servers.port: -1 is not a port"));
+}
+
+#[test]
+fn a_unix_socket_has_its_permissions() {
+    for (mode, expected) in [("0755", "0755"), ("'660'", "0660"), ("0x1ff", "0777"), ("0", "0000")]
+    {
+        let config = format!("{{ server: 'tcp', socket: '/s', socket_mod: {mode} }}");
+        assert_eq!(of_table(&config, "listen", "mode"), expected, "{mode}");
+    }
+    for mode in ["512", "'8'", "-1", "1.5", "'rw'"] {
+        let error = error(&format!("server: 'tcp', socket: '/s', socket_mod: {mode}"));
+        assert_eq!(error, format!("a.js: line 2: socket_mod: {mode} is no mode"));
+    }
+    let unused = lines("socket: '/s', socket_mod: 7");
+    assert_eq!(unused[1], "# socket '/s' (line 1): this server has no such key.");
+    assert_eq!(unused[2], "# socket_mod 7 (line 1): this server has no such key.");
+}
+
+#[test]
+fn packets_are_repeated_where_the_original_repeats_them() {
+    let backends = "backends: ['./backends/repeater']";
+    for (config, expected) in [
+        ("repeater: [{ host: 'r', port: 1 }]", "udp://r:1"),
+        ("repeater: [{ host: '::1', port: '1' }], repeaterProtocol: 'udp6'", "udp://[::1]:1"),
+        ("repeater: [{ host: 'r', port: 1 }], repeaterProtocol: 'tcp'", "tcp://r:1"),
+        ("repeater: null", "no repeater"),
+        ("", "no repeater"),
+    ] {
+        let config = format!("{{ {backends}, {config} }}");
+        assert_eq!(of_table(&config, "repeater", "url"), expected, "{config}");
+    }
+    for (config, expected) in [
+        ("repeater: 'r'", "repeater: 'r' is no list"),
+        ("repeater: ['r']", "repeater: 'r' is no host"),
+        ("repeater: [{ host: 'r' }]", "repeater.port: is missing"),
+        ("repeater: [{ port: 1 }]", "repeater.host: is missing"),
+        ("repeater: [{ host: 'r', port: 'x' }]", "repeater.port: 'x' is not a port"),
+    ] {
+        assert!(error(&format!("{backends}, {config}")).ends_with(expected), "{config}");
+    }
+    assert_eq!(
+        lines("repeater: [{ host: 'r', port: 1 }]")[1],
+        "# repeater [{host: 'r', port: 1}] (line 1): without the backend it means nothing."
+    );
 }
 
 #[test]
@@ -346,13 +393,46 @@ fn all_errors_are_told_in_the_order_of_their_lines() {
     assert_eq!(lines, ["a.js: line 1:", "a.js: line 2:", "a.js: line 4:"]);
 }
 
+/// The file that a configuration of the proxy becomes; `config` is what stands beside a node.
+fn proxy(config: &str) -> Result<String, String> {
+    let text = format!("{{ nodes: [{{ host: 'n', port: 1, adminport: 2 }}],\n{config} }}");
+    configuration("a.js", &text).map_err(|errors| errors.lines()[0].clone())
+}
+
 #[test]
 fn the_proxy_has_as_many_workers_as_processes() {
     for (count, expected) in [("0", "1"), ("1", "1"), ("4", "4"), ("'2'", "2"), ("'auto'", "0")] {
-        let written =
-            configuration("a.js", &format!("{{ nodes: [], forkCount: {count} }}")).unwrap();
+        let written = proxy(&format!("forkCount: {count}")).unwrap();
         assert!(written.contains(&format!("\nworkers = {expected}\n")), "{written}");
     }
-    let errors = configuration("a.js", "{ nodes: [], forkCount: 'x' }").unwrap_err();
-    assert_eq!(errors.lines(), ["a.js: line 1: forkCount: is not a number of processes"]);
+    assert_eq!(
+        proxy("forkCount: 'x'").unwrap_err(),
+        "a.js: line 2: forkCount: is not a number of processes"
+    );
+}
+
+#[test]
+fn the_proxy_is_a_relay_to_each_node_once() {
+    let written = proxy("checkInterval: 1500").unwrap();
+    assert!(
+        written.ends_with(
+            "[relay]\ncheck_interval = 1.5\n\n[[relay.node]]\nurl = \"udp://n:1\"\n\
+             health = \"n:2\"\n"
+        ),
+        "{written}"
+    );
+    assert!(proxy("").unwrap().contains("check_interval = 10\n"));
+    let twice =
+        "nodes: [{ host: 'n', port: 1, adminport: 2 }, { host: 'n', port: 1, adminport: 3 }]";
+    assert_eq!(proxy(twice).unwrap().matches("[[relay.node]]").count(), 1);
+    for (config, expected) in [
+        ("nodes: []", "nodes: there is no node"),
+        ("nodes: 5", "nodes: there is no node"),
+        ("nodes: ['n:1']", "nodes: 'n:1' is no node"),
+        ("nodes: [{ host: 'n', port: 1 }]", "nodes.adminport: is missing"),
+        ("nodes: [{ port: 1, adminport: 2 }]", "nodes.host: is missing"),
+        ("checkInterval: 'x'", "checkInterval: 'x' is not a number"),
+    ] {
+        assert_eq!(proxy(config).unwrap_err(), format!("a.js: line 2: {expected}"));
+    }
 }
