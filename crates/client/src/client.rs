@@ -7,7 +7,7 @@ use std::time::Duration;
 use gstatsd_wire::Kind;
 
 use crate::core::Core;
-use crate::line::{Metric, Tags};
+use crate::line::{Metric, Tags, Value};
 use crate::settings::Settings;
 use crate::worker::END_MAX;
 use crate::{
@@ -199,8 +199,16 @@ impl StatsClient {
     }
 
     fn aggregate(&self, metric: &Metric<'_>) {
-        let can = matches!(metric.kind, Kind::Counter | Kind::Gauge) && metric.rate > 0.0;
-        if !(can && self.core().aggregate(metric)) && self.sample(metric.rate) {
+        let core = self.core();
+        let sums = matches!(metric.kind, Kind::Counter | Kind::Gauge);
+        let is_taken = match metric.value {
+            Value::Number(number) if sums && metric.rate > 0.0 && metric.timestamp.is_none() => {
+                let style = &core.settings.style;
+                core.aggregate(metric.kind, number, |key| style.write_key(metric, key))
+            }
+            _ => false,
+        };
+        if !is_taken && self.sample(metric.rate) {
             self.send(metric);
         }
     }

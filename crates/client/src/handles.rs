@@ -83,8 +83,12 @@ pub(crate) struct Named {
 /// A line but for its value.
 #[derive(Clone, Debug)]
 struct Prepared {
-    before: Vec<u8>,
-    after: Vec<u8>,
+    /// The line without its value and without a rate.
+    key: Vec<u8>,
+    /// Where in the key the value belongs.
+    value_at: usize,
+    /// What follows the value, where that is not the rest of the key.
+    after: Option<Vec<u8>>,
 }
 
 macro_rules! settings {
@@ -270,31 +274,46 @@ impl Named {
     #[inline]
     pub(crate) fn send(&self, value: Value<'_>) {
         let core = self.client.core();
+        if core.settings.aggregate.is_some()
+            && let (Ok(line), Value::Number(number)) = (&self.line, value)
+            && matches!(self.kind, Kind::Counter | Kind::Gauge)
+            && self.rate > 0.0
+            && core.aggregate(self.kind, number, |key| line.write_key(key))
+        {
+            return;
+        }
+        if !self.client.sample(self.rate) {
+            return;
+        }
         let lines = core.settings.style.lines(self.kind, &value);
-        if core.settings.aggregate.is_some() || lines > 1 {
-            return self.with_metric(value, |metric| self.client.send_sampled(metric));
+        if lines > 1 {
+            return self.with_metric(value, |metric| self.client.send(metric));
         }
-        if self.rate >= 1.0 || self.client.sample(self.rate) {
-            core.line(|style, out| {
-                let line = self.line.as_ref().map_err(|reason| *reason)?;
-                out.extend_from_slice(&line.before);
-                style.write_value(value, self.kind, out)?;
-                out.extend_from_slice(&line.after);
-                Ok(())
-            });
-        }
+        core.line(|style, out| {
+            let line = self.line.as_ref().map_err(|reason| *reason)?;
+            let (before, after) = line.key.split_at(line.value_at);
+            out.extend_from_slice(before);
+            style.write_value(value, self.kind, out)?;
+            out.extend_from_slice(line.after.as_deref().unwrap_or(after));
+            Ok(())
+        });
     }
 }
 
 impl Prepared {
     fn new(metric: &Metric<'_>, style: &Style) -> Result<Self, Reason> {
-        let (mut before, mut after) = (Vec::new(), Vec::new());
-        style.write_name(metric.name, &mut before)?;
-        before.push(b':');
+        let mut key = Vec::new();
+        let value_at = style.write_key(metric, &mut key)?;
         // What has a rate that never sends needs no line.
-        if metric.rate > 0.0 {
-            style.write_tail(metric, &mut after)?;
-        }
-        Ok(Self { before, after })
+        let after = (metric.rate < 1.0 && metric.rate > 0.0).then(|| {
+            let mut after = Vec::new();
+            style.write_tail(metric, &mut after).map(|()| after)
+        });
+        Ok(Self { key, value_at, after: after.transpose()? })
+    }
+
+    fn write_key(&self, key: &mut Vec<u8>) -> Result<usize, Reason> {
+        key.extend_from_slice(&self.key);
+        Ok(self.value_at)
     }
 }

@@ -151,6 +151,21 @@ impl Style {
         }
     }
 
+    /// Appends the line of a metric without its value and without a rate, and says where the
+    /// value belongs.
+    pub(crate) fn write_key(
+        &self,
+        metric: &Metric<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Reason> {
+        let start = out.len();
+        self.write_name(metric.name, out)?;
+        out.push(b':');
+        let value_at = out.len() - start;
+        self.write_tail(&Metric { rate: 1.0, ..*metric }, out)?;
+        Ok(value_at)
+    }
+
     /// Appends the prefix and a name.
     #[inline]
     pub(crate) fn write_name(&self, name: &str, out: &mut Vec<u8>) -> Result<(), Reason> {

@@ -6,7 +6,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use gstatsd_wire::Kind;
 
 use crate::Reason;
-use crate::line::{Metric, Style, Value};
 use crate::number::{Number, Rounding, write};
 
 /// The most keys in a table; metrics of further ones are sent as they come.
@@ -59,26 +58,29 @@ impl Table {
         self.taken
     }
 
-    /// Takes a counter or a gauge that has a number. `false` where there is no room for its key.
+    /// Takes a number of a counter or a gauge. `key` appends the line without its value, and says
+    /// where the value belongs. `false` where there is no room for the key.
     ///
     /// # Errors
     ///
     /// Why no line could say it.
-    pub(crate) fn take(&mut self, metric: &Metric<'_>, style: &Style) -> Result<bool, Reason> {
-        let Value::Number(number) = metric.value else { return Ok(false) };
+    pub(crate) fn take(
+        &mut self,
+        number: Number<'_>,
+        kind: Kind,
+        rounding: Rounding,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<usize, Reason>,
+    ) -> Result<bool, Reason> {
         if !number.as_f64().is_finite() {
             return Err(Reason::NonFinite);
         }
         self.key.clear();
-        style.write_name(metric.name, &mut self.key)?;
-        self.key.push(b':');
-        let value_at = self.key.len();
-        style.write_tail(&Metric { rate: 1.0, ..*metric }, &mut self.key)?;
+        let value_at = key(&mut self.key)?;
         let is_new = if let Some(entry) = self.entries.get_mut(&self.key[..]) {
-            entry.take(number, metric.kind, style.rounding)
+            entry.take(number, kind, rounding)
         } else if self.entries.len() < KEYS_MAX {
             let mut entry = Entry::new(value_at);
-            entry.take(number, metric.kind, style.rounding);
+            entry.take(number, kind, rounding);
             self.entries.insert(self.key.as_slice().into(), entry);
             true
         } else {
@@ -222,8 +224,17 @@ mod tests {
     use crate::IntoNumber;
 
     fn take(table: &mut Table, kind: Kind, name: &str, number: impl IntoNumber) -> bool {
-        let value = Value::Number(number.into_number());
-        table.take(&Metric::new(kind, name, value), &Style::default()).unwrap()
+        table
+            .take(number.into_number(), kind, Rounding::Exact, |key| Ok(write_key(name, kind, key)))
+            .unwrap()
+    }
+
+    fn write_key(name: &str, kind: Kind, key: &mut Vec<u8>) -> usize {
+        key.extend_from_slice(name.as_bytes());
+        key.push(b':');
+        let value_at = key.len();
+        key.extend_from_slice(format!("|{}", kind.symbol()).as_bytes());
+        value_at
     }
 
     fn drained(table: &mut Table) -> Vec<String> {
@@ -244,14 +255,8 @@ mod tests {
         take(&mut table, Kind::Counter, "b", 1);
         take(&mut table, Kind::Gauge, "a", 1);
         take(&mut table, Kind::Gauge, "a", 2.5);
-        let tagged = Metric {
-            tags: &[("k", "v")],
-            rate: 0.1,
-            ..Metric::new(Kind::Counter, "a", Value::number(7))
-        };
-        assert_eq!(table.take(&tagged, &Style::default()), Ok(true));
         assert!(table.is_fresh());
-        assert_eq!(drained(&mut table), ["a:-3|c", "a:2.5|g", "a:7|c|#k:v", "b:1.5|c"]);
+        assert_eq!(drained(&mut table), ["a:-3|c", "a:2.5|g", "b:1.5|c"]);
         assert!(!table.is_fresh());
         assert!(drained(&mut table).is_empty());
         take(&mut table, Kind::Counter, "a", 1);
@@ -290,9 +295,11 @@ mod tests {
     #[test]
     fn what_no_line_could_say_is_refused() {
         let mut table = Table::new();
-        let mut refused = |metric| table.take(&metric, &Style::default()).unwrap_err();
-        let nan = Metric::new(Kind::Gauge, "a", Value::number(f64::NAN));
-        assert_eq!(refused(nan), Reason::NonFinite);
-        assert_eq!(refused(Metric::new(Kind::Gauge, "", Value::number(1))), Reason::EmptyName);
+        let mut take = |number: f64, key: Result<usize, Reason>| {
+            table.take(number.into_number(), Kind::Gauge, Rounding::Exact, |_| key)
+        };
+        assert_eq!(take(f64::NAN, Ok(0)), Err(Reason::NonFinite));
+        assert_eq!(take(1.0, Err(Reason::EmptyName)), Err(Reason::EmptyName));
+        assert!(!table.is_fresh());
     }
 }

@@ -5,33 +5,40 @@ use std::sync::atomic::Ordering;
 use gstatsd_wire::Kind;
 
 use super::{CLOSED, Core, DIRECT, DOZING, lock};
-use crate::Reason;
-use crate::line::Metric;
 use crate::slot::Slot;
 use crate::sums::Table;
+use crate::{Number, Reason};
 
 impl Core {
-    /// Takes a counter or a gauge into its sum. `false` where it has to become a line.
-    pub(crate) fn aggregate(&self, metric: &Metric<'_>) -> bool {
+    /// Takes a number into the sum of a counter, or as the last value of a gauge. `key` appends
+    /// the line without its value, and says where the value belongs. `false` where a line has to
+    /// be sent.
+    pub(crate) fn aggregate(
+        &self,
+        kind: Kind,
+        number: Number<'_>,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<usize, Reason>,
+    ) -> bool {
         // Where a gauge may take two lines its order among others matters.
-        let may_take_two = metric.kind == Kind::Gauge && self.settings.style.signs_change;
-        let is_direct = self.flags.load(Ordering::Relaxed) & DIRECT != 0;
-        if metric.timestamp.is_some() || may_take_two || is_direct {
+        let may_take_two = kind == Kind::Gauge && self.settings.style.signs_change;
+        if may_take_two || self.flags.load(Ordering::Relaxed) & DIRECT != 0 {
             return false;
         }
         let Some(slot) = Slot::enter() else {
             self.turn_away(Reason::Busy, 1);
             return true;
         };
-        let style = &self.settings.style;
-        let (flags, taken) = if metric.kind == Kind::Gauge {
+        let rounding = self.settings.style.rounding;
+        let (flags, taken) = if kind == Kind::Gauge {
             let mut gauges = lock(&self.gauges);
             let flags = self.flags.load(Ordering::Relaxed);
-            (flags, gauges.get_or_insert_with(Table::new).take(metric, style))
+            let gauges = gauges.get_or_insert_with(Table::new);
+            (flags, gauges.take(number, kind, rounding, key))
         } else {
             let mut buffer = self.buffer_of(&slot);
             let flags = self.flags.load(Ordering::Relaxed);
-            (flags, buffer.counters.get_or_insert_with(Table::new).take(metric, style))
+            let counters = buffer.counters.get_or_insert_with(Table::new);
+            (flags, counters.take(number, kind, rounding, key))
         };
         drop(slot);
         match taken {

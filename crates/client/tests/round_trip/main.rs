@@ -55,7 +55,7 @@ impl Read {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
 
     #[test]
     fn property_test_any_metric_is_one_line_with_its_meaning(

@@ -31,20 +31,28 @@ struct Asked {
 }
 
 impl Asked {
-    /// A random one: names, tags and members of any text, more often of what means something.
-    fn random(random: &mut fastrand::Rng) -> Self {
-        let kind = Kind::ALL[random.usize(..Kind::ALL.len())];
-        let is_counter = matches!(kind, Kind::Counter | Kind::Meter);
+    /// Random ones: names, tags and members of any text, more often of what means something.
+    /// Each name comes a few times, as the server remembers names for a while.
+    fn some(random: &mut fastrand::Rng) -> Vec<Self> {
+        let named = |random: &mut fastrand::Rng| {
+            let kind = Kind::ALL[random.usize(..Kind::ALL.len())];
+            let folder = if is_counter(kind) { "c" } else { "o" };
+            (kind, format!("{folder}.{}", text(random)))
+        };
+        let names: Vec<_> = (0..CHUNK / 5).map(|_| named(random)).collect();
+        (0..CHUNK).map(|_| Self::random(&names[random.usize(..names.len())], random)).collect()
+    }
+
+    fn random((kind, name): &(Kind, String), random: &mut fastrand::Rng) -> Self {
         let number = match kind {
             Kind::Set => 0.0,
             // Their sums are compared, and exact.
-            _ if is_counter => f64::from(random.i32(-1_000_000..1_000_000)),
+            _ if is_counter(*kind) => f64::from(random.i32(-1_000_000..1_000_000)),
             _ => (random.f64() - 0.5) * 10_f64.powi(random.i32(-300..300)),
         };
-        let member = if kind == Kind::Set { text(random) } else { String::new() };
+        let member = if *kind == Kind::Set { text(random) } else { String::new() };
         let tags = (0..random.usize(..4)).map(|_| (text(random), text(random))).collect();
-        let name = format!("{}.{}", if is_counter { "c" } else { "o" }, text(random));
-        Self { kind, name, number, member, tags }
+        Self { kind: *kind, name: name.clone(), number, member, tags }
     }
 
     fn send(&self, client: &StatsClient) {
@@ -69,6 +77,10 @@ impl Asked {
         };
         Self { kind: sample.kind, name: text(sample.name), number, member, tags: tags.collect() }
     }
+}
+
+fn is_counter(kind: Kind) -> bool {
+    matches!(kind, Kind::Counter | Kind::Meter)
 }
 
 /// Any text that is not empty.
@@ -133,13 +145,12 @@ fn any_metric_of_our_client_is_one_sample_with_its_meaning() {
     copy.set_read_timeout(Some(PATIENCE)).unwrap();
     let config = format!("[[repeater]]\nurl = \"udp://{}\"\n", copy.local_addr().unwrap());
     let (graphite, sum) = adding_graphite();
-    // Short intervals, so that there is room for ever new names.
-    let arguments = ["-b", "127.0.0.1:0", "-s", &graphite, "-f", "0.05", "--workers", "1"];
+    let arguments = ["-b", "127.0.0.1:0", "-s", &graphite, "-f", "1", "--workers", "1"];
     let daemon = Daemon::configured(&config, &arguments);
     let client = StatsClient::new(&daemon.address().to_string()).unwrap();
     let (mut buffer, mut sent, mut expected_sum) = (vec![0; 65_536], 0, 0.0);
     while sent < metrics {
-        let asked: Vec<_> = (0..CHUNK).map(|_| Asked::random(&mut random)).collect();
+        let asked = Asked::some(&mut random);
         asked.iter().for_each(|asked| asked.send(&client));
         assert!(client.flush(PATIENCE));
         let mut copies = Copies::default();
