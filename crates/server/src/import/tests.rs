@@ -53,6 +53,9 @@ fn the_text_tells_the_kind_where_the_name_does_not() {
         let written = configuration("standard input", text).unwrap();
         assert!(written.contains(expected), "{written}");
     }
+    for text in ["({})", "// comment\n{}", "\u{feff} {}"] {
+        assert!(configuration("standard input", text).unwrap().contains("[[listen]]"), "{text}");
+    }
     let json = r#"{"mappings": [{"match": "a.*", "name": "a", "labels": {"code": 200}}]}"#;
     let written = configuration("mapping.json", json).unwrap();
     assert!(written.contains("match = \"a.*\"") && written.contains("code = \"200\""), "{written}");

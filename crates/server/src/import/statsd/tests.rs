@@ -76,6 +76,7 @@ fn numbers_are_what_the_original_makes_of_them() {
     for (config, expected) in [
         ("flushInterval: 'x'", "flushInterval: 'x' is not a number"),
         ("flushInterval: -5", "flushInterval: is no time between flushes"),
+        ("flushInterval: 1 / 0", "flushInterval: is no time between flushes"),
         (
             "flushInterval: process.env.X",
             "flushInterval: a number cannot come from the environment: type it",
@@ -149,6 +150,10 @@ fn idle_series_fare_as_with_the_original() {
         (
             "deleteGauges: true, gaugesMaxTTL: 3, flushInterval: 5000",
             &["flush_interval = 5", "[idle]", "gauges = \"delete\"", "gauge_ttl = 15"],
+        ),
+        (
+            "deleteGauges: true, gaugesMaxTTL: 1",
+            &["[idle]", "gauges = \"delete\"", "gauge_ttl = 10"],
         ),
         (
             "deleteGauges: true, gaugesMaxTTL: 0.5",

@@ -26,8 +26,10 @@ fn a_text_is_the_number_that_javascript_reads_in_it() {
     ] {
         assert_eq!(number_of_text(text), number, "{text:?}");
     }
-    for text in ["abc", "inf", "nan", "infinity", "1,5", "1_0", ".", "-0x1", "0x", "1 2", "ü", "1é"]
-    {
+    for text in [
+        "abc", "inf", "nan", "infinity", "1,5", "1_0", ".", "-0x1", "0x", "1 2", "ü", "1é",
+        "\u{85}1",
+    ] {
         assert!(number_of_text(text).is_nan(), "{text:?}");
     }
 }

@@ -69,6 +69,11 @@ fn a_file_that_says_more_than_any_configuration_is_refused() {
         laughs += &format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", "));
     }
     assert_eq!(shown(&laughs), "5: aliases repeat too much");
+    let mut deeper = "a0: &a0 [x]\n".to_owned();
+    for level in 1..200 {
+        deeper += &format!("a{level}: &a{level} [*a{}]\n", level - 1);
+    }
+    assert_eq!(shown(&deeper), "100: aliases repeat too much");
 }
 
 /// A value of scalars that are texts, lists and mappings.
