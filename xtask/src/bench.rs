@@ -29,6 +29,7 @@ pub(crate) use self::score::per;
 use self::workload::WORKLOADS;
 use crate::command::{self, cargo, header};
 use crate::place::Place;
+use crate::python;
 
 /// The page that `--write` brings up to date.
 const PAGE: &str = "docs/benchmarks.md";
@@ -47,6 +48,10 @@ pub(crate) struct Options {
     /// Measure only the workloads whose names contain this
     #[arg(long, value_name = "TEXT", conflicts_with = "write")]
     only: Option<String>,
+
+    /// Measure what a call of the Python package costs its caller instead
+    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    python: bool,
 }
 
 /// Builds the programs as they are shipped, measures every workload and prints the tables.
@@ -56,6 +61,9 @@ pub(crate) struct Options {
 /// A program cannot be built or started, or does not do what it should. That something was lost
 /// is no error: it stands in the tables.
 pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
+    if options.python {
+        return python::bench(place, options.write);
+    }
     build(place)?;
     // Before the measuring: what is committed meanwhile was not measured.
     let machine = machine::describe(place)?;

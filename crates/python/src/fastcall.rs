@@ -128,7 +128,7 @@ unsafe extern "C" fn call<T: FastMethods, const METHOD: usize>(
 ///
 /// # Safety
 /// `given` is an array of `count` objects, and of one more for each of `names`; they live for `'a`.
-#[inline]
+#[inline(always)]
 unsafe fn place<'a, 'py, T>(
     py: Python<'py>,
     method: &Method<T>,

@@ -23,7 +23,7 @@ mod timer;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Before anybody replaces it.
-    replaceable::wall_clock(module.py())?;
+    replaceable::remember(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<stats_client::StatsClient>()?;
     module.add_class::<handles::Counter>()?;

@@ -145,7 +145,7 @@ impl Timer {
 
 impl Timer {
     fn send(&self, py: Python<'_>, start: Moment) -> PyResult<()> {
-        let millis = start.millis_until(Moment::now(py)?);
+        let millis = start.millis_until(Moment::now(py)?, py)?;
         let binding = binding(&self.binding)?;
         if let Some(client) = binding.plain_client(py, &[Method::Timer])? {
             return binding.send(client, Kind::Timer, &Given::Number(Amount::Whole(millis)));
