@@ -197,6 +197,13 @@ pub(crate) fn write_shortest(number: f64, out: &mut Vec<u8>) {
         out.push(b'0');
         return;
     }
+    if let Some(millionths) = whole_millionths(size) {
+        if number < 0.0 {
+            out.push(b'-');
+        }
+        write_u64(millionths / 1_000_000, out);
+        return write_fraction(millionths % 1_000_000, out);
+    }
     // Writing to a vector cannot fail.
     if (1e-4..1e16).contains(&size) {
         write!(out, "{number}").ok();
@@ -265,6 +272,21 @@ fn millionths(size: f64) -> Option<u64> {
     let (whole, rest, half) = (exact >> shift, exact & ((1 << shift) - 1), 1 << (shift - 1));
     let up = rest > half || rest == half && whole & 1 == 1;
     u64::try_from(whole + u128::from(up)).ok()
+}
+
+/// A number in millionths, where it has up to six decimals and fifteen digits: no other double has
+/// these, so they are the fewest that read back.
+fn whole_millionths(size: f64) -> Option<u64> {
+    if !(1e-4..1e9).contains(&size) {
+        return None;
+    }
+    let millionths = (size * 1e6).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number that fits"
+    )]
+    (millionths / 1e6 == size).then_some(millionths as u64)
 }
 
 /// Appends up to six decimals of a number of millionths, after a point; nothing where it is 0.
@@ -354,6 +376,34 @@ mod tests {
     }
 
     #[test]
+    fn the_fewest_digits_are_those_of_the_standard_library() {
+        let check = |number: f64| {
+            for number in [number, -number] {
+                let expected = match number.abs() {
+                    1e-4..1e16 => format!("={number}"),
+                    _ => return,
+                };
+                assert_eq!(exact(number), expected);
+            }
+        };
+        let mut bits = 0x1234_5678_9abc_def0_u64;
+        for digits in 0..4_000_u32 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            for power in 0..12 {
+                let decimal = f64::from(digits) / 10_f64.powi(power);
+                check(decimal);
+                check(decimal.next_up());
+                check(f64::from(u32::try_from(bits >> 34).unwrap()) / 10_f64.powi(power));
+            }
+            check(f64::from_bits(bits >> 12 | (1_000 + bits % 80) << 52));
+        }
+        check(1e9);
+        check(1e9_f64.next_down());
+        check(999_999_999.999_999);
+        check(1e-4);
+    }
+
+    #[test]
     fn six_decimals_are_exact_at_every_size() {
         let slow = |number: f64| {
             let text = format!("={number:.6}");
@@ -371,7 +421,7 @@ mod tests {
         }
         let mut bits = 0x1234_5678_9abc_def0_u64;
         for exponent in 0..0x7ff {
-            for _ in 0..20 {
+            for _ in 0..5 {
                 bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 check(f64::from_bits(bits >> 12 | exponent << 52));
                 check(f64::from_bits(bits >> 60 | exponent << 52));
