@@ -33,7 +33,7 @@ pub use batch::Batch;
 pub use counts::{Counts, Shed};
 pub use dialect::{Dialect, Sanitising};
 pub use gauge::Order;
-pub use merge::Merger;
+pub use merge::{IdlePolicy, Merger, NameSamples};
 pub use naming::{
     CounterValue, Namespace, Naming, NamingSettings, Point, Scheme, SeriesSettings, TimerSummary,
 };

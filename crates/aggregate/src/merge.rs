@@ -5,6 +5,8 @@
 //!                      registry                one row for each kind           takes the rows
 //! ```
 
+mod frequency;
+mod idle;
 mod log;
 mod registry;
 mod totals;
@@ -13,6 +15,10 @@ use crate::gauge::Gauge;
 use crate::part::{Part, Record as PartRecord};
 use crate::snapshot::{Reading, Span, Texts};
 use crate::{Counts, OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
+use frequency::Frequency;
+pub use frequency::NameSamples;
+use idle::Idle;
+pub use idle::IdlePolicy;
 use log::{Group, Log};
 use registry::{Entry, Record, Registry};
 use totals::Totals;
@@ -31,6 +37,8 @@ pub struct Merger {
     members: Texts,
     timers: Log<f64>,
     totals: Totals,
+    idle: Idle,
+    frequency: Option<Frequency>,
     /// Room for the group of each record of a part, where it has one.
     route: Vec<u32>,
     /// What the workers counted.
@@ -67,6 +75,7 @@ impl Merger {
         self.registry.follow(worker, &std::mem::take(&mut part.changes), &mut self.totals);
         part.counts.samples_aggregated += self.add_records(worker, part);
         part.counts.samples_aggregated += self.add_totals(worker, part);
+        self.count_samples(worker, part);
         let Self { timers, sets, members, route, .. } = self;
         for (&record, &value) in part.timed.iter().zip(&part.values) {
             timers.push(route[record as usize], value);
@@ -80,20 +89,26 @@ impl Merger {
     /// Closes the interval.
     pub fn finish(&mut self, window: Window, own: Vec<OwnPoint>) -> Snapshot {
         self.totals.count(window.seconds, &mut self.counters);
+        let mut gauges = match self.idle.keeps_any() {
+            true => self.keep_idle(),
+            false => self.close_gauges(),
+        };
+        gauges.sort_unstable_by_key(|gauge| gauge.name);
         // In the order of names, which are then read from memory from front to back.
         self.counters.sort_unstable_by_key(|counter| counter.name);
         self.counters.shrink_to_fit();
         let room = Vec::with_capacity(self.counters.len());
         let counters = std::mem::replace(&mut self.counters, room);
-        // Gauges of this dialect vanish with their interval, so there is none before it.
-        let gauges = self.gauges.drain(..);
-        let value = |GaugeRecord { name, gauge }| Reading { name, value: gauge.resolve(0.0) };
-        let mut gauges: Vec<_> = gauges.map(value).collect();
-        gauges.sort_unstable_by_key(|gauge| gauge.name);
         let (sets, members) = self.close_sets();
         let (timers, values) = self.close_timers();
         let names = self.registry.names().clone();
-        self.registry.end_interval();
+        let surplus = self.idle.forget_surplus(&self.registry);
+        self.registry.expire(surplus);
+        let Self { registry, idle, frequency, .. } = self;
+        registry.end_interval(
+            |index| idle.is_kept(index),
+            |index, name| frequency.iter_mut().for_each(|frequency| frequency.bury(index, name)),
+        );
         let counts = std::mem::take(&mut self.counts);
         let number = self.number;
         self.number += 1;
@@ -113,10 +128,22 @@ impl Merger {
         }
     }
 
-    /// How many series the workers hold; one that several of them hold counts once.
+    /// How many series there are, idle ones that are kept among them; one that several workers
+    /// hold counts once.
     #[must_use]
     pub fn series_count(&self) -> usize {
         self.registry.series_count()
+    }
+
+    /// How many idle series were forgotten since the start because there were too many.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.idle.forgotten()
+    }
+
+    /// Keeps idle series as this policy says, from the current interval on.
+    pub fn set_idle_policy(&mut self, policy: IdlePolicy) {
+        self.idle.set_policy(policy, &mut self.registry);
     }
 
     /// Takes in the records of a part. Gives the sum of their samples.
@@ -177,6 +204,82 @@ impl Merger {
         overflow
     }
 
+    /// From now on counts the samples of each name, or no longer.
+    pub fn set_frequency(&mut self, is_counted: bool) {
+        self.frequency = is_counted.then(|| self.frequency.take().unwrap_or_default());
+    }
+
+    /// How many samples each name had since this was last asked for.
+    pub fn take_frequency(&mut self) -> NameSamples {
+        let Self { frequency, registry, .. } = self;
+        frequency.as_mut().map(|frequency| frequency.take(registry)).unwrap_or_default()
+    }
+
+    fn count_samples(&mut self, worker: usize, part: &Part) {
+        let Some(frequency) = &mut self.frequency else { return };
+        for record in &part.records {
+            frequency.count(self.registry.entry_of(worker, record.slot), record.samples);
+        }
+        for total in &part.totals {
+            if let Some(held) = self.totals.held(worker, total.source) {
+                frequency.count(held.entry, 1);
+            }
+        }
+    }
+
+    /// Gauges that vanish with their interval, so that there is none before it.
+    fn close_gauges(&mut self) -> Vec<Reading> {
+        let value = |GaugeRecord { name, gauge }| Reading { name, value: gauge.resolve(0.0) };
+        self.gauges.drain(..).map(value).collect()
+    }
+
+    /// Adds what idle series come out with to what the interval brought to the others. Gives the
+    /// gauges.
+    fn keep_idle(&mut self) -> Vec<Reading> {
+        let Self { registry, counters, gauges, sets, timers, idle, .. } = self;
+        idle.begin(registry.places());
+        let (mut readings, mut expired) = (Vec::with_capacity(gauges.len()), Vec::new());
+        let [counted, set, timed] = [counters.len(), sets.groups.len(), timers.groups.len()];
+        for (index, entry) in registry.entries() {
+            let (place, name) = (index as usize, entry.name);
+            let written = match entry.kind {
+                SeriesKind::Counter => entry.written(&counters[..counted]).map(|_| 0.0),
+                SeriesKind::Gauge => {
+                    let written = entry.written(gauges);
+                    written.map(|record| record.gauge.resolve(idle.before(place, entry)))
+                }
+                SeriesKind::Set => written_group(entry, &sets.groups[..set]),
+                SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+                    written_group(entry, &timers.groups[..timed])
+                }
+            };
+            if let Some(value) = written {
+                idle.wrote(place, value);
+                if entry.kind == SeriesKind::Gauge {
+                    readings.push(Reading { name, value });
+                }
+                continue;
+            }
+            let Some(value) = idle.again(place, entry) else {
+                if entry.is_unheld() {
+                    expired.push(index);
+                }
+                continue;
+            };
+            match entry.kind {
+                SeriesKind::Counter => counters.push(Reading { name, value: 0.0 }),
+                SeriesKind::Gauge => readings.push(Reading { name, value }),
+                SeriesKind::Set => sets.groups.push(Group::idle(entry)),
+                SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+                    timers.groups.push(Group::idle(entry));
+                }
+            }
+        }
+        gauges.clear();
+        registry.expire(expired);
+        readings
+    }
+
     fn close_timers(&mut self) -> (Vec<Span>, Vec<f64>) {
         let (timers, values) = self.timers.take_grouped();
         let values = timer::sort_each(values, timers.iter().map(|timer| timer.end));
@@ -201,4 +304,10 @@ impl Merger {
         self.members.clear();
         (sets, members)
     }
+}
+
+/// 0 where the interval brought something to a series of this group's kind. One whose samples
+/// there was no room for has a group all the same, and nothing in it.
+fn written_group(entry: &Entry, groups: &[Group]) -> Option<f64> {
+    entry.written(groups).filter(|group| !group.is_empty()).map(|_| 0.0)
 }

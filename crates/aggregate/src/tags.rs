@@ -48,6 +48,19 @@ impl<'a> SeriesName<'a> {
         !self.tags.is_empty()
     }
 
+    /// The name and the tags for a person or a log: `requests;env=prod;flag`.
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.name);
+        for tag in self.tags() {
+            out.push(b';');
+            out.extend_from_slice(tag.key);
+            if let Some(value) = tag.value {
+                out.push(b'=');
+                out.extend_from_slice(value);
+            }
+        }
+    }
+
     /// The tags, in the order of their keys, each key once.
     pub fn tags(self) -> impl Iterator<Item = Tag<'a>> + Clone {
         self.tags.split(|&byte| byte == TAG).skip(1).map(|tag| {
@@ -98,6 +111,9 @@ mod tests {
         let read = SeriesName::of(&text);
         assert_eq!(read.name(), b"a.b");
         assert_eq!(read.has_tags(), !expected.is_empty());
+        let mut shown = Vec::new();
+        read.write(&mut shown);
+        assert_eq!(shown, [&["a.b"], expected].concat().join(";").as_bytes());
         let expected: Vec<_> = expected.iter().map(|text| tag(text)).collect();
         assert_eq!(read.tags().collect::<Vec<_>>(), expected, "{tags:?}");
     }

@@ -1,8 +1,12 @@
 //! From the configuration to the aggregation: the same for the daemon, `explain` and `replay`.
 
-use gstatsd_aggregate::{Dialect, Limits, Naming, NamingSettings, SeriesSettings, Table};
+use std::time::Duration;
 
-use crate::config::{self, Config, Statistics};
+use gstatsd_aggregate::{
+    Dialect, IdlePolicy, Limits, Naming, NamingSettings, SeriesKind, SeriesSettings, Table,
+};
+
+use crate::config::{self, Config, Idle, IdleSeries, Statistics};
 
 /// The dialect that a configuration asks for, with its limits.
 pub(crate) fn dialect(config: &Config) -> Dialect {
@@ -33,6 +37,37 @@ pub(crate) fn naming(config: &Config) -> Naming {
     })
 }
 
+/// What becomes of idle series.
+pub(crate) fn idle_policy(config: &Config) -> IdlePolicy {
+    let Idle { counters, timers, sets, gauges, gauge_ttl } = config.idle;
+    let lifetime = |series| match series {
+        IdleSeries::Kept => IdlePolicy::FOREVER,
+        IdleSeries::Deleted => 1,
+    };
+    let gauges = match gauge_ttl {
+        0.0 => lifetime(gauges),
+        ttl => flushes(ttl, config.flush_interval),
+    };
+    let of_kind = |kind| match kind {
+        SeriesKind::Counter => lifetime(counters),
+        SeriesKind::Gauge => gauges,
+        SeriesKind::Set => lifetime(sets),
+        SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => lifetime(timers),
+    };
+    IdlePolicy::new(of_kind, Vec::new(), config.series_max)
+}
+
+/// How many intervals a time takes at least; three times a tenth of a second is no more than 3
+/// tenths. At least 1.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it saturates, and is positive"
+)]
+fn flushes(seconds: f64, interval: Duration) -> u32 {
+    (seconds / interval.as_secs_f64() - 1e-9).ceil().max(1.0) as u32
+}
+
 /// Whether packets are read and aggregated in the same way under both configurations.
 pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
     // What is not named here is taken to matter.
@@ -56,4 +91,19 @@ pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
 pub(crate) fn table(config: &Config, naming: &Naming) -> Table {
     let limits = Limits { series_max: config.series_max, samples_max: config.samples_max };
     Table::new(dialect(config), naming.clone(), limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_as_many_intervals_as_it_takes() {
+        let cases = [(30.0, 10.0, 3), (30.1, 10.0, 4), (0.5, 10.0, 1), (0.1 * 3.0, 0.1, 3)];
+        for (seconds, interval, expected) in cases {
+            let interval = Duration::from_secs_f64(interval);
+            assert_eq!(flushes(seconds, interval), expected, "{seconds} by {interval:?}");
+        }
+        assert_eq!(flushes(1e9, Duration::from_millis(10)), u32::MAX);
+    }
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use gstatsd_aggregate::{Counts, Merger, Naming, OwnPoint, Part, Window};
+use gstatsd_aggregate::{Counts, FlushTimes, IdlePolicy, Merger, Naming, OwnPoint, Part, Window};
 
 use crate::clock::{self, Cadence, Timestamps};
 use crate::connections::Connections;
 use crate::deliver::{Outlet, Outlets};
 use crate::forward::Forwarding;
+use crate::frequent::FrequentNames;
 use crate::losses::Losses;
 
 /// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
@@ -46,10 +47,20 @@ pub(crate) enum Closes {
     Worker,
 }
 
-/// What a reload changes behind the workers. It holds from the interval on that is open.
-pub(crate) struct Reload {
+/// What is made of what the workers push.
+pub(crate) struct Making {
     /// How series are named.
     pub(crate) naming: Arc<Naming>,
+    /// What becomes of idle series.
+    pub(crate) idle: IdlePolicy,
+    /// Where the names that come often are written down.
+    pub(crate) frequent: Option<FrequentNames>,
+}
+
+/// What a reload changes behind the workers. It holds from the interval on that is open.
+pub(crate) struct Reload {
+    /// What is made of what they push.
+    pub(crate) making: Making,
     /// Sinks that begin.
     pub(crate) opened: Vec<Outlet>,
     /// The names of sinks that end. One of the same name may begin.
@@ -101,6 +112,10 @@ pub(crate) struct Flush {
     merger: Merger,
     outlets: Outlets,
     naming: Arc<Naming>,
+    frequent: Option<FrequentNames>,
+    interval: Duration,
+    /// The timestamp of the last flush.
+    last: Option<i64>,
     totals: Counts,
     flushes: u64,
     reloads: Reloads,
@@ -127,18 +142,25 @@ impl Flush {
         cadence: Cadence,
         interval: Duration,
         outlets: Outlets,
-        naming: Arc<Naming>,
+        making: Making,
         connections: Connections,
     ) -> Self {
+        let Making { naming, idle, frequent } = making;
+        let mut merger = Merger::new();
+        merger.set_idle_policy(idle);
+        merger.set_frequency(frequent.is_some());
         Self {
             inbox,
             gathering: Gathering::new(spares.len()),
             spares,
             cadence,
             timestamps: Timestamps::new(interval),
-            merger: Merger::new(),
+            merger,
             outlets,
             naming,
+            frequent,
+            interval,
+            last: None,
             totals: Counts::default(),
             flushes: 0,
             reloads: Reloads::default(),
@@ -178,10 +200,14 @@ impl Flush {
     }
 
     fn reload(&mut self, reload: Reload) {
-        let Reload { naming, opened, removed, deadline } = reload;
+        let Reload { making: Making { naming, idle, frequent }, opened, removed, deadline } =
+            reload;
         self.reloads.applied += 1;
         self.reloads.is_stale = false;
         self.naming = naming;
+        self.merger.set_idle_policy(idle);
+        self.merger.set_frequency(frequent.is_some());
+        self.frequent = frequent.map(|new| new.in_place_of(self.frequent.as_ref()));
         for name in removed {
             self.outlets.retire(&name, deadline);
         }
@@ -191,6 +217,7 @@ impl Flush {
     }
 
     fn flush(&mut self, closed: Closed) {
+        let start = clock::now();
         let mut counts = Counts::default();
         for mut push in closed.pushes {
             self.merger.add(push.worker, &mut push.part);
@@ -212,7 +239,8 @@ impl Flush {
         let timestamp = self.timestamps.next(clock::wall());
         let window = Window { timestamp, seconds: closed.length.as_secs_f64() };
         let own = self.own_points();
-        let snapshot = self.merger.finish(window, own);
+        let mut snapshot = self.merger.finish(window, own);
+        snapshot.times = Some(self.times(timestamp, start));
         log::debug!(
             "flush at {timestamp}: {} series, {} datagrams, {} samples",
             snapshot.series_count(),
@@ -221,8 +249,27 @@ impl Flush {
         );
         self.outlets.push(&Arc::new(snapshot), &self.naming);
         self.outlets.close_retired(clock::now());
+        self.tell_frequent_names();
         if let Some(line) = self.losses.report(&counts, clock::now()) {
             log::warn!("{line}");
+        }
+    }
+
+    /// What the flush that began at `start` tells of itself.
+    fn times(&mut self, timestamp: i64, start: Instant) -> FlushTimes {
+        let last = self.last.replace(timestamp);
+        #[expect(clippy::cast_precision_loss, reason = "seconds since the epoch are below 2^53")]
+        let lag = last.map(|last| (timestamp - last) as f64 - self.interval.as_secs_f64());
+        let took = clock::now().saturating_duration_since(start);
+        #[expect(clippy::cast_precision_loss, reason = "microseconds are few")]
+        let processing = took.as_micros() as f64 / 1e3;
+        FlushTimes { lag, processing }
+    }
+
+    fn tell_frequent_names(&mut self) {
+        let Some(frequent) = &mut self.frequent else { return };
+        if frequent.is_due(clock::now()) {
+            frequent.tell(clock::wall(), self.merger.take_frequency());
         }
     }
 
@@ -240,6 +287,7 @@ impl Flush {
         point(&["reloads.failed"], self.reloads.failed);
         point(&["reloads.stale"], u64::from(self.reloads.is_stale));
         point(&["series"], self.merger.series_count() as u64);
+        point(&["series.forgotten"], self.merger.forgotten());
         self.connections.counts().named(|stem, reason, count| point(&[stem, reason], count));
         for (sink, books) in self.outlets.books() {
             books.named(|stem, reason, count| point(&["sinks.", &sink, ".", stem, reason], count));

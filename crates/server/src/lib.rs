@@ -36,6 +36,7 @@ mod daemon;
 mod deliver;
 mod flush;
 mod forward;
+mod frequent;
 mod import;
 mod listen;
 mod logging;

@@ -48,12 +48,21 @@ const MODULES: &[Module] = &[
     Module { name: "pid_file", may_use: Uses::Only(&[]) },
     // Speaks of losses in the log, not too often.
     Module { name: "losses", may_use: Uses::Only(&["clock"]) },
+    // Sorts names and writes them down, on a thread of its own.
+    Module { name: "frequent", may_use: Uses::Only(&["clock"]) },
     // The end of the path: queues and sinks.
     Module { name: "deliver", may_use: Uses::Only(&["clock"]) },
     // Merges what the workers push and hands it on.
     Module {
         name: "flush",
-        may_use: Uses::Only(&["clock", "connections", "deliver", "forward::Forwarding", "losses"]),
+        may_use: Uses::Only(&[
+            "clock",
+            "connections",
+            "deliver",
+            "forward::Forwarding",
+            "frequent",
+            "losses",
+        ]),
     },
     // The books of connections: who may have one more, and what became of each.
     Module { name: "connections", may_use: Uses::Only(&[]) },

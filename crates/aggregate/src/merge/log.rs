@@ -29,13 +29,25 @@ pub(super) struct Group {
     count: usize,
     /// Where the next of them goes when they are put in order.
     next: usize,
+    /// Whether the series comes out although there are none.
+    is_idle: bool,
 }
 
 impl Group {
     /// A group without things.
     pub(super) fn new(entry: &Entry) -> Self {
         let &Entry { name, kind, settings, .. } = entry;
-        Self { name, kind, settings, samples: 0.0, count: 0, next: 0 }
+        Self { name, kind, settings, samples: 0.0, count: 0, next: 0, is_idle: false }
+    }
+
+    /// One that comes out without things.
+    pub(super) fn idle(entry: &Entry) -> Self {
+        Self { is_idle: true, ..Self::new(entry) }
+    }
+
+    /// Whether there are no things.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 }
 
@@ -73,7 +85,7 @@ impl<T: Copy + Default> Log<T> {
             let group = &mut groups[index];
             group.next = end;
             end += group.count;
-            if group.count > 0 {
+            if group.count > 0 || group.is_idle {
                 let &mut Group { name, kind, settings, samples, .. } = group;
                 spans.push(Span { name, kind, settings, end, count: samples });
             }

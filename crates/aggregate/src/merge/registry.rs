@@ -28,10 +28,11 @@ pub(super) struct Registry {
     /// For each worker, the entry of each of its slots.
     slots: Vec<Vec<u32>>,
     names: Texts,
-    /// How many series are held.
-    held: usize,
-    /// Entries that a last worker has released. Another may hold them again before the interval
-    /// ends; and if it does not, what they have gathered in it is still theirs.
+    /// How many series no worker holds.
+    unheld: usize,
+    /// Entries that may have to be forgotten at the end of the interval: a last worker has
+    /// released them, and another may hold them again; or they were kept without one. What they
+    /// have gathered in the interval is still theirs.
     released: Vec<u32>,
 }
 
@@ -53,6 +54,16 @@ impl Entry {
     pub(super) fn new(name: u32, kind: SeriesKind, settings: u16) -> Self {
         Self { name, record: u32::MAX, holders: 1, settings, kind }
     }
+
+    /// Whether no worker holds it.
+    pub(super) fn is_unheld(&self) -> bool {
+        self.holders == 0
+    }
+
+    /// Its record of this interval, where it has one. `records` are those of its kind.
+    pub(super) fn written<'r, R: Record>(&self, records: &'r [R]) -> Option<&'r R> {
+        records.get(self.record as usize).filter(|record| record.name() == self.name)
+    }
 }
 
 /// What an interval has brought to a series so far.
@@ -73,9 +84,24 @@ impl Registry {
         &self.names
     }
 
-    /// How many series the workers hold; one that several of them hold counts once.
+    /// How many series there are; one that several workers hold counts once.
     pub(super) fn series_count(&self) -> usize {
-        self.held
+        self.by_key.len()
+    }
+
+    /// How many of them no worker holds.
+    pub(super) fn unheld(&self) -> usize {
+        self.unheld
+    }
+
+    /// How many places there are for entries.
+    pub(super) fn places(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Every series, with the number of its place.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        (0..).zip(&self.entries).filter_map(|(index, entry)| Some((index, entry.as_ref()?)))
     }
 
     /// Learns which slots and which sources of a worker got or lost their series.
@@ -119,6 +145,11 @@ impl Registry {
         }
     }
 
+    /// The entry of a slot's series.
+    pub(super) fn entry_of(&self, worker: usize, slot: u32) -> u32 {
+        self.slots[worker][slot as usize]
+    }
+
     /// Where the record of a slot's series stands in `records`, which are those of its kind; the
     /// first write of an interval makes it.
     pub(super) fn record<R: Record>(
@@ -148,18 +179,38 @@ impl Registry {
         entry.record
     }
 
-    /// Forgets the series that nobody holds. No record may be left of the interval.
-    pub(super) fn end_interval(&mut self) {
+    /// These may have to be forgotten at the end of the interval.
+    pub(super) fn expire(&mut self, entries: impl IntoIterator<Item = u32>) {
+        self.released.extend(entries);
+    }
+
+    /// So may all that no worker holds.
+    pub(super) fn release_kept(&mut self) {
+        let unheld = (0..).zip(&self.entries);
+        let unheld = unheld.filter(|(_, entry)| entry.as_ref().is_some_and(Entry::is_unheld));
+        self.released.extend(unheld.map(|(index, _)| index));
+    }
+
+    /// Forgets the series that nobody holds and that are not kept; `bury` is told of each. No
+    /// record may be left of the interval.
+    pub(super) fn end_interval(
+        &mut self,
+        is_kept: impl Fn(usize) -> bool,
+        mut bury: impl FnMut(u32, &[u8]),
+    ) {
         while let Some(index) = self.released.pop() {
             let entry = &mut self.entries[index as usize];
-            let Some(dead) = entry.take_if(|entry| entry.holders == 0) else { continue };
+            let is_dead = |entry: &mut Entry| entry.is_unheld() && !is_kept(index as usize);
+            let Some(dead) = entry.take_if(is_dead) else { continue };
+            self.unheld -= 1;
+            bury(index, self.names.text(dead.name));
             let hash = self.hasher.hash_one((dead.kind as u8, self.names.text(dead.name)));
             if let Ok(found) = self.by_key.find_entry(hash, |&known| known == index) {
                 found.remove();
             }
             self.entries_free.push(index);
         }
-        if self.names.len() > 2 * self.held + DEAD_NAMES_MAX {
+        if self.names.len() > 2 * self.series_count() + DEAD_NAMES_MAX {
             self.bury_dead_names();
         }
     }
@@ -174,14 +225,13 @@ impl Registry {
         });
         if let Some(&index) = known {
             if let Some(entry) = &mut self.entries[index as usize] {
-                self.held += usize::from(entry.holders == 0);
+                self.unheld -= usize::from(entry.is_unheld());
                 entry.holders += 1;
                 // Of several workers, the one that speaks last knows the newest rules.
                 entry.settings = settings;
             }
             return index;
         }
-        self.held += 1;
         let name = self.names.push(name);
         let entry = Some(Entry::new(name, kind, settings));
         let index = place(&mut self.entries, &mut self.entries_free, entry);
@@ -197,8 +247,8 @@ impl Registry {
     fn release(&mut self, index: u32) {
         let Some(Some(entry)) = self.entries.get_mut(index as usize) else { return };
         entry.holders -= 1;
-        if entry.holders == 0 {
-            self.held -= 1;
+        if entry.is_unheld() {
+            self.unheld += 1;
             self.released.push(index);
         }
     }
@@ -270,13 +320,13 @@ mod tests {
         let mut records = Vec::new();
         registry.record(0, 0, &mut records, new);
         follow(&mut registry, 0, &retired(0));
-        assert_eq!(registry.series_count(), 0);
+        assert_eq!((registry.series_count(), registry.unheld()), (1, 1));
         follow(&mut registry, 1, &born(&[(5, "a")]));
         assert_eq!(registry.record(1, 5, &mut records, new), 0);
-        registry.end_interval();
-        assert_eq!(registry.series_count(), 1);
+        registry.end_interval(|_| false, |_, _| ());
+        assert_eq!((registry.series_count(), registry.unheld()), (1, 0));
         follow(&mut registry, 1, &retired(5));
-        registry.end_interval();
+        registry.end_interval(|_| false, |_, _| ());
         assert_eq!((registry.series_count(), registry.by_key.len()), (0, 0));
     }
 
@@ -287,10 +337,10 @@ mod tests {
         for number in 0..2 * DEAD_NAMES_MAX {
             follow(&mut registry, 1, &born(&[(0, &number.to_string())]));
             follow(&mut registry, 1, &retired(0));
-            registry.end_interval();
+            registry.end_interval(|_| false, |_, _| ());
         }
         follow(&mut registry, 0, &retired(0));
-        registry.end_interval();
+        registry.end_interval(|_| false, |_, _| ());
         assert!(registry.names.len() <= DEAD_NAMES_MAX + 4);
         assert_eq!((registry.entries.len(), registry.by_key.len()), (3, 1));
         let mut records = Vec::new();
@@ -313,13 +363,13 @@ mod tests {
         changes.cleared();
         changes.born(0, COUNTER, 0, b"c");
         follow(&mut registry, 0, &changes);
-        assert_eq!(registry.series_count(), 2);
+        assert_eq!(registry.series_count() - registry.unheld(), 2);
         // Of the interval in which it began anew: the same record.
         assert_eq!(registry.record(0, 0, &mut records, new), 1);
-        registry.end_interval();
+        registry.end_interval(|_| false, |_, _| ());
         follow(&mut registry, 1, &retired(0));
         follow(&mut registry, 0, &retired(0));
-        registry.end_interval();
+        registry.end_interval(|_| false, |_, _| ());
         assert_eq!((registry.series_count(), registry.by_key.len()), (0, 0));
     }
 }

@@ -48,10 +48,12 @@ struct Replay {
 impl Replay {
     fn new(config: &Config, show_timestamps: bool) -> Self {
         let naming = aggregation::naming(config);
+        let mut merger = Merger::new();
+        merger.set_idle_policy(aggregation::idle_policy(config));
         Self {
             table: aggregation::table(config, &naming),
             naming,
-            merger: Merger::new(),
+            merger,
             interval: config.flush_interval,
             elapsed: Duration::ZERO,
             timestamps: Timestamps::new(config.flush_interval),

@@ -5,19 +5,21 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use gstatsd_aggregate::Counts;
+use gstatsd_aggregate::{Counts, Naming};
 use gstatsd_sinks::{Console, Graphite, GraphiteSettings};
 
 use crate::accept::Accepting;
 use crate::aggregation;
 use crate::clock::{self, Cadence};
-use crate::config::{Config, Listener, Sink, SinkKind};
+use crate::config::{Config, FrequentKeys, Listener, Sink, SinkKind};
 use crate::connections::{ConnectionCounts, Connections, Limits};
 use crate::deliver::{Books, Outlet, Outlets};
-use crate::flush::{self, Flush, Inbox, Message};
+use crate::flush::{self, Flush, Inbox, Making, Message};
 use crate::forward::{self, Forwarding, refuse_loops};
+use crate::frequent::FrequentNames;
 use crate::listen::{self, SocketFile, Sockets};
 use crate::work::{Control, ControlInbox, ListenerId, Worker};
 
@@ -49,6 +51,7 @@ pub(super) struct Plan {
     pub(super) opened: Vec<(Listener, Sockets)>,
     outlets: Vec<Outlet>,
     removed_sinks: Vec<String>,
+    making: Making,
 }
 
 impl Service {
@@ -73,10 +76,10 @@ impl Service {
             workers.push(Worker::new(index, table, cadence, inbox, returned, pinned)?);
             spares.push(spare);
         }
-        let (interval, naming) = (config.flush_interval, Arc::new(naming));
+        let (interval, making) = (config.flush_interval, making(config, Arc::new(naming))?);
         let connections = Connections::new(limits(config), config.workers.get());
         let books = connections.clone();
-        let flush = Flush::new(messages, spares, cadence, interval, outlets, naming, books);
+        let flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
         let flush = flush.counting(Arc::clone(&forwarding));
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
@@ -119,15 +122,16 @@ impl Service {
         let removed_sinks = removed.map(|sink| sink.name.clone()).collect();
         let added = next.sinks.iter().filter(|sink| !now.sinks.contains(sink));
         let outlets = added.map(open_outlet).collect::<io::Result<_>>()?;
-        Ok(Plan { opened, outlets, removed_sinks })
+        let making = making(next, Arc::new(aggregation::naming(next)))?;
+        Ok(Plan { opened, outlets, removed_sinks, making })
     }
 
     /// Puts what was made ready to use. New sockets are read before old ones are closed.
     pub(super) fn reload(&mut self, now: &Config, next: &Config, plan: Plan) {
-        let naming = Arc::new(aggregation::naming(next));
+        let naming = Arc::clone(&plan.making.naming);
         // First, so that no sample that was read in the new way is named in the old one.
         self.flush_inbox.tell(Message::Reloaded(Box::new(flush::Reload {
-            naming: Arc::clone(&naming),
+            making: plan.making,
             opened: plan.outlets,
             removed: plan.removed_sinks,
             deadline: clock::now() + next.shutdown_timeout,
@@ -228,6 +232,15 @@ fn limits(config: &Config) -> Limits {
         );
     }
     limits
+}
+
+/// What is made of what the workers push.
+fn making(config: &Config, naming: Arc<Naming>) -> io::Result<Making> {
+    let FrequentKeys { interval, percent, log } = config.frequent_keys.clone();
+    let start =
+        || FrequentNames::start(clock::now(), Duration::from_secs_f64(interval), percent, log);
+    let frequent = (interval > 0.0).then(start).transpose()?;
+    Ok(Making { naming, idle: aggregation::idle_policy(config), frequent })
 }
 
 fn open_outlet(sink: &Sink) -> io::Result<Outlet> {

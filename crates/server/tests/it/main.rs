@@ -9,6 +9,7 @@ mod bad_input;
 mod carbon;
 mod client;
 mod commands;
+mod dialects;
 mod emitters;
 mod exactness;
 mod forward;
