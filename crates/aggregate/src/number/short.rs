@@ -90,6 +90,8 @@ mod tests {
             (5e-324, "5e-324"),
             (9_007_199_254_740_991.0, "9007199254740991"),
             (9_007_199_254_740_993.0, "9007199254740992"),
+            // Exactly between two of as many digits: the even one.
+            (119_381_144_516_827.0 + 0.625, "119381144516827.62"),
             (1e16, "10000000000000000"),
             (123_456_789_012_345_680.0, "123456789012345680"),
             (-500_000_000_000_043_200_000.0, "-500000000000043200000"),
@@ -109,7 +111,10 @@ mod tests {
         if value == 0.0 {
             return "0".to_owned();
         }
-        let scientific = format!("{:e}", value.abs());
+        let shortest = format!("{:e}", value.abs());
+        let fraction = shortest.split(['.', 'e']).nth(1).filter(|_| shortest.contains('.'));
+        // Of as many digits the nearest: of two that are equally near the even one.
+        let scientific = format!("{:.*e}", fraction.map_or(0, str::len), value.abs());
         let (digits, exponent) = scientific.split_once('e').unwrap();
         let digits = digits.replace('.', "");
         let point = exponent.parse::<isize>().unwrap() + 1;
