@@ -41,6 +41,14 @@ fn wait_for_end(mut stream: &TcpStream) {
     }
 }
 
+/// Asks again and again until it is so.
+fn wait_until(what: &str, so: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + PATIENCE;
+    while !so() {
+        assert!(std::time::Instant::now() < end, "not so after {PATIENCE:?}: {what}");
+    }
+}
+
 /// Sends a counter of 1 over UDP, to see later that nothing came in its way.
 fn canary(daemon: &Daemon) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -402,11 +410,16 @@ fn a_reload_changes_a_listener_without_closing_it_and_ends_one_with_its_connecti
     daemon.reload(&[&denying, udp].concat());
     daemon.wait_for_log("applied: [[listen]]");
     first.write_all(b"a:1|c\n").unwrap();
-    wait_for_end(&connect(&daemon));
+    // Whoever accepts connections learns of the list a moment later.
+    wait_until("a connection is denied", || {
+        let stream = connect(&daemon);
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        !matches!((&stream).read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    });
     daemon.reload(udp);
     daemon.wait_for_log(&format!("no longer listening on tcp://127.0.0.1:{port}"));
     wait_for_end(&first);
-    assert!(TcpStream::connect(daemon.address()).is_err());
+    wait_until("the listener is closed", || TcpStream::connect(daemon.address()).is_err());
     canary(&daemon);
     let (books, count) = stop(daemon, &spy);
     assert_eq!((count("a"), count("canary")), (2.0, 1.0));
