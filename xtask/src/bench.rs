@@ -13,6 +13,7 @@ mod page;
 mod program;
 mod receiver;
 mod score;
+mod transports;
 mod workload;
 
 use std::fs;
@@ -90,7 +91,12 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
         }
     }
     let report = Report { machine, settings, rows };
-    let tables = page::tables(&report);
+    let mut tables = page::tables(&report);
+    if options.only.as_ref().is_none_or(|only| "transports".contains(only)) {
+        header("transports");
+        let transports = transports::measure(place, settings.pairs).context("transports")?;
+        tables.push_str(&transports::table(&transports));
+    }
     println!("\n{tables}");
     if options.write {
         let path = place.root.join(PAGE);

@@ -2,18 +2,16 @@
 //! steady rate, and counted exactly.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use nix::sys::socket::{setsockopt, sockopt};
+use anyhow::ensure;
 
 use crate::clock::Clock;
 use crate::pace::Pace;
 use crate::packets::Packet;
 use crate::plan::Plan;
-use crate::sys::{SEND_MAX, send_batch};
+use crate::sys::SEND_MAX;
+use crate::target::{Link, Target};
 
 /// What the names begin with, so that they have a usual length: 35 bytes in the mean, the type
 /// and six digits included.
@@ -30,7 +28,6 @@ pub struct Feeder {
     /// Every key once, packed.
     every_key: Ready,
     ports: usize,
-    segments: bool,
     /// The run of `drawn` that is sent next.
     next: usize,
 }
@@ -51,7 +48,9 @@ pub struct Fed {
 /// Packets one after the other, divided into what one call sends.
 #[derive(Debug, Default)]
 struct Ready {
+    /// With a newline after each packet, unless they are segments.
     bytes: Vec<u8>,
+    segments: bool,
     runs: Vec<Run>,
 }
 
@@ -61,9 +60,11 @@ struct Run {
     port: usize,
     /// Where the first packet begins.
     start: usize,
-    /// Where each packet ends.
+    /// Where each packet ends, its newline included.
     ends: Vec<usize>,
     samples: u64,
+    /// Without newlines.
+    bytes: u64,
 }
 
 impl Feeder {
@@ -84,7 +85,6 @@ impl Feeder {
             drawn: Ready::of(plan.packets_named(STEM)?, segments),
             every_key: Ready::of(once.packets_named(STEM)?.in_turn(), false),
             ports: plan.ports,
-            segments,
             next: 0,
         })
     }
@@ -93,13 +93,13 @@ impl Feeder {
     ///
     /// # Errors
     /// Nobody listens there, or the kernel takes no packets.
-    pub fn feed_every_key(&self, to: SocketAddr) -> anyhow::Result<Fed> {
-        let sockets = connect(1, to)?;
+    pub fn feed_every_key(&self, to: &Target) -> anyhow::Result<Fed> {
+        let mut link = Link::connect(to)?;
         let (clock, mut fed) = (Clock::start(), Fed::default());
         let mut pace = Pace::new(ONCE_PER_SECOND);
         for run in &self.every_key.runs {
             clock.sleep(pace.wait(clock.elapsed(), run.packets()));
-            self.every_key.send(run, &sockets[0], false)?;
+            self.every_key.send(run, &mut link)?;
             fed.add(run);
         }
         fed.elapsed = clock.elapsed();
@@ -112,20 +112,21 @@ impl Feeder {
     /// As [`Feeder::feed_every_key`]; or the rate is not above zero.
     pub fn feed(
         &mut self,
-        to: SocketAddr,
+        to: &Target,
         packets_per_second: f64,
         duration: Duration,
     ) -> anyhow::Result<Fed> {
         let is_rate = packets_per_second.is_finite() && packets_per_second > 0.0;
         ensure!(is_rate, "the rate must be above zero");
-        let sockets = connect(self.ports, to)?;
+        let links = (0..self.ports).map(|_| Link::connect(to));
+        let mut links = links.collect::<anyhow::Result<Vec<_>>>()?;
         let (clock, mut fed) = (Clock::start(), Fed::default());
         let mut pace = Pace::new(packets_per_second);
         while clock.elapsed() < duration {
             let run = &self.drawn.runs[self.next];
             self.next = (self.next + 1) % self.drawn.runs.len();
             clock.sleep(pace.wait(clock.elapsed(), run.packets()));
-            self.drawn.send(run, &sockets[run.port], self.segments)?;
+            self.drawn.send(run, &mut links[run.port])?;
             fed.add(run);
         }
         fed.elapsed = clock.elapsed();
@@ -137,7 +138,7 @@ impl Fed {
     fn add(&mut self, run: &Run) {
         self.packets += run.ends.len() as u64;
         self.samples += run.samples;
-        self.bytes += run.ends.last().map_or(0, |end| end - run.start) as u64;
+        self.bytes += run.bytes;
     }
 }
 
@@ -149,7 +150,7 @@ impl Run {
 
 impl Ready {
     fn of(packets: impl Iterator<Item = Packet>, segments: bool) -> Self {
-        let mut ready = Self::default();
+        let mut ready = Self { segments, ..Self::default() };
         // By port, and by size where that matters, what is not yet enough for a call.
         let mut open: BTreeMap<(usize, usize), Vec<Packet>> = BTreeMap::new();
         for packet in packets {
@@ -173,45 +174,33 @@ impl Ready {
 
     fn push(&mut self, packets: &[Packet]) {
         let start = self.bytes.len();
-        let (mut ends, mut samples) = (Vec::with_capacity(packets.len()), 0);
+        let (mut ends, mut samples, mut bytes) = (Vec::with_capacity(packets.len()), 0, 0);
         for packet in packets {
             self.bytes.extend_from_slice(&packet.bytes);
+            if !self.segments {
+                self.bytes.push(b'\n');
+            }
             ends.push(self.bytes.len());
             samples += packet.readings.len() as u64;
+            bytes += packet.bytes.len() as u64;
         }
-        self.runs.push(Run { port: packets[0].port, start, ends, samples });
+        self.runs.push(Run { port: packets[0].port, start, ends, samples, bytes });
     }
 
-    fn send(&self, run: &Run, socket: &UdpSocket, segments: bool) -> anyhow::Result<()> {
+    fn send(&self, run: &Run, link: &mut Link) -> anyhow::Result<()> {
+        if self.segments {
+            let end = run.ends.last().copied().unwrap_or(run.start);
+            let size = run.ends.first().map_or(0, |end| end - run.start);
+            return link.send_segments(&self.bytes[run.start..end], size);
+        }
         let starts = std::iter::once(&run.start).chain(&run.ends);
         let mut packets = [&[][..]; SEND_MAX];
         let ranges = starts.zip(&run.ends);
         for (packet, (start, end)) in packets.iter_mut().zip(ranges) {
             *packet = &self.bytes[*start..*end];
         }
-        let mut packets = &packets[..run.ends.len()];
-        if segments {
-            let size = i32::try_from(packets[0].len()).context("a packet is too long")?;
-            setsockopt(socket, sockopt::UdpGsoSegment, &size)?;
-            let end = run.ends.last().copied().unwrap_or(run.start);
-            socket.send(&self.bytes[run.start..end]).context("cannot send")?;
-            return Ok(());
-        }
-        while !packets.is_empty() {
-            let sent = send_batch(socket.as_fd(), packets).context("cannot send")?;
-            packets = &packets[sent..];
-        }
-        Ok(())
+        link.send(&mut packets[..run.ends.len()])
     }
-}
-
-fn connect(ports: usize, to: SocketAddr) -> anyhow::Result<Vec<UdpSocket>> {
-    let one = || -> std::io::Result<UdpSocket> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.connect(to)?;
-        Ok(socket)
-    };
-    (0..ports).map(|_| one().context("cannot make a socket")).collect()
 }
 
 #[cfg(test)]

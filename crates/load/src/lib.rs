@@ -24,6 +24,7 @@ mod plan;
 pub mod recording;
 mod send;
 mod sys;
+mod target;
 
 pub use bare::{BareCounter, Counted, Until, Waiting};
 pub use clock::Clock;
@@ -34,3 +35,4 @@ pub use manifest::{KeyTotals, KindTotals, Manifest, Tally};
 pub use packets::{Packet, Packets, Reading};
 pub use plan::Plan;
 pub use send::{Replayed, replay, send};
+pub use target::Target;

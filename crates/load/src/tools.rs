@@ -2,7 +2,6 @@
 //! sender, and a sink.
 
 use std::io::{self, BufRead as _, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -36,7 +35,8 @@ pub(crate) enum Tool {
     /// Send packets from memory, fast and counted, as lines on the standard input say
     ///
     /// `keys ADDR` sends every key once; `feed ADDR PACKETS_PER_SECOND SECONDS` sends what was
-    /// drawn, over and over. Each is answered with a line when it is done.
+    /// drawn, over and over. ADDR is HOST:PORT, tcp://HOST:PORT, unix://PATH or unixgram://PATH.
+    /// Each is answered with a line when it is done.
     Feed {
         #[command(flatten)]
         content: Content,
@@ -97,10 +97,10 @@ fn feed(feeder: &mut Feeder) -> anyhow::Result<()> {
 fn obey(feeder: &mut Feeder, line: &str) -> anyhow::Result<Fed> {
     let words: Vec<_> = line.split_whitespace().collect();
     match words[..] {
-        ["keys", to] => feeder.feed_every_key(to.parse::<SocketAddr>()?),
+        ["keys", to] => feeder.feed_every_key(&to.parse()?),
         ["feed", to, rate, seconds] => {
             let duration = Duration::try_from_secs_f64(seconds.parse()?)?;
-            feeder.feed(to.parse()?, rate.parse()?, duration)
+            feeder.feed(&to.parse()?, rate.parse()?, duration)
         }
         _ => bail!("neither `keys ADDR` nor `feed ADDR PACKETS_PER_SECOND SECONDS`"),
     }

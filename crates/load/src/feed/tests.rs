@@ -1,6 +1,8 @@
 //! What the fast sender sends is what it counts, and what the plan draws.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::thread;
 
 use super::*;
@@ -12,12 +14,12 @@ fn plan() -> Plan {
 /// Feeds a socket through `feed`; gives the lines that came, by source port, and what is said
 /// to have been sent.
 fn fed(
-    feed: impl FnOnce(SocketAddr) -> Fed + Send + 'static,
+    feed: impl FnOnce(Target) -> Fed + Send + 'static,
 ) -> (BTreeMap<u16, Vec<Vec<u8>>>, Fed) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let to = socket.local_addr().unwrap();
-    let sender = thread::spawn(move || feed(to));
+    let sender = thread::spawn(move || feed(to.into()));
     let (mut packets, mut buffer) = (BTreeMap::new(), vec![0; 65_536]);
     while let Ok((bytes, from)) = socket.recv_from(&mut buffer) {
         let of_port: &mut Vec<_> = packets.entry(from.port()).or_default();
@@ -40,8 +42,8 @@ fn packets_are_those_of_the_plan_again_and_again_and_counted() {
     let drawn: Vec<_> = plan.packets_named(STEM).unwrap().map(|packet| packet.bytes).collect();
     let mut feeder = Feeder::new(&plan, false).unwrap();
     let (packets, fed) = fed(move |to| {
-        let first = feeder.feed(to, 5_000.0, Duration::from_millis(60)).unwrap();
-        let second = feeder.feed(to, 5_000.0, Duration::from_millis(60)).unwrap();
+        let first = feeder.feed(&to, 5_000.0, Duration::from_millis(60)).unwrap();
+        let second = feeder.feed(&to, 5_000.0, Duration::from_millis(60)).unwrap();
         assert!(first.elapsed >= Duration::from_millis(60));
         Fed {
             packets: first.packets + second.packets,
@@ -65,7 +67,7 @@ fn packets_are_those_of_the_plan_again_and_again_and_counted() {
 fn every_key_comes_once() {
     for keys in [1, 40, 100] {
         let feeder = Feeder::new(&Plan { keys, ..plan() }, false).unwrap();
-        let (packets, fed) = fed(move |to| feeder.feed_every_key(to).unwrap());
+        let (packets, fed) = fed(move |to| feeder.feed_every_key(&to).unwrap());
         assert_counted(&packets, fed);
         assert_eq!(fed.samples, keys.into());
         let all = packets.into_values().flatten().collect::<Vec<_>>().join(&b'\n');
@@ -86,9 +88,9 @@ fn segments_of_equal_size_arrive_as_the_packets_they_are() {
     let runs = feeder.drawn.runs.len();
     assert!(runs < drawn.len() / 4, "{runs} runs");
     let (packets, fed) = fed(move |to| {
-        let (sockets, mut fed) = (connect(1, to).unwrap(), Fed::default());
+        let (mut link, mut fed) = (Link::connect(&to).unwrap(), Fed::default());
         for run in &feeder.drawn.runs {
-            feeder.drawn.send(run, &sockets[0], true).unwrap();
+            feeder.drawn.send(run, &mut link).unwrap();
             fed.add(run);
             // The receive buffer is a small one.
             thread::sleep(Duration::from_millis(1));
@@ -106,7 +108,7 @@ fn segments_of_equal_size_arrive_as_the_packets_they_are() {
 fn a_key_leaves_from_one_port() {
     let mut feeder = Feeder::new(&Plan { ports: 3, ..plan() }, false).unwrap();
     let (packets, fed) =
-        fed(move |to| feeder.feed(to, 5_000.0, Duration::from_millis(100)).unwrap());
+        fed(move |to| feeder.feed(&to, 5_000.0, Duration::from_millis(100)).unwrap());
     assert_counted(&packets, fed);
     assert_eq!(packets.len(), 3);
     let mut port_of = BTreeMap::new();
@@ -115,6 +117,25 @@ fn a_key_leaves_from_one_port() {
         let name = packet.split(|byte| *byte == b':').next().unwrap();
         assert_eq!(*port_of.entry(name).or_insert(port), port);
     }
+}
+
+#[test]
+fn over_a_connection_each_packet_ends_with_a_newline() {
+    let plan = Plan { packet_bytes_max: Some(300), ..plan() };
+    let drawn = plan.packets_named(STEM).unwrap();
+    let drawn: Vec<u8> = drawn.flat_map(|packet| [&packet.bytes[..], b"\n"].concat()).collect();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let to = Target::Tcp(listener.local_addr().unwrap());
+    let mut feeder = Feeder::new(&plan, false).unwrap();
+    let sender =
+        thread::spawn(move || feeder.feed(&to, 5_000.0, Duration::from_millis(100)).unwrap());
+    let mut text = Vec::new();
+    listener.accept().unwrap().0.read_to_end(&mut text).unwrap();
+    let fed = sender.join().unwrap();
+    assert_eq!(text.len() as u64, fed.bytes + fed.packets);
+    let lines = text.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(lines as u64, fed.samples);
+    assert!(text.iter().zip(drawn.iter().cycle()).all(|(got, expected)| got == expected));
 }
 
 #[test]
@@ -128,9 +149,9 @@ fn names_are_as_long_as_usual_ones() {
 
 #[test]
 fn a_rate_of_nothing_and_no_samples_are_refused() {
-    let to = (Ipv4Addr::LOCALHOST, 9).into();
+    let to = Target::Udp((Ipv4Addr::LOCALHOST, 9).into());
     let mut feeder = Feeder::new(&plan(), false).unwrap();
-    let error = feeder.feed(to, 0.0, Duration::from_secs(1)).unwrap_err();
+    let error = feeder.feed(&to, 0.0, Duration::from_secs(1)).unwrap_err();
     assert_eq!(error.to_string(), "the rate must be above zero");
     assert!(Feeder::new(&Plan { samples: 0, ..plan() }, false).is_err());
 }
