@@ -1,7 +1,7 @@
 //! Accepts connections: one thread for all listeners. A connection that is not refused goes to a
 //! worker, which has it from then on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
@@ -9,21 +9,31 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::{SockAddr, Socket, TcpKeepalive};
 
+use self::greet::Greetings;
+use crate::clock;
 use crate::config::{Sources, Stream};
 use crate::connections::{Connections, Ending, Refusal};
+use crate::tls::Certificates;
 use crate::work::{Connection, Control, ControlInbox, ListenerId};
+
+mod greet;
 
 /// How many connections are accepted from one listener before the next has its turn.
 const TURN: usize = 64;
 /// How many are accepted from one listener at the end, so that a flood does not hold us.
 const LAST_TURN: usize = 65_536;
+/// How often handshakes that take too long are looked for, in milliseconds.
+const GREETING_CHECK: u16 = 100;
+/// How often certificates are looked at, and the time to wait for that in milliseconds.
+const CERTIFICATE_PAUSE: Duration = Duration::from_secs(1);
+const CERTIFICATE_CHECK: u16 = 1_000;
 /// How long to rest after a listener failed, so that it costs no CPU time.
 const REST: Duration = Duration::from_millis(50);
 /// A peer that is gone without a word is asked for after a minute without traffic, and given up
@@ -37,10 +47,19 @@ const KEEPALIVE_TIMES: u32 = 4;
 pub(crate) struct Listening {
     /// It; never waited for.
     pub(crate) socket: Socket,
-    /// How its connections are read.
+    /// What holds for those who come.
+    pub(crate) terms: Terms,
+}
+
+/// What holds for those who connect to a listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// How their connections are read.
     pub(crate) stream: Stream,
     /// Who may connect.
     pub(crate) sources: Sources,
+    /// What connections are encrypted with, if they are.
+    pub(crate) tls: Option<Certificates>,
 }
 
 /// What the thread is told.
@@ -48,7 +67,7 @@ enum Message {
     /// Accept from these sockets of a listener too.
     Open(ListenerId, Vec<Listening>),
     /// From now on this holds for those who come to a listener.
-    Change(ListenerId, Stream, Sources),
+    Change(ListenerId, Box<Terms>),
     /// Accept what waits at a listener, and close it and its connections.
     Close(ListenerId),
     /// The same for all of them, and end. The workers close the connections.
@@ -77,7 +96,10 @@ impl Accepting {
             inbox,
             wake: Arc::clone(&wake),
             doors: BTreeMap::new(),
+            greetings: Greetings::default(),
             next: 0,
+            is_crowded: false,
+            certificates_checked: clock::now(),
             connections,
             workers,
             epoll,
@@ -93,8 +115,8 @@ impl Accepting {
     }
 
     /// From now on this holds for those who come to a listener.
-    pub(crate) fn change(&self, listener: ListenerId, stream: Stream, sources: Sources) {
-        self.tell(Message::Change(listener, stream, sources));
+    pub(crate) fn change(&self, listener: ListenerId, terms: Terms) {
+        self.tell(Message::Change(listener, Box::new(terms)));
     }
 
     /// Accepts what waits at a listener, and closes it. Then it tells the workers to close its
@@ -126,7 +148,12 @@ struct Acceptor {
     wake: Arc<EventFd>,
     /// By numbers that are never used again.
     doors: BTreeMap<u64, Door>,
+    /// By numbers of the same sequence.
+    greetings: Greetings,
     next: u64,
+    /// Whether no more handshake may begin, and doors with TLS are not looked at.
+    is_crowded: bool,
+    certificates_checked: Instant,
     connections: Connections,
     workers: Vec<ControlInbox>,
     epoll: Epoll,
@@ -145,10 +172,14 @@ impl Acceptor {
         let mut events = [EpollEvent::empty(); 64];
         loop {
             // A signal that interrupts it is as good as no event.
-            let ready = self.epoll.wait(&mut events, EpollTimeout::NONE).unwrap_or(0);
+            let ready = self.epoll.wait(&mut events, self.timeout()).unwrap_or(0);
             for event in events[..ready].iter().filter(|event| event.data() != WAKE) {
-                self.accept(event.data(), TURN);
+                match self.greetings.go_on(event.data(), &self.epoll) {
+                    Some(connection) => self.hand_over(connection),
+                    None => self.accept(event.data(), TURN),
+                }
             }
+            self.look_after_tls();
             self.wake.read().ok();
             loop {
                 match self.inbox.try_recv() {
@@ -163,6 +194,48 @@ impl Acceptor {
         }
     }
 
+    fn has_tls(&self) -> bool {
+        self.doors.values().any(|door| door.of.terms.tls.is_some())
+    }
+
+    /// How long to wait for an event before something else has to be looked after.
+    fn timeout(&self) -> EpollTimeout {
+        match (self.has_tls(), self.greetings.are_none()) {
+            (_, false) => GREETING_CHECK.into(),
+            (true, true) => CERTIFICATE_CHECK.into(),
+            (false, true) => EpollTimeout::NONE,
+        }
+    }
+
+    /// Sees to handshakes that take too long, and to certificates that are rotated.
+    fn look_after_tls(&mut self) {
+        let now = clock::now();
+        self.greetings.close_late(now);
+        if self.is_crowded != self.greetings.are_full() {
+            self.is_crowded = !self.is_crowded;
+            let flags = if self.is_crowded { EpollFlags::empty() } else { EpollFlags::EPOLLIN };
+            for (number, door) in &self.doors {
+                if door.of.terms.tls.is_some() {
+                    let mut event = EpollEvent::new(flags, *number);
+                    self.epoll.modify(&door.of.socket, &mut event).ok();
+                }
+            }
+        }
+        if !self.has_tls() || now < self.certificates_checked + CERTIFICATE_PAUSE {
+            return;
+        }
+        self.certificates_checked = now;
+        let mut stale = BTreeSet::new();
+        for Door { listener, of } in self.doors.values_mut() {
+            let Some(certificates) = &mut of.terms.tls else { continue };
+            certificates.refresh();
+            if certificates.is_stale() {
+                stale.insert(listener.0);
+            }
+        }
+        self.connections.note_stale_certificates(stale.len() as u64);
+    }
+
     fn obey(&mut self, message: Message) {
         match message {
             Message::Open(listener, sockets) => {
@@ -175,12 +248,11 @@ impl Acceptor {
                     self.next += 1;
                 }
             }
-            Message::Change(listener, stream, sources) => {
+            Message::Change(listener, terms) => {
                 // Who came before finds what held before.
                 self.doors_of(listener).for_each(|door| self.accept(door, LAST_TURN));
                 for door in self.doors.values_mut().filter(|door| door.listener == listener) {
-                    door.of.stream = stream;
-                    door.of.sources.clone_from(&sources);
+                    door.of.terms.clone_from(&terms);
                 }
             }
             Message::Close(listener) => {
@@ -188,6 +260,7 @@ impl Acceptor {
                     self.accept(door, LAST_TURN);
                     self.doors.remove(&door);
                 }
+                self.greetings.close(listener);
                 self.workers.iter().for_each(|worker| worker.tell(Control::Close(listener)));
             }
             // It ends the loop that asks.
@@ -204,8 +277,15 @@ impl Acceptor {
     fn accept(&mut self, number: u64, most: usize) {
         for _ in 0..most {
             let Some(door) = self.doors.get(&number) else { return };
+            if door.of.terms.tls.is_some() && self.greetings.are_full() {
+                return;
+            }
             match door.of.socket.accept() {
-                Ok((socket, from)) => self.take_in(door, socket, &from),
+                Ok((socket, from)) => {
+                    if let Some(connection) = self.admit(door, socket, &from) {
+                        self.begin(connection);
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // It was gone before its turn came.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
@@ -232,22 +312,49 @@ impl Acceptor {
         }
     }
 
-    /// Hands a connection to a worker, or closes it.
-    fn take_in(&self, door: &Door, socket: Socket, from: &SockAddr) {
-        let Door { listener, of: Listening { stream, sources, .. } } = door;
+    /// Makes a connection of what came in, or refuses it.
+    fn admit(&self, door: &Door, socket: Socket, from: &SockAddr) -> Option<Connection> {
+        let Door { listener, of: Listening { terms, .. } } = door;
         let address: Option<IpAddr> = from.as_socket().map(|address| address.ip());
-        if address.is_some_and(|address| !sources.admit(address)) {
+        if address.is_some_and(|address| !terms.sources.admit(address)) {
             self.connections.refuse(Refusal::Denied);
-            return;
+            return None;
         }
-        let Ok(place) = self.connections.admit(address) else { return };
-        if let Err(error) = prepare(&socket, address.is_some()) {
-            log::debug!("a connection was gone at once: {error}");
-            place.close(Ending::Broken);
-            return;
+        let place = self.connections.admit(address).ok()?;
+        let tls = match &terms.tls {
+            None => Ok(None),
+            Some(certificates) => certificates.begin().map(Box::new).map(Some),
+        };
+        match (prepare(&socket, address.is_some()), tls) {
+            (Ok(()), Ok(tls)) => {
+                let (listener, stream) = (*listener, terms.stream);
+                Some(Connection { listener, socket, tls, stream, place })
+            }
+            (prepared, _) => {
+                log::debug!("a connection was gone at once: {prepared:?}");
+                place.close(Ending::Broken);
+                None
+            }
         }
-        let worker = place.worker();
-        let connection = Connection { listener: *listener, socket, stream: *stream, place };
+    }
+
+    /// Begins with a connection: with its handshake, where it has one.
+    fn begin(&mut self, connection: Connection) {
+        let ready = match connection.tls {
+            None => Some(connection),
+            Some(_) => {
+                let number = self.next;
+                self.next += 1;
+                self.greetings.begin(number, connection, &self.epoll, clock::now())
+            }
+        };
+        if let Some(connection) = ready {
+            self.hand_over(connection);
+        }
+    }
+
+    fn hand_over(&self, connection: Connection) {
+        let worker = connection.place.worker();
         self.workers[worker].tell(Control::Adopt(Box::new(connection)));
     }
 }
@@ -267,4 +374,24 @@ fn prepare(socket: &Socket, is_tcp: bool) -> io::Result<()> {
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn f34_a_peer_that_is_gone_without_a_word_is_given_up_after_two_minutes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = Socket::from(stream);
+        prepare(&socket, true).unwrap();
+        assert!(socket.keepalive().unwrap() && socket.nonblocking().unwrap());
+        let (after, every) = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval());
+        let times = socket.tcp_keepalive_retries().unwrap();
+        let given_up = after.unwrap() + every.unwrap() * times;
+        assert_eq!(given_up, Duration::from_secs(120));
+    }
 }

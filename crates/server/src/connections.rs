@@ -44,6 +44,14 @@ pub(crate) enum Ending {
     LineTooLong,
     /// We end.
     Shutdown,
+    /// The other end showed no certificate that we trust.
+    TlsCertificate,
+    /// What it said was not TLS, or broken.
+    TlsFailed,
+    /// It does not trust us, or had another reason to say so.
+    TlsRefused,
+    /// It took too long to begin.
+    TlsTimeout,
 }
 
 impl Refusal {
@@ -63,8 +71,17 @@ impl Refusal {
 
 impl Ending {
     /// Every reason, indexed by its discriminant.
-    const ALL: [Self; 5] =
-        [Self::Peer, Self::Broken, Self::Idle, Self::LineTooLong, Self::Shutdown];
+    const ALL: [Self; 9] = [
+        Self::Peer,
+        Self::Broken,
+        Self::Idle,
+        Self::LineTooLong,
+        Self::Shutdown,
+        Self::TlsCertificate,
+        Self::TlsFailed,
+        Self::TlsRefused,
+        Self::TlsTimeout,
+    ];
 
     /// The label under which it is counted.
     const fn label(self) -> &'static str {
@@ -74,6 +91,10 @@ impl Ending {
             Self::Idle => "idle",
             Self::LineTooLong => "line_too_long",
             Self::Shutdown => "shutdown",
+            Self::TlsCertificate => "tls_certificate",
+            Self::TlsFailed => "tls_failed",
+            Self::TlsRefused => "tls_refused",
+            Self::TlsTimeout => "tls_timeout",
         }
     }
 }
@@ -137,6 +158,8 @@ pub(crate) struct ConnectionCounts {
     open: u64,
     closed: [u64; Ending::ALL.len()],
     refused: [u64; Refusal::ALL.len()],
+    /// Listeners whose certificates in use are not those of their files.
+    stale_certificates: u64,
 }
 
 /// The place of one connection. It is free again when this is dropped, by default because we end.
@@ -187,6 +210,11 @@ impl Connections {
     /// From now on these limits hold. Those who are in stay.
     pub(crate) fn limit(&self, limits: Limits) {
         self.lock().limits = limits;
+    }
+
+    /// Writes down how many listeners could not read the certificates that they have now.
+    pub(crate) fn note_stale_certificates(&self, listeners: u64) {
+        self.lock().counts.stale_certificates = listeners;
     }
 
     /// What became of all of them.
@@ -273,6 +301,7 @@ impl ConnectionCounts {
         for (label, count) in closed.filter(|(_, count)| *count > 0) {
             emit("connections.closed.", label, count);
         }
+        emit("connections.stale_certificates", "", self.stale_certificates);
         let refused = Refusal::ALL.iter().map(|refusal| refusal.label()).zip(self.refused);
         for (label, count) in refused.filter(|(_, count)| *count > 0) {
             emit("connections.refused.", label, count);

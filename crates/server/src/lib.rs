@@ -44,6 +44,7 @@ mod losses;
 mod pid_file;
 mod signals;
 mod sys;
+mod tls;
 mod work;
 
 /// Does what the words of a command line ask for, and returns when it is done: the exit code. The

@@ -39,7 +39,7 @@ const MODULES: &[Module] = &[
     // System calls and nothing else, so that `unsafe` has no reason to be elsewhere.
     Module { name: "sys", may_use: Uses::Only(&[]) },
     // What is meant: made from what was typed and from the file.
-    Module { name: "config", may_use: Uses::Only(&["cli"]) },
+    Module { name: "config", may_use: Uses::Only(&["cli", "sys::passed_names"]) },
     // What is configured, in the words of the aggregate crate.
     Module { name: "aggregation", may_use: Uses::Only(&["config"]) },
     // Where the log goes is configured, and a line of it has a time.
@@ -81,14 +81,19 @@ const MODULES: &[Module] = &[
             "flush::Push",
             "forward::Forwarder",
             "sys",
+            "tls",
         ]),
     },
+    // Certificates and encrypted connections.
+    Module { name: "tls", may_use: Uses::Only(&["config", "connections"]) },
     // Hands connections to the workers: what it knows of them is where they are told things.
     Module {
         name: "accept",
         may_use: Uses::Only(&[
+            "clock",
             "config",
             "connections",
+            "tls",
             "work::Connection",
             "work::Control",
             "work::ControlInbox",
@@ -98,7 +103,14 @@ const MODULES: &[Module] = &[
     // Sockets for those two, without an idea of what arrives.
     Module {
         name: "listen",
-        may_use: Uses::Only(&["accept::Listening", "config", "work::DatagramSocket"]),
+        may_use: Uses::Only(&[
+            "accept::Listening",
+            "accept::Terms",
+            "config",
+            "sys",
+            "tls",
+            "work::DatagramSocket",
+        ]),
     },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "lib"]) },

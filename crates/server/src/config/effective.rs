@@ -96,12 +96,13 @@ fn url(peer: &Peer) -> String {
 
 /// A key that its transport does not know is not there.
 fn listener(listener: &Listener) -> FileListener {
-    let Listener { endpoint, sources, stream, mode } = listener;
+    let Listener { endpoint, sources, stream, mode, tls } = listener;
     let list = |networks: &[Network]| {
         endpoint.has_addresses().then(|| networks.iter().map(ToString::to_string).collect())
     };
     let seconds = |timeout: Option<Duration>| timeout.unwrap_or_default().as_secs_f64();
     let stream = endpoint.has_connections().then_some(stream);
+    let file = |path: &Path| escape(&path.display().to_string());
     FileListener {
         address: Some(escape(&endpoint.to_string())),
         allow: list(&sources.allow),
@@ -111,6 +112,9 @@ fn listener(listener: &Listener) -> FileListener {
         frame_bytes_max: stream.and_then(|stream| whole(stream.frame_bytes_max)),
         idle_timeout: stream.map(|stream| seconds(stream.idle_timeout)),
         frame_timeout: stream.map(|stream| seconds(stream.frame_timeout)),
+        tls_certificate: tls.as_ref().map(|files| file(&files.certificate)),
+        tls_key: tls.as_ref().map(|files| file(&files.key)),
+        tls_client_ca: tls.as_ref().and_then(|files| files.client_ca.as_deref().map(file)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{env, num::NonZeroUsize, path::PathBuf, thread};
 
 use super::Errors;
+use crate::sys::passed_names;
 
 /// What a configuration takes from the process and the machine it is read on.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct Environment {
     pub(crate) parallelism: NonZeroUsize,
     /// The directory that relative paths start from.
     pub(crate) directory: PathBuf,
+    /// The names of the sockets that systemd has opened for this process.
+    pub(crate) passed: Vec<String>,
 }
 
 impl Environment {
@@ -24,7 +27,8 @@ impl Environment {
         let directory = env::current_dir()
             .map_err(|error| Errors::from(format!("the working directory: {error}")))?;
         let parallelism = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Ok(Self { variable, parallelism, directory })
+        let passed = passed_names().map(str::to_owned).collect();
+        Ok(Self { variable, parallelism, directory, passed })
     }
 }
 

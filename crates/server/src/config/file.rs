@@ -181,6 +181,12 @@ pub(crate) struct FileListener {
     /// `listen.frame_timeout`, in seconds
     #[serde(serialize_with = "short_number")]
     pub(crate) frame_timeout: Option<f64>,
+    /// `listen.tls_certificate`
+    pub(crate) tls_certificate: Option<String>,
+    /// `listen.tls_key`
+    pub(crate) tls_key: Option<String>,
+    /// `listen.tls_client_ca`
+    pub(crate) tls_client_ca: Option<String>,
 }
 
 /// One table `[[sink]]` as typed.

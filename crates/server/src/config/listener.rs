@@ -15,6 +15,8 @@ pub(crate) struct Listener {
     pub(crate) stream: Stream,
     /// The permissions of a unix socket, as those of a file.
     pub(crate) mode: u32,
+    /// Where connections are encrypted, what with.
+    pub(crate) tls: Option<TlsFiles>,
 }
 
 /// What is listened on.
@@ -28,6 +30,8 @@ pub(crate) enum Endpoint {
     Unix(PathBuf),
     /// Datagrams over a unix socket, with an absolute path.
     Unixgram(PathBuf),
+    /// The sockets of this name that systemd has opened, whatever they are.
+    Passed(String),
 }
 
 /// What holds for each connection of a listener.
@@ -53,6 +57,17 @@ pub(crate) enum Framing {
     LengthPrefixed,
 }
 
+/// The files of a listener with TLS, in PEM, with absolute paths.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct TlsFiles {
+    /// The certificate, followed by those between it and the root.
+    pub(crate) certificate: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+    /// The roots that certificates of clients must come from; `None` asks for no certificate.
+    pub(crate) client_ca: Option<PathBuf>,
+}
+
 impl Listener {
     /// Whether another can become this one without being closed.
     pub(crate) fn is_in_place_of(&self, other: &Self) -> bool {
@@ -63,7 +78,7 @@ impl Listener {
 impl Endpoint {
     /// Whether it may have connections.
     pub(crate) fn has_connections(&self) -> bool {
-        matches!(self, Self::Tcp(_) | Self::Unix(_))
+        matches!(self, Self::Tcp(_) | Self::Unix(_) | Self::Passed(_))
     }
 
     /// Whether it is a file with permissions.
@@ -71,9 +86,14 @@ impl Endpoint {
         matches!(self, Self::Unix(_) | Self::Unixgram(_))
     }
 
+    /// Whether its connections can be encrypted.
+    pub(crate) fn has_tls(&self) -> bool {
+        matches!(self, Self::Tcp(_) | Self::Passed(_))
+    }
+
     /// Whether its senders may have IP addresses.
     pub(crate) fn has_addresses(&self) -> bool {
-        matches!(self, Self::Udp(_) | Self::Tcp(_))
+        matches!(self, Self::Udp(_) | Self::Tcp(_) | Self::Passed(_))
     }
 }
 
@@ -84,6 +104,7 @@ impl fmt::Display for Endpoint {
             Self::Tcp(address) => write!(f, "tcp://{address}"),
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Unixgram(path) => write!(f, "unixgram://{}", path.display()),
+            Self::Passed(name) => write!(f, "systemd://{name}"),
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) use self::{
     environment::Environment,
     expand::escape,
     file::File,
-    listener::{Endpoint, Framing, Listener, Stream},
+    listener::{Endpoint, Framing, Listener, Stream, TlsFiles},
     source::Source,
     sources::Sources,
 };

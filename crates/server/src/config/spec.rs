@@ -18,8 +18,8 @@ pub(crate) enum SinkSpec {
 /// # Errors
 /// One line that names the text and what is allowed.
 pub(crate) fn listener(text: &str) -> Result<Endpoint, String> {
-    const ALLOWED: &str =
-        "give [HOST]:PORT, udp://[HOST]:PORT, tcp://[HOST]:PORT, unix://PATH or unixgram://PATH";
+    const ALLOWED: &str = "give [HOST]:PORT, udp://[HOST]:PORT, tcp://[HOST]:PORT, unix://PATH, \
+                           unixgram://PATH or systemd://NAME";
     let trimmed = text.trim();
     let (transport, address) = split_transport(trimmed);
     let path = || match address {
@@ -33,8 +33,11 @@ pub(crate) fn listener(text: &str) -> Result<Endpoint, String> {
     match transport {
         "udp" => host_and_port().map(Endpoint::Udp),
         "tcp" => host_and_port().map(Endpoint::Tcp),
-        "unix" => path().map(Endpoint::Unix),
+        // As the clients of DogStatsD have it.
+        "unix" | "unixstream" => path().map(Endpoint::Unix),
         "unixgram" => path().map(Endpoint::Unixgram),
+        "systemd" if address.is_empty() => Err(format!("'{text}' has no name; {ALLOWED}")),
+        "systemd" => Ok(Endpoint::Passed(address.to_owned())),
         _ => Err(format!("'{text}': '{transport}' is no transport; {ALLOWED}")),
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn environment() -> Environment {
         variable: |name| (name == "HOSTNAME").then(|| "web1".to_owned()),
         parallelism: NonZeroUsize::new(3).unwrap(),
         directory: PathBuf::from("/srv"),
+        passed: Vec::new(),
     }
 }
 
@@ -366,7 +367,8 @@ fn every_error_of_the_listeners_and_sinks_is_told() {
         "line 1: listen.address: is missing",
         "line 5: listen.address: '1' is listed twice",
         "line 7: listen.address: 'x' is no address: 'x' is not a port from 0 to 65535; \
-         give [HOST]:PORT, udp://[HOST]:PORT, tcp://[HOST]:PORT, unix://PATH or unixgram://PATH",
+         give [HOST]:PORT, udp://[HOST]:PORT, tcp://[HOST]:PORT, unix://PATH, unixgram://PATH or \
+         systemd://NAME",
         "line 9: sink.name: 'a b' is not 1 to 64 letters, digits, _ and -",
         "line 17: sink.name: 'x' is the name of another sink",
         "line 10: sink.queue_bytes: 1 is not between 1024 and 1099511627776 bytes",

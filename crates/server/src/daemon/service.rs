@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use gstatsd_aggregate::{Counts, Naming};
 use gstatsd_sinks::{Console, Graphite, GraphiteSettings};
 
-use crate::accept::Accepting;
+use crate::accept::{Accepting, Terms};
 use crate::aggregation;
 use crate::clock::{self, Cadence};
 use crate::config::{Config, FrequentKeys, Listener, Sink, SinkKind};
@@ -49,6 +49,8 @@ struct Opened {
 pub(super) struct Plan {
     /// Listeners that begin, bound.
     pub(super) opened: Vec<(Listener, Sockets)>,
+    /// Listeners that stay where they are, with other settings.
+    changed: Vec<(Listener, Terms)>,
     outlets: Vec<Outlet>,
     removed_sinks: Vec<String>,
     making: Making,
@@ -118,12 +120,16 @@ impl Service {
         let opened = next.listeners.iter().filter(is_new).map(bind);
         let opened = opened.collect::<anyhow::Result<Vec<_>>>()?;
         refuse_loops(now, opened.iter().map(|(_, sockets)| sockets))?;
+        let is_changed = |one: &&Listener| !is_new(one) && !now.listeners.contains(one);
+        let changed = next.listeners.iter().filter(is_changed);
+        let changed = changed.map(|listener| Ok((listener.clone(), listen::terms(listener)?)));
+        let changed = changed.collect::<anyhow::Result<_>>()?;
         let removed = now.sinks.iter().filter(|sink| !next.sinks.contains(sink));
         let removed_sinks = removed.map(|sink| sink.name.clone()).collect();
         let added = next.sinks.iter().filter(|sink| !now.sinks.contains(sink));
         let outlets = added.map(open_outlet).collect::<io::Result<_>>()?;
         let making = making(next, Arc::new(aggregation::naming(next)))?;
-        Ok(Plan { opened, outlets, removed_sinks, making })
+        Ok(Plan { opened, changed, outlets, removed_sinks, making })
     }
 
     /// Puts what was made ready to use. New sockets are read before old ones are closed.
@@ -145,20 +151,13 @@ impl Service {
         for (listener, sockets) in plan.opened {
             self.open(listener, sockets);
         }
-        let mut closed = Vec::new();
-        for mut opened in std::mem::take(&mut self.listeners) {
-            let stays = |one: &&Listener| one.is_in_place_of(&opened.listener);
-            match next.listeners.iter().find(stays) {
-                None => closed.push(opened),
-                Some(listener) => {
-                    if *listener != opened.listener {
-                        self.change(opened.id, listener);
-                        opened.listener.clone_from(listener);
-                    }
-                    self.listeners.push(opened);
-                }
-            }
+        for (listener, terms) in plan.changed {
+            self.change(&listener, &terms);
         }
+        let stays = |opened: &mut Opened| {
+            next.listeners.iter().any(|listener| listener.is_in_place_of(&opened.listener))
+        };
+        let closed: Vec<_> = self.listeners.extract_if(.., |opened| !stays(opened)).collect();
         closed.into_iter().for_each(|opened| self.close(opened));
     }
 
@@ -182,11 +181,15 @@ impl Service {
     }
 
     /// Gives a listener that stays where it is other settings.
-    fn change(&self, id: ListenerId, listener: &Listener) {
-        for (_, control) in &self.workers {
-            control.tell(Control::Admit(id, listener.sources.clone()));
+    fn change(&mut self, listener: &Listener, terms: &Terms) {
+        let same = self.listeners.iter_mut();
+        for opened in same.filter(|opened| listener.is_in_place_of(&opened.listener)) {
+            for (_, control) in &self.workers {
+                control.tell(Control::Admit(opened.id, listener.sources.clone()));
+            }
+            self.accepting.change(opened.id, terms.clone());
+            opened.listener.clone_from(listener);
         }
-        self.accepting.change(id, listener.stream, listener.sources.clone());
     }
 
     fn close(&self, Opened { id, listener, files }: Opened) {

@@ -14,10 +14,12 @@ use nix::sys::socket::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub(crate) use self::unix::SocketFile;
-use crate::accept::Listening;
+use crate::accept::{Listening, Terms};
 use crate::config::{Address, Config, Endpoint, Listener, Transport};
+use crate::tls::Certificates;
 use crate::work::DatagramSocket;
 
+mod passed;
 mod unix;
 
 /// How many connections may wait to be accepted. The system may have a lower limit
@@ -60,6 +62,7 @@ pub(crate) fn bind(listener: &Listener, config: &Config) -> anyhow::Result<Socke
         Endpoint::Tcp(address) => sockets.bind_tcp(listener, address),
         Endpoint::Unix(path) => sockets.bind_unix(listener, path),
         Endpoint::Unixgram(path) => sockets.bind_unixgram(listener, path),
+        Endpoint::Passed(name) => sockets.take_passed(config, listener, name),
     };
     bound.with_context(|| format!("cannot listen on {}", listener.endpoint))?;
     Ok(sockets)
@@ -77,11 +80,10 @@ impl Sockets {
             let bound = bound_address(&group[0])?;
             self.urls.push(format!("udp://{bound}"));
             self.addresses.push((Transport::Udp, bound));
+            for socket in &group {
+                self.ask_for_buffer(socket, config.receive_buffer_bytes)?;
+            }
             for (socket, of_worker) in group.into_iter().zip(&mut self.of_workers) {
-                let got = ask_for_buffer(&socket, config.receive_buffer_bytes)?;
-                if got < config.receive_buffer_bytes {
-                    self.receive_buffer_clamped = Some(got);
-                }
                 let sources = listener.sources.clone();
                 of_worker.push(DatagramSocket { socket: socket.into(), sources, is_unix: false });
             }
@@ -117,14 +119,31 @@ impl Sockets {
         Ok(())
     }
 
+    fn ask_for_buffer(&mut self, socket: &Socket, bytes: usize) -> io::Result<()> {
+        let got = ask_for_buffer(socket, bytes)?;
+        if got < bytes {
+            self.receive_buffer_clamped = Some(got);
+        }
+        Ok(())
+    }
+
     fn listen(&mut self, listener: &Listener, socket: Socket, url: String) -> anyhow::Result<()> {
         socket.set_nonblocking(true)?;
         socket.listen(BACKLOG)?;
         self.urls.push(url);
-        let (stream, sources) = (listener.stream, listener.sources.clone());
-        self.listening.push(Listening { socket, stream, sources });
+        self.listening.push(Listening { socket, terms: terms(listener)? });
         Ok(())
     }
+}
+
+/// What holds for those who connect to a listener.
+///
+/// # Errors
+/// A file of its certificates cannot be read.
+pub(crate) fn terms(listener: &Listener) -> anyhow::Result<Terms> {
+    let Listener { stream, sources, tls, .. } = listener;
+    let tls = tls.as_ref().map(Certificates::load).transpose()?;
+    Ok(Terms { stream: *stream, sources: sources.clone(), tls })
 }
 
 /// One address to bind.

@@ -3,9 +3,11 @@
 mod detach;
 mod drops;
 mod memory;
+mod passed;
 mod receive;
 
 pub(crate) use detach::{Detached, detach};
 pub(crate) use drops::dropped_datagrams;
 pub(crate) use memory::map_large_memory;
+pub(crate) use passed::{passed_names, passed_sockets};
 pub(crate) use receive::{Batch, Packet};

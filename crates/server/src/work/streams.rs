@@ -23,23 +23,29 @@ use self::framing::{Framer, TooLong};
 use super::{Brought, ListenerId, intake::Intake};
 use crate::config::Stream;
 use crate::connections::{Ending, Place};
+use crate::tls::{BUFFER_BYTES, Session};
 
 mod framing;
 
 /// How much is read of a connection in a round.
-const READ_BYTES: usize = 65_536;
+const READ_BYTES: usize = BUFFER_BYTES;
+/// So much of a connection is followed by the next round without a nap. Of an encrypted one less
+/// is read at once.
+const MUCH: usize = READ_BYTES / 2;
+const MUCH_ENCRYPTED: usize = READ_BYTES / 4;
 /// How many connections are read in a round. The others have the next ones.
 const ROUND_MAX: usize = 256;
 /// Time-outs are looked after so often at most.
 const CHECK_MIN: Duration = Duration::from_millis(100);
 
 /// A connection on its way to a worker.
-#[derive(Debug)]
 pub(crate) struct Connection {
     /// Where it came in.
     pub(crate) listener: ListenerId,
     /// What comes from the other end; never waited for.
     pub(crate) socket: Socket,
+    /// Its encrypted side, if it has one. The handshake is over.
+    pub(crate) tls: Option<Box<Session>>,
     /// How it is read.
     pub(crate) stream: Stream,
     /// Its place in the books.
@@ -54,6 +60,8 @@ pub(super) struct Streams {
     next: u64,
     events: Vec<EpollEvent>,
     buffer: Vec<u8>,
+    /// Those that may have been sent something before they came here, which nothing tells of.
+    fresh: Vec<u64>,
     /// When a time-out may be over; not before.
     check: Option<Instant>,
 }
@@ -78,6 +86,7 @@ impl Streams {
             next: 0,
             events: vec![EpollEvent::empty(); ROUND_MAX],
             buffer: Vec::new(),
+            fresh: Vec::new(),
             check: None,
         })
     }
@@ -103,6 +112,9 @@ impl Streams {
             connection.place.close(Ending::Broken);
             return;
         }
+        if connection.tls.is_some() {
+            self.fresh.push(number);
+        }
         let Stream { framing, frame_bytes_max, .. } = connection.stream;
         let open = Open { connection, framer: Framer::new(framing, frame_bytes_max), since: now };
         self.check_by(open.deadline(), now);
@@ -117,22 +129,27 @@ impl Streams {
         // A signal interrupts it at most; the next round comes.
         let ready = self.epoll.wait(&mut self.events, EpollTimeout::ZERO).unwrap_or(0);
         let mut brought = Brought::Nothing;
+        for number in std::mem::take(&mut self.fresh) {
+            brought = brought.max(self.read(number, intake));
+        }
         for index in 0..ready {
-            let number = self.events[index].data();
-            let Some(open) = self.open.get_mut(&number) else { continue };
-            match open.read(&mut self.buffer, intake) {
-                Ok(one) => {
-                    brought = brought.max(one);
-                    let deadline = open.deadline();
-                    self.check_by(deadline, intake.now);
-                }
-                Err(ending) => {
-                    brought = brought.max(Brought::Something);
-                    self.end(number, ending, intake.table);
-                }
-            }
+            brought = brought.max(self.read(self.events[index].data(), intake));
         }
         if ready > ROUND_MAX / 2 { Brought::Much } else { brought }
+    }
+
+    fn read(&mut self, number: u64, intake: &mut Intake<'_>) -> Brought {
+        let Some(open) = self.open.get_mut(&number) else { return Brought::Nothing };
+        let (brought, ended) = open.read(&mut self.buffer, intake);
+        let deadline = open.deadline();
+        self.check_by(deadline, intake.now);
+        match ended {
+            None => brought,
+            Some(ending) => {
+                self.end(number, ending, intake.table);
+                brought.max(Brought::Something)
+            }
+        }
     }
 
     /// Closes the connections whose time is over.
@@ -186,18 +203,27 @@ impl Open {
         timeout.map(|timeout| self.since + timeout)
     }
 
-    /// Reads once. An error says why the connection has to be closed.
-    fn read(&mut self, buffer: &mut [u8], intake: &mut Intake<'_>) -> Result<Brought, Ending> {
-        match (&self.connection.socket).read(buffer) {
-            Ok(0) => Err(Ending::Peer),
-            Ok(bytes) => {
-                self.take_in(&buffer[..bytes], intake).map_err(|TooLong| Ending::LineTooLong)?;
-                Ok(if bytes > buffer.len() / 2 { Brought::Much } else { Brought::Something })
+    /// Reads once. Says why the connection has to be closed, if it has to.
+    fn read(&mut self, buffer: &mut [u8], intake: &mut Intake<'_>) -> (Brought, Option<Ending>) {
+        let Connection { socket, tls, .. } = &mut self.connection;
+        let (bytes, ended, much) = match tls {
+            Some(session) => {
+                let (bytes, ended) = session.read(socket, buffer);
+                (bytes, ended, MUCH_ENCRYPTED)
             }
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(Brought::Nothing),
-                _ => Err(Ending::Broken),
-            },
+            None => {
+                let (bytes, ended) = read_plain(socket, buffer);
+                (bytes, ended, MUCH)
+            }
+        };
+        let brought = match bytes {
+            0 => Brought::Nothing,
+            _ if bytes >= much => Brought::Much,
+            _ => Brought::Something,
+        };
+        match self.take_in(&buffer[..bytes], intake) {
+            Ok(()) => (brought, ended),
+            Err(TooLong) => (brought, Some(Ending::LineTooLong)),
         }
     }
 
@@ -215,5 +241,16 @@ impl Open {
             self.since = intake.now;
         }
         result
+    }
+}
+
+fn read_plain(mut socket: &Socket, buffer: &mut [u8]) -> (usize, Option<Ending>) {
+    match socket.read(buffer) {
+        Ok(0) => (0, Some(Ending::Peer)),
+        Ok(bytes) => (bytes, None),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => (0, None),
+            _ => (0, Some(Ending::Broken)),
+        },
     }
 }

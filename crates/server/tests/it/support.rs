@@ -75,7 +75,12 @@ impl Daemon {
     }
 
     pub(crate) fn start_command(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with_input(command.stdin(Stdio::null()))
+    }
+
+    /// The same, with whatever the command has as its input.
+    pub(crate) fn start_with_input(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, log) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         thread::spawn(move || {

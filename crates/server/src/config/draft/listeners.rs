@@ -1,12 +1,17 @@
 //! The listeners: from `-b`, from `[[listen]]`, or the default.
 
-use std::{os::unix::ffi::OsStrExt as _, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::Draft;
 use crate::config::{
-    Endpoint, Framing, Listener, Sources, Stream,
+    Endpoint, Framing, Listener, Sources, Stream, TlsFiles,
     file::FileListener,
-    key::{About, List, Number},
+    key::{About, List, Number, Text},
     keys::listen,
     sources::Network,
     spec,
@@ -52,6 +57,10 @@ impl Draft<'_> {
         if !self.flags.bind.is_empty() {
             return self.flags.bind.iter().map(|text| alone("-b", text)).collect();
         }
+        if self.file.listen.is_empty() && !self.environment.passed.is_empty() {
+            let names = self.environment.passed.iter().collect::<BTreeSet<_>>();
+            return names.iter().map(|name| alone("", &format!("systemd://{name}"))).collect();
+        }
         if self.file.listen.is_empty() {
             return listen::ADDRESS.default.iter().map(|text| alone("", text)).collect();
         }
@@ -72,6 +81,7 @@ impl Draft<'_> {
         };
         let mode = self.mode(table, keys.mode.as_deref());
         let stream = self.stream(table, keys);
+        let tls = self.tls(table, keys);
         let address = keys.address.as_deref().map(|text| self.expanded(text));
         let endpoint = match address.map(|text| spec::listener(&text?)) {
             Some(Ok(endpoint)) => self.endpoint(place, endpoint)?,
@@ -85,7 +95,7 @@ impl Draft<'_> {
             }
         };
         self.refuse_strangers(&endpoint, table, keys);
-        Some(Listener { endpoint, sources, stream, mode })
+        Some(Listener { endpoint, sources, stream, mode, tls })
     }
 
     /// The endpoint with the absolute path of its socket.
@@ -157,6 +167,31 @@ impl Draft<'_> {
         Stream { framing, frame_bytes_max, idle_timeout, frame_timeout }
     }
 
+    /// The files of TLS, which go together.
+    fn tls(&mut self, table: &str, keys: &FileListener) -> Option<TlsFiles> {
+        let mut file = |key: &Text, typed: Option<&str>| {
+            let place = self.file.origin.place(&path(table, &key.about));
+            match self.expanded(typed?) {
+                Ok(text) => self.path(&place, Path::new(&text)),
+                Err(why) => {
+                    self.wrong(&place, &why);
+                    None
+                }
+            }
+        };
+        let certificate = file(&listen::TLS_CERTIFICATE, keys.tls_certificate.as_deref());
+        let key = file(&listen::TLS_KEY, keys.tls_key.as_deref());
+        let client_ca = file(&listen::TLS_CLIENT_CA, keys.tls_client_ca.as_deref());
+        let is_typed = [&keys.tls_certificate, &keys.tls_key, &keys.tls_client_ca];
+        let is_missing = [&listen::TLS_CERTIFICATE, &listen::TLS_KEY].into_iter().zip(is_typed);
+        if is_typed.iter().any(|typed| typed.is_some()) {
+            for (key, _) in is_missing.filter(|(_, typed)| typed.is_none()) {
+                self.wrong_in_file(&path(table, &key.about), "is missing: TLS needs both");
+            }
+        }
+        Some(TlsFiles { certificate: certificate?, key: key?, client_ca })
+    }
+
     /// Refuses keys that mean nothing for the endpoint.
     fn refuse_strangers(&mut self, endpoint: &Endpoint, table: &str, keys: &FileListener) {
         let addresses = [
@@ -170,6 +205,11 @@ impl Draft<'_> {
             (&listen::FRAME_TIMEOUT.about, keys.frame_timeout.is_some()),
         ];
         let mode = [(&listen::MODE.about, keys.mode.is_some())];
+        let tls = [
+            (&listen::TLS_CERTIFICATE.about, keys.tls_certificate.is_some()),
+            (&listen::TLS_KEY.about, keys.tls_key.is_some()),
+            (&listen::TLS_CLIENT_CA.about, keys.tls_client_ca.is_some()),
+        ];
         let mut refuse = |keys: &[(&About, bool)], why: &str| {
             for (about, _) in keys.iter().filter(|(_, is_typed)| *is_typed) {
                 self.wrong_in_file(&path(table, about), why);
@@ -183,6 +223,9 @@ impl Draft<'_> {
         }
         if !endpoint.has_mode() {
             refuse(&mode, "only a unix socket has a mode");
+        }
+        if !endpoint.has_tls() {
+            refuse(&tls, "only connections over TCP are encrypted");
         }
     }
 }
@@ -203,6 +246,7 @@ fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
             Endpoint::Unix(one) | Endpoint::Unixgram(one),
             Endpoint::Unix(other) | Endpoint::Unixgram(other),
         ) => one == other,
+        (Endpoint::Passed(one), Endpoint::Passed(other)) => one == other,
         _ => false,
     }
 }

@@ -98,7 +98,12 @@ mod tests {
     fn config(text: &str) -> Result<Config, Vec<String>> {
         let file = File::parse(text, "f").map_err(|errors| errors.lines().to_vec())?;
         let parallelism = std::num::NonZeroUsize::MIN;
-        let environment = Environment { parallelism, directory: "/".into(), variable: |_| None };
+        let environment = Environment {
+            parallelism,
+            directory: "/".into(),
+            variable: |_| None,
+            passed: Vec::new(),
+        };
         Config::new(&file, &Flags::default(), &environment)
             .map_err(|errors| errors.lines().to_vec())
     }

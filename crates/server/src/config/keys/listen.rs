@@ -40,12 +40,16 @@ pub(crate) const ADDRESS: Text = Text {
         path: "listen.address",
         flag: Some("-b"),
         effect: "Where lines are received: UDP, TCP, a unix socket with connections (`unix`) or \
-                 with datagrams (`unixgram`). Any `-b` replaces all `[[listen]]` of the file.",
+                 with datagrams (`unixgram`), or the sockets of one name \
+                 (`FileDescriptorName=`) that systemd has opened. Variables are expanded. Any \
+                 `-b` replaces all `[[listen]]` of the file. Without either, all sockets that \
+                 systemd has opened are taken, if there are any.",
         edge: "An empty host is every address, IPv4 and IPv6; port 0 is any free one.",
         reload: true,
     },
     allowed: "`udp://[HOST]:PORT`, `tcp://[HOST]:PORT`, `unix://PATH`, `unixgram://PATH`, \
-              `[HOST]:PORT` or `PORT` (over UDP); an IPv6 address stands in brackets",
+              `systemd://NAME`, `[HOST]:PORT` or `PORT` (over UDP); an IPv6 address stands in \
+              brackets",
     default: Some("udp://:8125"),
 };
 
@@ -155,4 +159,47 @@ pub(crate) const FRAME_TIMEOUT: Number = Number {
     above_min: false,
     max: 31_536_000.0,
     default: 60.0,
+};
+
+/// `listen.tls_certificate`
+pub(crate) const TLS_CERTIFICATE: Text = Text {
+    about: About {
+        path: "listen.tls_certificate",
+        flag: None,
+        effect: "Encrypts the connections of a TCP listener with TLS (1.2 and 1.3): the file with \
+                 the certificate, followed by those between it and the root. It is read again when \
+                 it changes; while it is broken the old one stays. Variables are expanded.",
+        edge: "Without it connections are not encrypted.",
+        reload: true,
+    },
+    allowed: "a path of a file in PEM",
+    default: None,
+};
+
+/// `listen.tls_key`
+pub(crate) const TLS_KEY: Text = Text {
+    about: About {
+        path: "listen.tls_key",
+        flag: None,
+        effect: "The file with the private key of `listen.tls_certificate`. It is read again when \
+                 it changes. Variables are expanded.",
+        edge: "",
+        reload: true,
+    },
+    allowed: "a path of a file in PEM",
+    default: None,
+};
+
+/// `listen.tls_client_ca`
+pub(crate) const TLS_CLIENT_CA: Text = Text {
+    about: About {
+        path: "listen.tls_client_ca",
+        flag: None,
+        effect: "Only clients with a certificate that comes from one of these roots may connect. \
+                 The file is read again when it changes. Variables are expanded.",
+        edge: "Without it clients need no certificate.",
+        reload: true,
+    },
+    allowed: "a path of a file in PEM",
+    default: None,
 };

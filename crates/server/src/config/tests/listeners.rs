@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{config, errors_of_file, of_file, text};
+use super::{config, environment, errors_of_file, of_file, text};
 use crate::cli::Flags;
 use crate::config::{
-    Address, Endpoint, Framing, Listener, Sources, Stream, file::FileListener, spec,
+    Address, Config, Endpoint, Environment, File, Framing, Listener, Sources, Stream, TlsFiles,
+    file::FileListener, spec,
 };
 
 const STREAM: Stream = Stream {
@@ -16,7 +17,7 @@ const STREAM: Stream = Stream {
 };
 
 fn plain(endpoint: Endpoint) -> Listener {
-    Listener { endpoint, sources: Sources::default(), stream: STREAM, mode: 0o666 }
+    Listener { endpoint, sources: Sources::default(), stream: STREAM, mode: 0o666, tls: None }
 }
 
 /// A UDP listener of which only the address was typed.
@@ -34,6 +35,9 @@ pub(super) fn full_file() -> [FileListener; 2] {
         frame_bytes_max: Some(100),
         idle_timeout: Some(1.5),
         frame_timeout: Some(0.0),
+        tls_certificate: text("tls/cert.pem"),
+        tls_key: text("/${HOSTNAME}/key.pem"),
+        tls_client_ca: text("ca.pem"),
         ..FileListener::default()
     };
     let unix = FileListener {
@@ -59,7 +63,12 @@ pub(super) fn full() -> [Listener; 2] {
     };
     let tcp = Endpoint::Tcp(Address { host: "::1".to_owned(), port: 1 });
     let unix = Endpoint::Unixgram("/srv/run/socket".into());
-    [Listener { sources, stream, ..plain(tcp) }, Listener { mode: 0o620, ..plain(unix) }]
+    let tls = Some(TlsFiles {
+        certificate: "/srv/tls/cert.pem".into(),
+        key: "/web1/key.pem".into(),
+        client_ca: Some("/srv/ca.pem".into()),
+    });
+    [Listener { sources, stream, tls, ..plain(tcp) }, Listener { mode: 0o620, ..plain(unix) }]
 }
 
 #[test]
@@ -70,6 +79,7 @@ fn each_transport_is_typed_as_a_url() {
         ("unix:///run/a b", Endpoint::Unix("/run/a b".into())),
         ("unix:/run/a", Endpoint::Unix("/run/a".into())),
         ("unix://a", Endpoint::Unix("a".into())),
+        ("unixstream:///run/a", Endpoint::Unix("/run/a".into())),
         ("unixgram:///run/a", Endpoint::Unixgram("/run/a".into())),
         ("unixgram:/run/a", Endpoint::Unixgram("/run/a".into())),
         ("unix:8125", Endpoint::Udp(Address { host: "unix".to_owned(), port: 8125 })),
@@ -112,7 +122,9 @@ fn every_error_of_a_listener_is_told() {
          [[listen]]\naddress = \"unix:///a\"\nallow = []\ndeny = []\nmode = \"0888\"\n\
          [[listen]]\naddress = \"tcp://:1\"\nmode = \"0666\"\nframing = \"words\"\n\
          frame_bytes_max = 1\nallow = [\"::1\", \"x\"]\nidle_timeout = -1\n\
-         [[listen]]\naddress = \"unixgram://{long}\"\nmode = \"01777\"\n"
+         [[listen]]\naddress = \"unixgram://{long}\"\nmode = \"01777\"\n\
+         [[listen]]\naddress = \"tcp://:2\"\ntls_client_ca = \"a\"\n\
+         [[listen]]\naddress = \"unix:///b\"\ntls_certificate = \"a\"\ntls_key = \"${{NO}}\"\n"
     );
     let errors = errors_of_file(&typed);
     let no_connection = "datagrams come over no connection";
@@ -136,9 +148,31 @@ fn every_error_of_a_listener_is_told() {
              of a socket may have"
         ),
         "line 22: listen.mode: '01777' is not octal permissions, as in \"0660\"".to_owned(),
+        "line 23: listen.tls_certificate: is missing: TLS needs both".to_owned(),
+        "line 23: listen.tls_key: is missing: TLS needs both".to_owned(),
+        "line 28: listen.tls_certificate: only connections over TCP are encrypted".to_owned(),
+        "line 29: listen.tls_key: variable NO is not set".to_owned(),
+        "line 29: listen.tls_key: only connections over TCP are encrypted".to_owned(),
     ];
     for line in &expected {
         assert!(errors.contains(&format!("a.toml: {line}")), "{line} is not in {errors:#?}");
     }
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
+}
+
+#[test]
+fn sockets_that_systemd_has_opened_are_listened_on_when_nothing_is_typed() {
+    let passed = |names: &[&str], text: &str, bind: &[&str]| {
+        let passed = names.iter().map(|name| (*name).to_owned()).collect();
+        let environment = Environment { passed, ..environment() };
+        let bind = bind.iter().map(|text| (*text).to_owned()).collect();
+        let flags = Flags { bind, ..Flags::default() };
+        let file = File::parse(text, "a.toml").unwrap();
+        let config = Config::new(&file, &flags, &environment).unwrap();
+        config.listeners.iter().map(|one| one.endpoint.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(passed(&["b", "a", "b"], "", &[]), ["systemd://a", "systemd://b"]);
+    assert_eq!(passed(&["a"], "[[listen]]\naddress = \":1\"", &[]), ["udp://:1"]);
+    assert_eq!(passed(&["a"], "", &[":1", "systemd://a"]), ["udp://:1", "systemd://a"]);
+    assert_eq!(passed(&[], "", &[]), ["udp://:8125"]);
 }
