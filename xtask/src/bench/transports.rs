@@ -117,11 +117,8 @@ mod tests {
 
     #[test]
     fn a_transport_is_compared_with_udp_round_by_round() {
-        let transport = |name, aim, metric_ns: &[f64]| Transport {
-            name,
-            aim,
-            metric_ns: metric_ns.to_vec(),
-        };
+        let transport =
+            |name, aim, metric_ns: &[f64]| Transport { name, aim, metric_ns: metric_ns.to_vec() };
         let transports = [
             transport("UDP", None, &[100.0, 50.0, 80.0]),
             transport("TCP", Some(1.3), &[110.0, 60.0, 40.0]),

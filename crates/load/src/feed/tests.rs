@@ -13,9 +13,7 @@ fn plan() -> Plan {
 
 /// Feeds a socket through `feed`; gives the lines that came, by source port, and what is said
 /// to have been sent.
-fn fed(
-    feed: impl FnOnce(Target) -> Fed + Send + 'static,
-) -> (BTreeMap<u16, Vec<Vec<u8>>>, Fed) {
+fn fed(feed: impl FnOnce(Target) -> Fed + Send + 'static) -> (BTreeMap<u16, Vec<Vec<u8>>>, Fed) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let to = socket.local_addr().unwrap();

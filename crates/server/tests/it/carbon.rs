@@ -74,7 +74,22 @@ fn replay_tells_what_the_recorded_datagrams_become() {
 fn a_live_gunicorn_is_counted_exactly() {
     let carbon = Carbon::start();
     let daemon = Daemon::start(&["-b", "127.0.0.1:0", "-s", &carbon.sink(), "-f", "1"]);
-    let gunicorn = Gunicorn::start(daemon.address());
+    let statsd = daemon.address().to_string();
+    assert_gunicorn_is_counted(&statsd, daemon, &carbon);
+}
+
+#[test]
+fn a_live_gunicorn_is_counted_exactly_over_a_unix_socket() {
+    let (carbon, folder) = (Carbon::start(), Folder::new());
+    let path = folder.file("socket");
+    let url = format!("unixgram://{path}");
+    let daemon = Daemon::start(&["-b", &url, "-s", &carbon.sink(), "-f", "1"]);
+    assert_gunicorn_is_counted(&format!("unix://{path}"), daemon, &carbon);
+}
+
+/// Lets a gunicorn serve 200 requests, and holds what it counts to that.
+fn assert_gunicorn_is_counted(statsd: &str, daemon: Daemon, carbon: &Carbon) {
+    let gunicorn = Gunicorn::start(statsd);
     let clients: Vec<_> = (0..4)
         .map(|_| {
             let address = gunicorn.address();
@@ -94,7 +109,7 @@ fn a_live_gunicorn_is_counted_exactly() {
     // on loopback that is in the daemon's socket.
     gunicorn.stop();
 
-    let points = stop_and_read(daemon, &carbon);
+    let points = stop_and_read(daemon, carbon);
     let sum = |name: &str| points.iter().filter(|p| p.name == name).map(|p| p.value).sum::<f64>();
     assert_eq!(sum("stats_counts.svc.gunicorn.requests"), 200.0);
     assert_eq!(sum("stats_counts.svc.gunicorn.request.status.200"), 160.0);

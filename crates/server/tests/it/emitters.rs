@@ -1,10 +1,13 @@
 //! Real emitters from PyPI and npm between the daemon and a sink that counts. `cargo xtask setup`
 //! makes the environment that they run in.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{Daemon, GraphiteLine, SpyGraphite, accounting, assert_books_close, sum};
+use crate::support::{
+    Daemon, Folder, GraphiteLine, SpyGraphite, accounting, assert_books_close, sum,
+};
 
 /// How a script for Python waits for the daemon.
 const PACE_PYTHON: &str = include_str!("emitters/pace.py");
@@ -12,6 +15,9 @@ const PACE_PYTHON: &str = include_str!("emitters/pace.py");
 const PACE_NODE: &str = include_str!("emitters/pace.js");
 /// Sends with the package `statsd`.
 pub(crate) const PYSTATSD: &str = include_str!("emitters/pystatsd.py");
+/// Sends with it over a connection.
+const PYSTATSD_STREAM: &str = include_str!("emitters/pystatsd_stream.py");
+const DATADOG_UNIX: &str = include_str!("emitters/datadog_unix.py");
 const DATADOG: &str = include_str!("emitters/datadog.py");
 const HOT_SHOTS: &str = include_str!("emitters/hot-shots.js");
 const NODE_STATSD: &str = include_str!("emitters/node-statsd.js");
@@ -21,6 +27,11 @@ pub(crate) fn run_python(script: &str, port: u16) -> String {
     let mut command = python();
     command.args(["-c", &[PACE_PYTHON, script].concat()]);
     run(command.arg(port.to_string()))
+}
+
+/// Runs a script for Python that sends to a URL.
+fn run_python_to(script: &str, url: &str) -> String {
+    run(python().args(["-c", script, url]))
 }
 
 /// The Python of the environment.
@@ -157,4 +168,52 @@ fn a_live_node_statsd_is_counted_exactly() {
     outcome.assert_members("stats.sets.ns.users.end.count", 4.0);
     assert_eq!(outcome.values("stats.ns.level.end").last(), Some(&10.0));
     outcome.assert_counts(5_000 + 500 + 250 + 20 + 30 + 1, 0, 0);
+}
+
+type Books = BTreeMap<String, i128>;
+
+/// Lets a script send to a daemon with this one listener, and gives its books and all lines that
+/// Graphite got.
+fn streamed(listener: &str, script: impl Fn(&Daemon)) -> (Books, Vec<GraphiteLine>) {
+    let graphite = SpyGraphite::start();
+    let config = format!("[[listen]]\n{listener}\n");
+    let daemon = Daemon::configured(&config, &["-s", &graphite.sink(), "-f", "600"]);
+    script(&daemon);
+    let (_, log) = daemon.stop();
+    let books = accounting(&log);
+    assert_books_close(&books);
+    (books, graphite.all_lines(&log))
+}
+
+#[test]
+fn a_live_pystatsd_is_counted_exactly_over_tcp_and_a_unix_socket() {
+    let folder = Folder::new();
+    let unix = format!("unix://{}", folder.file("socket"));
+    for url in ["tcp://127.0.0.1:0", &unix] {
+        let (books, lines) = streamed(&format!("address = \"{url}\""), |daemon| {
+            let tcp = daemon.addresses.first().map(|address| format!("tcp://{address}"));
+            run_python_to(PYSTATSD_STREAM, tcp.as_ref().unwrap_or(&unix));
+        });
+        assert_eq!(sum(&lines, "stats_counts.py.hits"), 10_000.0);
+        assert_eq!(sum(&lines, "stats_counts.py.batched"), 6_000.0);
+        assert_eq!(books["samples.aggregated"], 10_000 + 2_000 + 500);
+        assert_eq!(books["connections.closed.peer"], 1);
+    }
+}
+
+#[test]
+fn a_live_datadog_is_counted_exactly_over_unix_sockets() {
+    let folder = Folder::new();
+    let path = folder.file("socket");
+    for (transport, framing) in [("unixgram", ""), ("unixstream", "framing = \"length_prefixed\"")]
+    {
+        let url = format!("{transport}://{path}");
+        let (books, lines) = streamed(&format!("address = \"{url}\"\n{framing}"), |_| {
+            run_python_to(DATADOG_UNIX, &url);
+        });
+        assert_eq!(sum(&lines, "stats_counts.dd.hits"), 1_000.0, "{transport}");
+        assert_eq!(sum(&lines, "stats_counts.dd.buffered"), 40_000.0, "{transport}");
+        assert_eq!(books["samples.aggregated"], 1_000 + 20_000);
+        assert!(!books.contains_key("lines.rejected.truncated"));
+    }
 }

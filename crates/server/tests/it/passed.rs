@@ -6,9 +6,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
-use crate::support::{
-    Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum,
-};
+use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum};
 
 /// A command that gets two sockets, with these names.
 fn with_sockets(one: OwnedFd, two: OwnedFd, names: &str, arguments: &[&str]) -> Command {

@@ -115,6 +115,49 @@ fn a_thousand_connections_at_once_lose_nothing() {
 }
 
 #[test]
+fn what_go_metrics_sends_over_tcp_is_read() {
+    let spy = SpyGraphite::start();
+    let daemon = start("", &spy);
+    // As its buffered writer has it: lines of every type, flushed as the buffer fills, not at
+    // the end of a line.
+    let mut text = String::new();
+    for number in 0..1_000 {
+        text.push_str("app.requests:1.000000|c\napp.latency:0.25|ms\n");
+        text.push_str(&format!("app.queue:{number}.000000|g\napp.version:{number}|kv\n"));
+    }
+    let mut stream = connect(&daemon);
+    text.as_bytes().chunks(1_400).for_each(|flushed| stream.write_all(flushed).unwrap());
+    let (_, log) = daemon.stop();
+    let (books, lines) = (accounting(&log), spy.all_lines(&log));
+    assert_books_close(&books);
+    assert_eq!(sum(&lines, "stats_counts.app.requests"), 1_000.0);
+    assert_eq!(sum(&lines, "stats.timers.app.latency.count"), 1_000.0);
+    assert_eq!(sum(&lines, "stats.app.queue"), 999.0);
+    assert_eq!(sum(&lines, "stats.app.version"), 999.0);
+    assert_eq!(books["samples.aggregated"], 4_000);
+}
+
+#[test]
+fn lines_of_a_connection_are_repeated_in_packets() {
+    let spy = SpyGraphite::start();
+    let copy = UdpSocket::bind("127.0.0.1:0").unwrap();
+    copy.set_read_timeout(Some(PATIENCE)).unwrap();
+    let config = format!("---\n[[repeater]]\nurl = \"udp://{}\"\n", copy.local_addr().unwrap());
+    let daemon = start(&config, &spy);
+    let text = "a:1|c\nbb:2|c\n".repeat(1_000);
+    connect(&daemon).write_all(text.as_bytes()).unwrap();
+    let (mut repeated, mut buffer) = (Vec::new(), vec![0; 65_536]);
+    while repeated.len() < text.len() {
+        let bytes = copy.recv(&mut buffer).unwrap();
+        assert!(bytes <= 1_432 && buffer[..bytes].ends_with(b"|c\n"), "{bytes}");
+        repeated.extend_from_slice(&buffer[..bytes]);
+    }
+    assert_eq!(String::from_utf8(repeated).unwrap(), text);
+    let (_, count) = stop(daemon, &spy);
+    assert_eq!((count("a"), count("bb")), (1_000.0, 2_000.0));
+}
+
+#[test]
 fn the_order_within_one_connection_holds() {
     let spy = SpyGraphite::start();
     let daemon = start("workers = 2", &spy);

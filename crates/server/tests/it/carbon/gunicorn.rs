@@ -19,14 +19,14 @@ pub(crate) struct Gunicorn {
 }
 
 impl Gunicorn {
-    /// Starts it, and waits until it listens.
-    pub(crate) fn start(statsd: SocketAddr) -> Self {
+    /// Starts it with its `--statsd-host`, and waits until it listens.
+    pub(crate) fn start(statsd: &str) -> Self {
         let folder = Folder::new();
         fs::write(folder.file("app.py"), APP).unwrap();
         let mut command = python();
         command.args(["-m", "gunicorn", "app:application", "--workers", "2"]);
         command.args(["--bind", "127.0.0.1:0", "--no-control-socket", "--statsd-prefix", "svc"]);
-        command.args(["--statsd-host", &statsd.to_string()]);
+        command.args(["--statsd-host", statsd]);
         command.env_remove("GUNICORN_CMD_ARGS").current_dir(folder.file(""));
         let mut program = Program::start(&mut command, folder.file("gunicorn.log"));
         let address = program.wait_until("a listening gunicorn", |log| {
