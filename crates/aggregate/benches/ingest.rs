@@ -91,11 +91,11 @@ fn measure(packets: &[Vec<u8>], keys: usize) -> f64 {
 #[inline(never)]
 fn take_in(table: &mut Table, packets: &[Vec<u8>]) -> Duration {
     let start = thread_time();
-    let mut batch = table.batch(Order::default());
-    for packet in packets {
-        batch.packet(packet);
-    }
-    drop(batch);
+    table.batch(Order::default(), |batch| {
+        for packet in packets {
+            batch.packet(packet);
+        }
+    });
     thread_time().saturating_sub(start)
 }
 

@@ -55,7 +55,7 @@ struct Member<'p> {
 }
 
 /// Where the record of each sample stands, or [`REFUSED`].
-type Records = ArrayVec<u32, PENDING_MAX>;
+type Records = [u32; PENDING_MAX];
 
 /// Stands for the record of a sample that is refused.
 const REFUSED: u32 = u32::MAX;
@@ -109,15 +109,11 @@ impl<'t, 'p> Batch<'t, 'p> {
         counts.lines += self.metric_lines;
         counts.metric_lines += std::mem::take(&mut self.metric_lines);
         let row = Row::of(&table.part.records);
-        let records: Records = self
-            .pending
-            .iter()
-            .map(|pending| {
-                let record = table.record(pending).unwrap_or(REFUSED);
-                row.prefetch(record as usize);
-                record
-            })
-            .collect();
+        let mut records: Records = [REFUSED; PENDING_MAX];
+        for (pending, record) in self.pending.iter().zip(&mut records) {
+            *record = table.record(pending).unwrap_or(REFUSED);
+            row.prefetch(*record as usize);
+        }
         match !self.has_changes && table.has_room(PENDING_MAX) {
             true => self.write_all(&records),
             false => self.write_each(&records),
@@ -131,12 +127,12 @@ impl<'t, 'p> Batch<'t, 'p> {
     /// there is room for all of them.
     fn write_all(&mut self, records: &Records) {
         let (part, fingerprinter) = (&mut *self.table.part, &self.table.fingerprinter);
-        let members = self.members.iter().map(|member| {
+        let mut members = ArrayVec::<_, PENDING_MAX>::new();
+        for member in &self.members {
             let fingerprint = fingerprinter.of_member(records[member.place], member.text);
             part.members.prefetch(fingerprint);
-            fingerprint
-        });
-        let members: ArrayVec<_, PENDING_MAX> = members.collect();
+            members.push(fingerprint);
+        }
         let (mut timed, mut values, mut count) = ([0; PENDING_MAX], [0.0; PENDING_MAX], 0);
         for (pending, &index) in self.pending.iter().zip(records) {
             let Pending { number, rate, .. } = *pending;

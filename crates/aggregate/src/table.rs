@@ -18,10 +18,10 @@ use crate::{Captures, Counts, Dialect, Effect, Naming, Part, Rules, SeriesKind, 
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
-/// How many places of spellings are looked at for expiry: for each sample, as many as it can have
-/// taken; after a batch no more than this; and some at each rotation, for a worker at rest.
-const SWEEP_SAMPLE: usize = 2;
-const SWEEP_BATCH: usize = 64;
+/// How many places of spellings are looked at for expiry: after each batch a few, and one more for
+/// so many samples; and some at each rotation, for a worker at rest.
+const SWEEP_BATCH: usize = 4;
+const SWEEP_SAMPLES: usize = 32;
 const SWEEP_ROTATION: usize = 16_384;
 
 /// What a table may hold.
@@ -83,15 +83,17 @@ impl Table {
         Self { rules, ..self }
     }
 
-    /// Begins to take in packets that were received together, at `order`.
-    pub fn batch(&mut self, order: Order) -> Batch<'_, '_> {
+    /// Takes in packets that were received together, at `order`: `take` hands them to the batch.
+    //
+    // Lent, and not returned: a batch is large, and would be copied on its way.
+    pub fn batch<'p>(&mut self, order: Order, take: impl FnOnce(&mut Batch<'_, 'p>)) {
         let number = self.part.begin_batch(order.nanoseconds);
-        Batch::new(self, number)
+        take(&mut Batch::new(self, number));
     }
 
     /// Takes in one packet as a batch of its own.
     pub fn packet(&mut self, packet: &[u8], order: Order) {
-        self.batch(order).packet(packet);
+        self.batch(order, |batch| batch.packet(packet));
     }
 
     /// Ends the interval: gives what it brought, and goes on with an empty part.
@@ -127,7 +129,7 @@ impl Table {
 
     /// Ends a batch that brought so many samples.
     pub(crate) fn end_batch(&mut self, samples: usize) {
-        self.sweep(SWEEP_BATCH.min(SWEEP_SAMPLE * samples));
+        self.sweep(SWEEP_BATCH + samples / SWEEP_SAMPLES);
     }
 
     /// Whether so many values, members and changes more may be held.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use nix::time::{ClockId, clock_gettime};
+
 /// The monotonic clock: cadence, order and time-outs come from it.
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
 pub(crate) fn now() -> Instant {
@@ -12,6 +14,11 @@ pub(crate) fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
+}
+
+/// The CPU time of this thread so far. A system call, and so nothing for every batch.
+pub(crate) fn thread_cpu() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
 /// When each interval ends. The deadlines are multiples of the interval from the first one, so

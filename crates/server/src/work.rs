@@ -28,6 +28,7 @@ use nix::unistd::Pid;
 
 pub(crate) use self::datagrams::DatagramSocket;
 use self::datagrams::Datagrams;
+use self::gaps::Gaps;
 use self::intake::Intake;
 pub(crate) use self::streams::Connection;
 use self::streams::Streams;
@@ -37,6 +38,8 @@ use crate::flush::{Closes, Inbox, Push};
 use crate::forward::Forwarder;
 
 mod datagrams;
+mod gaps;
+mod gather;
 mod intake;
 mod streams;
 
@@ -102,6 +105,8 @@ pub(crate) struct Worker {
     pinned: bool,
     /// Passes on what is received, where it is to be.
     forwarder: Option<Forwarder>,
+    /// For who looks into the log for it.
+    gaps: Option<Gaps>,
 }
 
 /// How much came at once.
@@ -144,6 +149,7 @@ impl Worker {
             epoch,
             pinned,
             forwarder: None,
+            gaps: log::log_enabled!(log::Level::Debug).then(Gaps::default),
         };
         Ok((worker, inbox))
     }
@@ -169,6 +175,9 @@ impl Worker {
             }
             if self.is_told_to_stop(now) {
                 break;
+            }
+            if let Some(gaps) = &mut self.gaps {
+                gaps.receives(clock::thread_cpu());
             }
             let brought = self.receive(now);
             match brought {
@@ -274,6 +283,10 @@ impl Worker {
 
     /// Pushes what was gathered, as the part of the interval that ended last.
     fn push(&mut self, closes: Closes, now: Instant) {
+        if let Some(gaps) = &mut self.gaps {
+            let longest = gaps.take_longest().as_micros();
+            log::debug!("worker {}: {longest} us of CPU time between two receives", self.index);
+        }
         let dropped = self.datagrams.count_drops();
         self.table.counts_mut().datagrams_dropped_kernel += dropped;
         let empty = self.spare.try_recv().unwrap_or_default();

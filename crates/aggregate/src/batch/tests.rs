@@ -21,11 +21,12 @@ fn table(samples_max: usize, changes: bool) -> Table {
 /// Takes in packets, each line of them as a packet of a batch; gives all that came of it.
 fn outcome(packets: &[Vec<u8>], mut table: Table, each: bool) -> String {
     for (index, packet) in packets.iter().enumerate() {
-        let mut batch = table.batch(Order { nanoseconds: index as u64, worker: 0 });
-        for line in packet.split_inclusive(|byte| *byte == b'\n') {
-            batch.packet(line);
-            batch.has_changes |= each;
-        }
+        table.batch(Order { nanoseconds: index as u64, worker: 0 }, |batch| {
+            for line in packet.split_inclusive(|byte| *byte == b'\n') {
+                batch.packet(line);
+                batch.has_changes |= each;
+            }
+        });
     }
     let mut part = table.rotate(Box::default());
     let (mut merger, before) = (Merger::new(), part.counts.clone());

@@ -117,12 +117,12 @@ impl Batch {
         Self { buffers, _vectors: vectors, controls, names, headers, packet_bytes, received: 0 }
     }
 
-    /// Takes what waits in the socket, at most one batch, without waiting for more. Gives the
-    /// number of buffers that were filled, 0 when nothing waits.
+    /// Takes what waits in the socket, without waiting for more: at most one batch, and at most so
+    /// many buffers. Gives the number of buffers that were filled, 0 when nothing waits.
     ///
     /// # Errors
     /// The socket is broken, or its network is down.
-    pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+    pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
         // The kernel has written how much of the room it used.
         for header in &mut self.headers[..self.received] {
             header.msg_hdr.msg_controllen = size_of::<Control>();
@@ -133,9 +133,9 @@ impl Batch {
             }
         }
         self.received = 0;
-        let count = libc::c_uint::try_from(self.headers.len()).unwrap_or(libc::c_uint::MAX);
-        // SAFETY: `headers` holds `count` headers, and each points at a vector that covers a
-        // buffer, at room for a control message, and at a name of `msg_namelen` bytes or at none,
+        let count = libc::c_uint::try_from(self.headers.len().min(most)).unwrap_or(1);
+        // SAFETY: `headers` holds at least `count` headers, and each points at a vector that covers
+        // a buffer, at room for a control message, and at a name of `msg_namelen` bytes or at none,
         // all of which we own and borrow mutably here (the invariant of the struct). The kernel
         // keeps no pointer after the call.
         let received = unsafe {
@@ -158,6 +158,12 @@ impl Batch {
             }
         }
         Ok(self.received)
+    }
+
+    /// Whether a buffer of the last [`Batch::receive`] holds several datagrams, or may.
+    pub(crate) fn has_segments(&self) -> bool {
+        let filled = self.headers[..self.received].iter().zip(&self.controls);
+        filled.into_iter().any(|(header, control)| segment_bytes(header, control).is_some())
     }
 
     /// The datagrams of the last [`Batch::receive`], in order.
@@ -219,9 +225,11 @@ fn segments(
     segment_bytes: Option<usize>,
     truncated: bool,
 ) -> impl Iterator<Item = Packet<'_>> {
-    let stride = segment_bytes.unwrap_or(buffer.len()).max(1);
-    // An empty datagram is one too.
-    let count = buffer.len().div_ceil(stride).max(1);
+    // An empty datagram is one too. To divide takes time, and hardly any buffer has several.
+    let (stride, count) = match segment_bytes {
+        Some(stride) => (stride, buffer.len().div_ceil(stride).max(1)),
+        None => (buffer.len(), 1),
+    };
     (0..count).map(move |index| {
         let end = buffer.len().min((index + 1) * stride);
         let bytes = &buffer[index * stride..end];
@@ -253,15 +261,15 @@ mod tests {
         for packet in [&b"a"[..], b"", &longest, b"b"] {
             sender.send(packet).unwrap();
         }
-        let mut batch = Batch::new(3, 65_536);
-        assert_eq!(batch.receive(receiver.as_fd()).unwrap(), 3);
+        let mut batch = Batch::new(4, 65_536);
+        assert_eq!(batch.receive(receiver.as_fd(), 3).unwrap(), 3);
         let packets: Vec<_> = batch.packets().collect();
         assert!(packets.iter().all(|packet| !packet.truncated));
         let bytes: Vec<_> = packets.iter().map(|packet| packet.bytes).collect();
         assert_eq!(bytes, [&b"a"[..], b"", &longest]);
-        assert_eq!(batch.receive(receiver.as_fd()).unwrap(), 1);
+        assert_eq!(batch.receive(receiver.as_fd(), 64).unwrap(), 1);
         assert_eq!(batch.packets().next(), Some(Packet { bytes: b"b", truncated: false }));
-        assert_eq!(batch.receive(receiver.as_fd()).unwrap(), 0);
+        assert_eq!(batch.receive(receiver.as_fd(), 64).unwrap(), 0);
         assert_eq!(batch.packets().count(), 0);
     }
 
@@ -280,7 +288,7 @@ mod tests {
         let mut packets = Vec::new();
         // Twice, so that what the first call wrote into the headers does not hold for the next.
         while packets.len() < 9 {
-            assert!(batch.receive(receiver.as_fd()).unwrap() > 0);
+            assert!(batch.receive(receiver.as_fd(), 64).unwrap() > 0);
             packets.extend(batch.packets().map(|packet| packet.bytes.to_vec()));
         }
         let one: [&[u8]; 4] = [b"a:1|c", b"b:2|c", b"c:3|c", b"d:4"];
@@ -298,7 +306,7 @@ mod tests {
             // Twice, so that what the first call wrote into the headers does not hold for the next.
             for _ in 0..2 {
                 sender_socket.send_to(b"a:1|c", (sender, port)).unwrap();
-                assert_eq!(batch.receive(receiver.as_fd()).unwrap(), 1);
+                assert_eq!(batch.receive(receiver.as_fd(), 64).unwrap(), 1);
                 let packets: Vec<_> = batch.packets_with_sources().collect();
                 let [(Some(source), packet)] = packets[..] else { panic!("{packets:?}") };
                 assert_eq!(source.to_canonical().to_string(), sender);
@@ -328,7 +336,7 @@ mod tests {
         sender.send(b"a:1|c\nb:2|c").unwrap();
         sender.send(b"c:1|c").unwrap();
         let mut batch = Batch::new(4, 8);
-        assert_eq!(batch.receive(receiver.as_fd()).unwrap(), 2);
+        assert_eq!(batch.receive(receiver.as_fd(), 64).unwrap(), 2);
         let packets: Vec<_> = batch.packets().collect();
         assert_eq!(packets[0], Packet { bytes: b"a:1|c\nb:", truncated: true });
         assert_eq!(packets[1], Packet { bytes: b"c:1|c", truncated: false });

@@ -3,14 +3,15 @@
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use super::gather::Gathering;
 use super::{Brought, ListenerId, intake::Intake};
 use crate::config::Sources;
 use crate::sys::{Batch, dropped_datagrams};
 
 /// How many datagrams are received at once. More would only leave the processor's caches.
 const BATCH_PACKETS: usize = 64;
-/// A batch of at least so many is followed by the next one without a nap.
-const MUCH: usize = BATCH_PACKETS / 2;
+/// A batch that is full to at least this part is followed by the next one without a nap.
+const MUCH_PART: usize = 2;
 /// The same for unix sockets, which hold but few datagrams (`net.unix.max_dgram_qlen`), and then
 /// hold up their senders.
 const MUCH_OF_UNIX: usize = 4;
@@ -42,6 +43,7 @@ pub(super) struct Datagrams {
 struct Socket {
     listener: ListenerId,
     of: DatagramSocket,
+    gathering: Gathering,
     /// The last reading of the kernel's count of what it dropped.
     dropped: u32,
 }
@@ -55,7 +57,10 @@ impl Datagrams {
 
     /// Receives from these too.
     pub(super) fn open(&mut self, listener: ListenerId, sockets: Vec<DatagramSocket>) {
-        let socket = |of| Socket { listener, of, dropped: 0 };
+        let socket = |of: DatagramSocket| {
+            let gathering = if of.is_unix { Gathering::Never } else { Gathering::On { alone: 0 } };
+            Socket { listener, of, gathering, dropped: 0 }
+        };
         self.sockets.extend(sockets.into_iter().map(socket));
         self.make_room();
     }
@@ -92,21 +97,26 @@ impl Datagrams {
     /// Takes one batch from each socket.
     pub(super) fn receive(&mut self, intake: &mut Intake<'_>) -> Brought {
         let mut most = Brought::Nothing;
-        for Socket { of: socket, .. } in &self.sockets {
+        for Socket { of: socket, gathering, .. } in &mut self.sockets {
+            gathering.before(&socket.socket, intake.now);
             let batch = match &mut self.batch_with_sources {
                 Some(batch) if !socket.sources.are_all() => batch,
                 _ => &mut self.batch,
             };
-            match batch.receive(socket.socket.as_fd()) {
+            let most_buffers = gathering.buffers_max(BATCH_PACKETS);
+            match batch.receive(socket.socket.as_fd(), most_buffers) {
                 Ok(0) => {}
                 Ok(received) => {
-                    let much = if socket.is_unix { MUCH_OF_UNIX } else { MUCH };
+                    let much = if socket.is_unix { MUCH_OF_UNIX } else { most_buffers / MUCH_PART };
                     let brought = if received >= much { Brought::Much } else { Brought::Something };
                     most = most.max(brought);
                     match socket.sources.are_all() {
                         true => intake.packets(batch.packets()),
                         false => take_in_admitted(intake, batch, &socket.sources),
                     }
+                    let is_all = received < most_buffers;
+                    let gathered = || batch.has_segments();
+                    gathering.after(&socket.socket, received, gathered, is_all, intake.now);
                 }
                 Err(error) => {
                     log::debug!("worker {}: receive: {error}", intake.order.worker);
@@ -174,7 +184,7 @@ mod tests {
         let mut table = table();
         // Too small for the first and the third.
         let mut batch = Batch::new(4, 10);
-        batch.receive(receiver.as_fd()).unwrap();
+        batch.receive(receiver.as_fd(), 4).unwrap();
         intake(&mut table).packets(batch.packets());
         let counts = table.rotate(Box::default()).counts;
         assert_eq!(counts.datagrams_received, 3);

@@ -24,44 +24,46 @@ pub(super) struct Intake<'a> {
 impl Intake<'_> {
     /// Takes in datagrams.
     pub(super) fn packets<'p>(&mut self, packets: impl Iterator<Item = Packet<'p>>) {
-        let mut batch = self.table.batch(self.order);
         let log_packets = log::log_enabled!(log::Level::Trace);
-        for packet in packets {
-            if log_packets {
-                log::trace!("packet: '{}'", packet.bytes.escape_ascii());
+        let forwarder = &mut self.forwarder;
+        self.table.batch(self.order, |batch| {
+            for packet in packets {
+                if log_packets {
+                    log::trace!("packet: '{}'", packet.bytes.escape_ascii());
+                }
+                if let Some(forwarder) = forwarder
+                    && !forwarder.lines(packet.bytes, packet.truncated, batch.counts_mut())
+                {
+                    batch.count_packet(packet.bytes);
+                    continue;
+                }
+                match packet.truncated {
+                    false => batch.packet(packet.bytes),
+                    true => batch.truncated_packet(packet.bytes),
+                }
             }
-            if let Some(forwarder) = &mut self.forwarder
-                && !forwarder.lines(packet.bytes, packet.truncated, batch.counts_mut())
-            {
-                batch.count_packet(packet.bytes);
-                continue;
-            }
-            match packet.truncated {
-                false => batch.packet(packet.bytes),
-                true => batch.truncated_packet(packet.bytes),
-            }
-        }
-        drop(batch);
+        });
         self.settle();
     }
 
     /// Takes in whole lines that came over a connection.
     pub(super) fn lines<'p>(&mut self, frames: impl Iterator<Item = &'p [u8]>) {
-        let mut batch = self.table.batch(self.order);
-        for frame in frames {
-            let Some(forwarder) = &mut self.forwarder else {
-                batch.lines(frame);
-                continue;
-            };
-            let mut is_ours = true;
-            for piece in pieces(frame) {
-                is_ours = forwarder.lines(piece, false, batch.counts_mut());
+        let forwarder = &mut self.forwarder;
+        self.table.batch(self.order, |batch| {
+            for frame in frames {
+                let Some(forwarder) = forwarder else {
+                    batch.lines(frame);
+                    continue;
+                };
+                let mut is_ours = true;
+                for piece in pieces(frame) {
+                    is_ours = forwarder.lines(piece, false, batch.counts_mut());
+                }
+                if is_ours {
+                    batch.lines(frame);
+                }
             }
-            if is_ours {
-                batch.lines(frame);
-            }
-        }
-        drop(batch);
+        });
         self.settle();
     }
 
