@@ -7,10 +7,10 @@
 //! ```
 
 use arrayvec::ArrayVec;
-use gstatsd_wire::{Line, Receiver, Rejection, Sample, Value};
+use gstatsd_wire::{Kind, Line, Receiver, Rejection, Sample, Tags, Value};
 
 use crate::prefetch::Row;
-use crate::{Counts, Part, SeriesKind, Shed, Table};
+use crate::{Counts, Dialect, Part, SeriesKind, Shed, Table};
 
 /// How many samples wait to be written at most.
 const PENDING_MAX: usize = 64;
@@ -22,6 +22,13 @@ const PENDING_MAX: usize = 64;
 /// They are written in the order in which they came. Dropping it writes the last ones.
 pub struct Batch<'t, 'p> {
     table: &'t mut Table,
+    dialect: Dialect,
+    /// For each type of the protocol, the kind of series that it feeds.
+    kinds: [SeriesKind; Kind::ALL.len()],
+    /// The number of the listener's dialect.
+    listener: u8,
+    /// The metric line whose samples come.
+    line: &'p [u8],
     /// Its number in the part.
     number: u32,
     pending: ArrayVec<Pending<'p>, PENDING_MAX>,
@@ -38,12 +45,21 @@ pub struct Batch<'t, 'p> {
 #[derive(Clone, Copy)]
 pub(crate) struct Pending<'p> {
     pub(crate) fingerprint: u128,
-    pub(crate) spelling: &'p [u8],
+    /// The line that it comes from; it begins with the name.
+    pub(crate) line: &'p [u8],
     pub(crate) number: f64,
     rate: f64,
     pub(crate) kind: SeriesKind,
+    pub(crate) listener: u8,
     /// Whether the number changes a gauge.
     is_change: bool,
+}
+
+impl<'p> Pending<'p> {
+    /// What stands before the colon.
+    pub(crate) fn name(&self) -> &'p [u8] {
+        self.line.split(|byte| *byte == b':').next().unwrap_or_default()
+    }
 }
 
 /// The member of a sample that is to be added to a set.
@@ -61,9 +77,21 @@ type Records = [u32; PENDING_MAX];
 const REFUSED: u32 = u32::MAX;
 
 impl<'t, 'p> Batch<'t, 'p> {
-    pub(crate) fn new(table: &'t mut Table, number: u32) -> Self {
-        let (pending, members) = (ArrayVec::new(), ArrayVec::new());
-        Self { table, number, pending, members, has_changes: false, samples: 0, metric_lines: 0 }
+    pub(crate) fn new(table: &'t mut Table, listener: u8, number: u32) -> Self {
+        let dialect = table.ways.dialects[usize::from(listener)];
+        Self {
+            table,
+            dialect,
+            kinds: Kind::ALL.map(|kind| dialect.series_kind(kind)),
+            listener,
+            line: &[],
+            number,
+            pending: ArrayVec::new(),
+            members: ArrayVec::new(),
+            has_changes: false,
+            samples: 0,
+            metric_lines: 0,
+        }
     }
 
     /// Takes in one packet.
@@ -76,15 +104,24 @@ impl<'t, 'p> Batch<'t, 'p> {
     /// Takes in lines that came over a connection, and so in no packet.
     #[inline]
     pub fn lines(&mut self, lines: &'p [u8]) {
-        let grammar = self.table.dialect.grammar;
-        gstatsd_wire::parse(lines, &grammar, self);
+        let grammar = self.dialect.grammar;
+        match self.is_plain() {
+            true => gstatsd_wire::parse(lines, &grammar, &mut Reader::<'_, '_, '_, true>(self)),
+            false => gstatsd_wire::parse(lines, &grammar, &mut Reader::<'_, '_, '_, false>(self)),
+        }
     }
 
     /// Takes in a packet that was cut on its way: its broken last line is rejected.
     pub fn truncated_packet(&mut self, packet: &'p [u8]) {
-        let grammar = self.table.dialect.grammar;
+        let grammar = self.dialect.grammar;
         self.count_packet(packet);
-        gstatsd_wire::parse_truncated(packet, &grammar, self);
+        gstatsd_wire::parse_truncated(packet, &grammar, &mut Reader::<'_, '_, '_, false>(self));
+    }
+
+    /// Whether a spelling is a name and nothing else: tags make no difference, and the listener
+    /// has the dialect of the table.
+    fn is_plain(&self) -> bool {
+        self.dialect.grammar.tags == Tags::Skip && self.listener == 0
     }
 
     /// What is counted of the interval.
@@ -226,13 +263,18 @@ impl Drop for Batch<'_, '_> {
     }
 }
 
-impl<'p> Receiver<'p> for Batch<'_, 'p> {
+/// Hands what is read to a batch. `PLAIN` says what [`Batch::is_plain`] does.
+struct Reader<'b, 't, 'p, const PLAIN: bool>(&'b mut Batch<'t, 'p>);
+
+impl<'p, const PLAIN: bool> Receiver<'p> for Reader<'_, '_, 'p, PLAIN> {
     #[inline]
     fn line(&mut self, line: Line<'p>) {
-        let part = &mut self.table.part;
+        let Self(batch) = self;
+        let part = &mut batch.table.part;
         match line {
-            Line::Metric(_) => {
-                self.metric_lines += 1;
+            Line::Metric(line) => {
+                batch.line = line;
+                batch.metric_lines += 1;
                 return;
             }
             Line::Event(_) => part.counts.events += 1,
@@ -248,27 +290,37 @@ impl<'p> Receiver<'p> for Batch<'_, 'p> {
     // Always, so that the sample is taken apart in registers: a call would pass it by memory.
     #[inline(always)]
     fn sample(&mut self, sample: Sample<'p>) {
-        let Sample { name: spelling, value, rate, .. } = sample;
-        let kind = self.table.kinds[sample.kind as usize];
-        let fingerprint = self.table.fingerprinter.of(kind, spelling);
-        self.table.index.prefetch(fingerprint);
+        let Self(batch) = self;
+        let Sample { name, value, rate, .. } = sample;
+        let kind = batch.kinds[sample.kind as usize];
+        let (listener, tags, origin) = match PLAIN || batch.dialect.grammar.tags == Tags::Skip {
+            true => (if PLAIN { 0 } else { batch.listener }, &[][..], &[][..]),
+            false => (batch.listener, sample.tags, sample.origin),
+        };
+        let fingerprinter = &batch.table.fingerprinter;
+        let mut fingerprint = fingerprinter.of(kind, listener, name, tags);
+        if !origin.is_empty() {
+            fingerprint = fingerprinter.with_origin(fingerprint, origin);
+        }
+        batch.table.index.prefetch(fingerprint);
         let number = match value {
             Value::Number(number) | Value::Delta(number) => number,
             Value::Member(text) => {
-                self.members.push(Member { place: self.pending.len(), text });
+                batch.members.push(Member { place: batch.pending.len(), text });
                 0.0
             }
         };
         let is_change = matches!(value, Value::Delta(_));
-        self.has_changes |= is_change;
-        self.pending.push(Pending { fingerprint, spelling, number, rate, kind, is_change });
-        if self.pending.is_full() {
-            self.settle();
+        batch.has_changes |= is_change;
+        let line = batch.line;
+        batch.pending.push(Pending { fingerprint, line, number, rate, kind, listener, is_change });
+        if batch.pending.is_full() {
+            batch.settle();
         }
     }
 
     fn reject(&mut self, rejection: Rejection<'p>) {
-        let part = &mut self.table.part;
+        let part = &mut self.0.table.part;
         part.counts.samples_received += 1;
         part.counts.samples_rejected[rejection.reason as usize] += 1;
         part.example(rejection.reason, rejection.text);

@@ -71,6 +71,9 @@ pub struct Counts {
     pub samples_rejected: [u64; REASONS],
     /// Good samples that were not aggregated, by [`Shed`].
     pub samples_shed: [u64; Shed::ALL.len()],
+    /// Tags that were left out because their key came again in the same line. Counted once for
+    /// each spelling, when it is seen for the first time.
+    pub tags_repeated: u64,
     /// Sums that left the range of a double and were held at its edge.
     pub overflows: u64,
 }
@@ -96,6 +99,7 @@ impl Counts {
             samples_dropped_rule,
             samples_rejected,
             samples_shed,
+            tags_repeated,
             overflows,
         } = other;
         self.datagrams_received += datagrams_received;
@@ -111,6 +115,7 @@ impl Counts {
         self.samples_received += samples_received;
         self.samples_aggregated += samples_aggregated;
         self.samples_dropped_rule += samples_dropped_rule;
+        self.tags_repeated += tags_repeated;
         self.overflows += overflows;
         add_each(&mut self.lines_rejected, lines_rejected);
         add_each(&mut self.samples_rejected, samples_rejected);
@@ -161,6 +166,7 @@ impl Counts {
                 emit("samples.shed.", shed.label(), count);
             }
         }
+        emit("tags.repeated", "", self.tags_repeated);
         emit("overflows", "", self.overflows);
     }
 }
@@ -226,6 +232,7 @@ mod tests {
             &mut counts.samples_received,
             &mut counts.samples_aggregated,
             &mut counts.samples_dropped_rule,
+            &mut counts.tags_repeated,
             &mut counts.overflows,
         ];
         fields.extend(&mut counts.lines_rejected);

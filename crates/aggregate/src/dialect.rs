@@ -59,19 +59,34 @@ impl Dialect {
         }
     }
 
+    /// Appends the key or the value of a tag to `out` as the dialect writes it: like a name, but
+    /// for `;`, which ends a tag, and so becomes `_`. gstatsd 0.6 had no tags; they are kept.
+    pub fn sanitise_tag(&self, text: &[u8], out: &mut Vec<u8>) {
+        match self.sanitising {
+            Sanitising::Gstatsd | Sanitising::Keep => keep_text(text, out),
+            Sanitising::Statsd => {
+                let mut text = text.to_vec();
+                text.iter_mut().filter(|byte| **byte == b';').for_each(|byte| *byte = b'_');
+                sanitise_statsd(&text, out);
+            }
+        }
+    }
+
     /// Appends a name to `out` as the dialect writes it. What it writes stays as it is when it
     /// is sanitised again.
     pub fn sanitise(&self, name: &[u8], out: &mut Vec<u8>) {
         match self.sanitising {
             Sanitising::Gstatsd => out.extend(name.iter().copied().filter_map(gstatsd_byte)),
             Sanitising::Statsd => sanitise_statsd(name, out),
-            Sanitising::Keep => {
-                let chars = name.utf8_chunks().flat_map(|chunk| chunk.valid().chars());
-                for char in chars.filter(|char| !char.is_control()) {
-                    out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-            }
+            Sanitising::Keep => keep_text(name, out),
         }
+    }
+}
+
+fn keep_text(text: &[u8], out: &mut Vec<u8>) {
+    let chars = text.utf8_chunks().flat_map(|chunk| chunk.valid().chars());
+    for char in chars.filter(|char| !char.is_control()) {
+        out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
     }
 }
 
@@ -155,6 +170,19 @@ mod tests {
         let name = "a b/c;d=e,f[g]\u{e9}\u{202e}";
         assert_eq!(sanitised(&Dialect::DOGSTATSD, name.as_bytes()), name);
         assert_eq!(sanitised(&Dialect::DOGSTATSD, b"a\x1f\x1eb\n\x7f\xc2\x85\xffc"), "abc");
+    }
+
+    #[test]
+    fn tags_are_sanitised_like_names_and_kept_where_there_were_none() {
+        let tag = |dialect: Dialect, text: &str| {
+            let mut out = Vec::new();
+            dialect.sanitise_tag(text.as_bytes(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(tag(Dialect::STATSD, "a;b c/d=e:f"), "a_b_c-d=ef");
+        for dialect in [Dialect::GSTATSD, Dialect::DOGSTATSD] {
+            assert_eq!(tag(dialect, "a;b c/d=e:\u{e9}\0"), "a;b c/d=e:\u{e9}");
+        }
     }
 
     #[test]

@@ -47,27 +47,35 @@ impl Fingerprinter {
         Self(Way::Sip(RandomState::new(), RandomState::new()))
     }
 
-    /// The fingerprint of a spelling; never 0.
+    /// The fingerprint of a spelling: a name, and the tags of a field or none; never 0. What they
+    /// mean to the listener is a number of the same kind for all that mean the same; 0 for most.
     #[inline(always)]
-    pub(crate) fn of(&self, kind: SeriesKind, spelling: &[u8]) -> u128 {
-        self.of_text(kind as u32, spelling)
+    pub(crate) fn of(&self, kind: SeriesKind, listener: u8, name: &[u8], tags: &[u8]) -> u128 {
+        self.of_texts(kind as u32 | u32::from(listener) << 8, name, tags)
+    }
+
+    /// The fingerprint of a spelling, given that of its name and tags, with the fields that tell
+    /// where it comes from; never 0.
+    #[inline(never)]
+    pub(crate) fn with_origin(&self, fingerprint: u128, origin: &[u8]) -> u128 {
+        (fingerprint ^ self.of_texts(ORIGIN, origin, b"")) | 1 << 127
     }
 
     /// The fingerprint of a member of the set of a record; never 0.
     #[inline]
     pub(crate) fn of_member(&self, record: u32, member: &[u8]) -> u128 {
-        self.of_text(record, member)
+        self.of_texts(record, member, b"")
     }
 
     #[inline(always)]
-    fn of_text(&self, number: u32, text: &[u8]) -> u128 {
+    fn of_texts(&self, number: u32, first: &[u8], second: &[u8]) -> u128 {
         let fingerprint = match &self.0 {
             #[cfg(target_arch = "x86_64")]
-            Way::Vaes(key) => key.fingerprint(number, text),
+            Way::Vaes(key) => key.fingerprint(number, first, second),
             #[cfg(target_arch = "x86_64")]
-            Way::Aes(key) => key.fingerprint(number, text),
+            Way::Aes(key) => key.fingerprint(number, first, second),
             Way::Sip(high, low) => {
-                let half = |hasher: &RandomState| hasher.hash_one((number, text));
+                let half = |hasher: &RandomState| hasher.hash_one((number, first, second));
                 u128::from(half(high)) << 64 | u128::from(half(low))
             }
         };
@@ -75,6 +83,9 @@ impl Fingerprinter {
         fingerprint | 1 << 127
     }
 }
+
+/// A number that no kind and no listener has.
+const ORIGIN: u32 = u32::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -89,14 +100,14 @@ mod tests {
             for bytes in 0..=300 {
                 let mut spelling: Vec<u8> = (0..=250).cycle().take(bytes).collect();
                 for kind in [SeriesKind::Counter, SeriesKind::Gauge] {
-                    let fingerprint = fingerprinter.of(kind, &spelling);
-                    assert_eq!(fingerprinter.of(kind, &spelling), fingerprint);
+                    let fingerprint = fingerprinter.of(kind, 0, &spelling, b"");
+                    assert_eq!(fingerprinter.of(kind, 0, &spelling, b""), fingerprint);
                     assert_eq!(seen.insert(fingerprint, (kind, spelling.clone())), None);
                 }
                 // Every byte counts, and every bit of the fingerprint's lower half may change.
                 for at in 0..bytes {
                     spelling[at] ^= 1;
-                    let fingerprint = fingerprinter.of(SeriesKind::Set, &spelling);
+                    let fingerprint = fingerprinter.of(SeriesKind::Set, 0, &spelling, b"");
                     let known = seen.insert(fingerprint, (SeriesKind::Set, spelling.clone()));
                     assert_eq!(known, None, "byte {at} of {bytes}");
                     spelling[at] ^= 1;
@@ -108,7 +119,7 @@ mod tests {
     #[test]
     fn bytes_that_change_places_change_the_fingerprint() {
         for fingerprinter in Fingerprinter::available() {
-            let of = |spelling: &[u8]| fingerprinter.of(SeriesKind::Counter, spelling);
+            let of = |spelling: &[u8]| fingerprinter.of(SeriesKind::Counter, 0, spelling, b"");
             let (a, b) = ([b'a'; 16], [b'b'; 16]);
             assert_ne!(of(&[a, b].concat()), of(&[b, a].concat()));
             let (a, b) = ([b'a'; 64], [b'b'; 64]);
@@ -120,8 +131,37 @@ mod tests {
     }
 
     #[test]
+    fn names_with_tags_have_fingerprints_of_their_own() {
+        for fingerprinter in Fingerprinter::available() {
+            let mut seen = HashMap::new();
+            let kind = SeriesKind::Counter;
+            let text: Vec<u8> = (0..200).map(|index| b'a' + index % 3).collect();
+            for (name, tags) in (0..100).flat_map(|name| (1..100).map(move |tags| (name, tags))) {
+                let both = (&text[..name], &text[name..name + tags]);
+                let fingerprint = fingerprinter.of(kind, 0, both.0, both.1);
+                assert_eq!(seen.insert(fingerprint, both), None, "{both:?}");
+            }
+            for end in 0..=200 {
+                assert_eq!(seen.get(&fingerprinter.of(kind, 0, &text[..end], b"")), None, "{end}");
+            }
+            let of = |kind, listener, name: &str, tags: &str| {
+                fingerprinter.of(kind, listener, name.as_bytes(), tags.as_bytes())
+            };
+            let one = of(kind, 0, "a", "b:c");
+            assert_eq!(of(kind, 0, "a", "b:c"), one);
+            assert_ne!(of(kind, 1, "a", "b:c"), one);
+            assert_ne!(of(SeriesKind::Gauge, 0, "a", "b:c"), one);
+            assert_ne!(of(kind, 0, "b:c", "a"), one);
+            let with_origin = |origin: &str| fingerprinter.with_origin(one, origin.as_bytes());
+            assert_ne!(with_origin("c:1"), one);
+            assert_eq!(with_origin("c:1"), with_origin("c:1"));
+            assert_ne!(with_origin("c:1"), with_origin("c:2"));
+        }
+    }
+
+    #[test]
     fn each_has_a_key_of_its_own() {
-        let of = |fingerprinter: Fingerprinter| fingerprinter.of(SeriesKind::Counter, b"a");
+        let of = |fingerprinter: Fingerprinter| fingerprinter.of(SeriesKind::Counter, 0, b"a", b"");
         for (one, other) in Fingerprinter::available().zip(Fingerprinter::available()) {
             assert_ne!(of(one), of(other));
         }
@@ -133,7 +173,8 @@ mod tests {
             let mut counts = [0_u32; 64];
             for number in 0..64_000 {
                 let spelling = format!("host.web{number}.requests");
-                let fingerprint = fingerprinter.of(SeriesKind::Counter, spelling.as_bytes());
+                let fingerprint =
+                    fingerprinter.of(SeriesKind::Counter, 0, spelling.as_bytes(), b"");
                 counts[(fingerprint % 64) as usize] += 1;
             }
             // Each is 1,000 on average, with a standard deviation of about 31.

@@ -3,7 +3,9 @@
 //! A table is keyed by the spelling: the kind of series and the name as it arrived, as a keyed
 //! fingerprint. The first time a spelling is seen, the name is sanitised, and the spelling becomes
 //! an alias of the slot of its series; from then on it is found in one look-up. The sanitised name
-//! is an alias too, the canonical one, so that every other spelling finds the slot.
+//! is an alias too, the canonical one, so that every other spelling finds the slot. Where it is no
+//! spelling, as that of a series with tags, the first spelling is the canonical one, and
+//! `homes.rs` leads to it.
 //!
 //! ```text
 //! fingerprint --> alias { fingerprint, slot, interval, record }     32 bytes, two in a cache line
@@ -18,10 +20,12 @@
 //! When there are too many for the places, there are twice as many places at once, but the aliases
 //! move a few at a time. So no sample waits for all of them.
 
+mod homes;
 mod places;
 
 use std::collections::HashMap;
 
+use homes::Homes;
 use places::{Alias, Line, Places};
 
 /// How many lines of places there are at first. Tests grow all the time.
@@ -48,6 +52,7 @@ pub(crate) struct Index {
     aliases_max: usize,
     /// The place where [`Index::sweep`] goes on.
     cursor: usize,
+    homes: Homes,
     /// Of those series that have or had several aliases.
     shared: HashMap<u32, Slot>,
     slots: u32,
@@ -88,8 +93,8 @@ pub(crate) struct Discarded {
 /// What became of a spelling that was not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {
-    /// A further spelling of a known series.
-    Alias(u32),
+    /// A further spelling of a known series: that is known by this one in any case.
+    Alias(u128),
     /// A new series.
     Series(u32),
     /// A new series that there is no room for.
@@ -105,6 +110,7 @@ impl Index {
             count: 0,
             aliases_max,
             cursor: 0,
+            homes: Homes::default(),
             shared: HashMap::new(),
             slots: 0,
             slots_free: Vec::new(),
@@ -168,23 +174,45 @@ impl Index {
     /// the same.
     pub(crate) fn learn(&mut self, fingerprint: u128, canonical: u128, before: u32) -> Learned {
         if let Some(place) = self.find(canonical) {
-            let slot = self.alias(place).slot;
-            if fingerprint != canonical && self.has_room() {
-                self.share(place);
-                self.add(fingerprint, slot, false, before);
+            if fingerprint != canonical {
+                self.learn_further(fingerprint, place, before);
             }
-            return Learned::Alias(slot);
+            return Learned::Alias(canonical);
         }
         if !self.has_room() {
             return Learned::Refused;
         }
-        let slot = self.slots_free.pop().unwrap_or_else(|| {
-            self.slots += 1;
-            self.slots - 1
-        });
+        let slot = self.new_slot();
         self.add(canonical, slot, true, before);
         // Found now, it learns the other spelling.
         self.learn(fingerprint, canonical, before);
+        Learned::Series(slot)
+    }
+
+    /// Does the same for a series whose canonical fingerprint is that of no spelling.
+    pub(crate) fn learn_homed(
+        &mut self,
+        fingerprint: u128,
+        canonical: u128,
+        before: u32,
+    ) -> Learned {
+        let first = self.homes.find(canonical);
+        let known = first.and_then(|first| Some((first, self.find(first)?)));
+        if let Some((first, place)) = known {
+            self.learn_further(fingerprint, place, before);
+            return Learned::Alias(first);
+        }
+        if !self.has_room() {
+            return Learned::Refused;
+        }
+        let slot = self.new_slot();
+        self.add(fingerprint, slot, true, before);
+        let Self { homes, places, outgrown, .. } = self;
+        homes.insert(canonical, fingerprint, |first| {
+            let outgrown = outgrown.as_ref().map(|outgrown| &outgrown.places);
+            find(places, first).is_some()
+                || outgrown.is_some_and(|places| find(places, first).is_some())
+        });
         Learned::Series(slot)
     }
 
@@ -248,6 +276,22 @@ impl Index {
             let Outgrown { places, .. } = self.outgrown.as_ref()?;
             let Place { line, at } = find(places, fingerprint)?;
             Some(insert(&mut self.places, places[line].0[at]))
+        })
+    }
+
+    /// Makes a further spelling of a known series known, if there is room for it.
+    fn learn_further(&mut self, fingerprint: u128, canonical: Place, before: u32) {
+        if self.has_room() {
+            self.share(canonical);
+            let slot = self.alias(canonical).slot;
+            self.add(fingerprint, slot, false, before);
+        }
+    }
+
+    fn new_slot(&mut self) -> u32 {
+        self.slots_free.pop().unwrap_or_else(|| {
+            self.slots += 1;
+            self.slots - 1
         })
     }
 

@@ -17,6 +17,7 @@ mod gauge;
 mod index;
 mod members;
 mod merge;
+mod names;
 mod naming;
 mod number;
 mod part;
@@ -34,6 +35,7 @@ pub use counts::{Counts, Shed};
 pub use dialect::{Dialect, Sanitising};
 pub use gauge::Order;
 pub use merge::{IdlePolicy, Merger, NameSamples};
+pub use names::ConstantTag;
 pub use naming::{
     CounterValue, Namespace, Naming, NamingSettings, Point, Scheme, SeriesSettings, TimerSummary,
 };

@@ -6,15 +6,16 @@
 
 use std::sync::Arc;
 
-use gstatsd_wire::{Kind, Reason};
+use gstatsd_wire::Reason;
 
 use crate::batch::{Batch, Pending};
 use crate::detours::{Dropped, Sources};
 use crate::fingerprint::Fingerprinter;
 use crate::gauge::Order;
 use crate::index::{Index, Learned};
+use crate::names::{ConstantTag, Names, Verdict, Ways};
 use crate::part::{Record, index_of_last};
-use crate::{Captures, Counts, Dialect, Effect, Naming, Part, Rules, SeriesKind, Shed};
+use crate::{Counts, Dialect, Naming, Part, Rules, SeriesKind, Shed};
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
@@ -36,12 +37,9 @@ pub struct Limits {
 
 /// The series of one worker, and what the current interval brought to them.
 pub struct Table {
-    pub(crate) dialect: Dialect,
-    /// For each type of the protocol, the kind of series that it feeds.
-    pub(crate) kinds: [SeriesKind; Kind::ALL.len()],
+    pub(crate) ways: Ways,
     /// Says which names would come out among our own.
     naming: Naming,
-    rules: Arc<Rules>,
     limits: Limits,
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) index: Index,
@@ -62,10 +60,8 @@ impl Table {
         let mut part = Box::<Part>::default();
         part.changes.cleared();
         Self {
-            dialect,
-            kinds: Kind::ALL.map(|kind| dialect.series_kind(kind)),
+            ways: Ways { dialects: vec![dialect], ..Ways::default() },
             naming,
-            rules: Arc::default(),
             limits,
             fingerprinter: Fingerprinter::new(),
             index: Index::new(limits.series_max),
@@ -80,15 +76,41 @@ impl Table {
     /// The same table with rules; it may not have taken in anything.
     #[must_use]
     pub fn with_rules(self, rules: Arc<Rules>) -> Self {
-        Self { rules, ..self }
+        Self { ways: Ways { rules, ..self.ways }, ..self }
+    }
+
+    /// The same table with tags that every series gets; it may not have taken in anything.
+    #[must_use]
+    pub fn with_constant_tags(self, constant_tags: Vec<ConstantTag>) -> Self {
+        Self { ways: Ways { constant_tags, ..self.ways }, ..self }
+    }
+
+    /// The same table with further dialects, which listeners may have: their numbers are 1, 2 and
+    /// so on. It may not have taken in anything.
+    #[must_use]
+    pub fn with_dialects(mut self, further: impl IntoIterator<Item = Dialect>) -> Self {
+        self.ways.dialects.extend(further);
+        self
     }
 
     /// Takes in packets that were received together, at `order`: `take` hands them to the batch.
+    #[inline]
+    pub fn batch<'p>(&mut self, order: Order, take: impl FnOnce(&mut Batch<'_, 'p>)) {
+        self.batch_of(0, order, take);
+    }
+
+    /// Takes in packets that were received together, at `order`, by a listener whose dialect has
+    /// this number; 0 is that of the table.
     //
     // Lent, and not returned: a batch is large, and would be copied on its way.
-    pub fn batch<'p>(&mut self, order: Order, take: impl FnOnce(&mut Batch<'_, 'p>)) {
+    pub fn batch_of<'p>(
+        &mut self,
+        dialect: u8,
+        order: Order,
+        take: impl FnOnce(&mut Batch<'_, 'p>),
+    ) {
         let number = self.part.begin_batch(order.nanoseconds);
-        take(&mut Batch::new(self, number));
+        take(&mut Batch::new(self, dialect, number));
     }
 
     /// Takes in one packet as a batch of its own.
@@ -154,10 +176,10 @@ impl Table {
             return Some(record);
         }
         match self.way(pending) {
-            Way::Slot(canonical) => {
-                // A further spelling without room is known by the canonical one alone.
+            Way::Slot(known) => {
+                // A further spelling that there is no room for is not known itself.
                 let record = self.use_record(fingerprint, kind);
-                let record = record.or_else(|| self.use_record(canonical, kind));
+                let record = record.or_else(|| self.use_record(known, kind));
                 Some(record.expect("its series was learned"))
             }
             Way::Source(source) => {
@@ -191,66 +213,49 @@ impl Table {
         if let Some(source) = self.sources.find(fingerprint, self.interval) {
             return Way::Source(source);
         }
-        let Self { dialect, rules, names, .. } = self;
-        names.sent.clear();
-        dialect.sanitise(pending.spelling, &mut names.sent);
-        let rules = Arc::clone(rules);
-        let found = rules.first_match(kind, &names.sent, &mut names.captures);
-        let effect = found.map(|found| found.effect);
-        let settings = effect.map_or(0, |effect| effect.settings);
-        if effect.is_some_and(|effect| effect.drop) {
-            self.dropped.insert(fingerprint);
-            return Way::Refused(Refusal::Dropped);
-        }
-        names.series.clear();
-        match effect.and_then(|effect| effect.rename.as_ref()) {
-            None => names.series.extend_from_slice(&names.sent),
-            Some(name) => {
-                let mut renamed = Vec::new();
-                name.expand(&names.sent, &names.captures, &mut renamed);
-                dialect.sanitise(&renamed, &mut names.series);
-                if let Some(reason) = self.wrong_name() {
-                    return Way::Refused(Refusal::Rejected(reason));
-                }
+        let verdict = self.ways.find(kind, pending.listener, pending.line, &mut self.names);
+        let (settings, absolute, is_spelling) = match verdict {
+            Verdict::Dropped => {
+                self.dropped.insert(fingerprint);
+                return Way::Refused(Refusal::Dropped);
             }
-        }
+            Verdict::Rejected(reason) => return Way::Refused(Refusal::Rejected(reason)),
+            Verdict::Series { settings, absolute, is_spelling } => {
+                (settings, absolute, is_spelling)
+            }
+        };
         if self.naming.is_reserved(kind, &self.names.series) {
             return Way::Refused(Refusal::Rejected(Reason::ReservedName));
         }
-        match effect {
-            Some(Effect { absolute: true, .. }) if kind == SeriesKind::Counter => {
-                self.learn_source(fingerprint, settings)
-            }
-            _ => {
-                let canonical = self.canonical(kind, &rules, effect);
-                self.learn_slot(fingerprint, canonical, kind, settings)
-            }
+        let way = match absolute {
+            true => self.learn_source(fingerprint, settings),
+            false => self.learn_slot(fingerprint, kind, settings, is_spelling),
+        };
+        if !matches!(way, Way::Refused(_)) {
+            self.part.counts.tags_repeated += self.names.tags_repeated;
         }
-    }
-
-    /// What is wrong with the name that a rule gives to a series.
-    fn wrong_name(&self) -> Option<Reason> {
-        match self.names.series.len() {
-            0 => Some(Reason::EmptyName),
-            bytes if bytes > self.dialect.grammar.name_bytes_max => Some(Reason::NameTooLong),
-            _ => None,
-        }
+        way
     }
 
     /// Makes a spelling known as one of the series whose name was found.
     fn learn_slot(
         &mut self,
         fingerprint: u128,
-        canonical: u128,
         kind: SeriesKind,
         settings: u16,
+        is_spelling: bool,
     ) -> Way {
         let before = self.interval.wrapping_sub(1);
-        match self.index.learn(fingerprint, canonical, before) {
-            Learned::Alias(_) => Way::Slot(canonical),
+        let canonical = self.fingerprinter.of(kind, 0, &self.names.series, b"");
+        let learned = match is_spelling {
+            true => self.index.learn(fingerprint, canonical, before),
+            false => self.index.learn_homed(fingerprint, canonical, before),
+        };
+        match learned {
+            Learned::Alias(known) => Way::Slot(known),
             Learned::Series(slot) => {
                 self.part.changes.born(slot, kind, settings, &self.names.series);
-                Way::Slot(canonical)
+                Way::Slot(fingerprint)
             }
             Learned::Refused => Way::Refused(Refusal::Shed(Shed::SeriesLimit)),
         }
@@ -261,23 +266,9 @@ impl Table {
         let Some(source) = self.sources.learn(fingerprint, self.interval) else {
             return Way::Refused(Refusal::Shed(Shed::SeriesLimit));
         };
-        self.part.changes.source_born(source, settings, &self.names.sent, &self.names.series);
+        let Names { sender, series, .. } = &self.names;
+        self.part.changes.source_born(source, settings, sender, series);
         Way::Source(source)
-    }
-
-    /// The fingerprint by which all spellings find the series whose name was found: that of its
-    /// name as a spelling, unless that leads elsewhere. `effect` is that of the name as sent.
-    fn canonical(&mut self, kind: SeriesKind, rules: &Rules, effect: Option<&Effect>) -> u128 {
-        let Names { sent, series, captures } = &mut self.names;
-        let fingerprint = self.fingerprinter.of(kind, series);
-        let effect = match sent == series {
-            true => effect,
-            false => rules.first_match(kind, series, captures).map(|found| found.effect),
-        };
-        match effect.is_some_and(Effect::leads_elsewhere) {
-            true => fingerprint ^ NO_SPELLING,
-            false => fingerprint,
-        }
     }
 
     fn refuse(&mut self, pending: &Pending<'_>, refusal: Refusal) {
@@ -286,7 +277,7 @@ impl Table {
             Refusal::Dropped => part.counts.samples_dropped_rule += 1,
             Refusal::Rejected(reason) => {
                 part.counts.samples_rejected[reason as usize] += 1;
-                part.example(reason, pending.spelling);
+                part.example(reason, pending.name());
             }
             Refusal::Shed(shed) => part.counts.samples_shed[shed as usize] += 1,
         }
@@ -307,23 +298,10 @@ impl Table {
     }
 }
 
-/// Makes of the fingerprint of a spelling one that no spelling has.
-const NO_SPELLING: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834;
-
-/// Room for a name on its way through the rules.
-#[derive(Default)]
-struct Names {
-    /// As it was sent, sanitised.
-    sent: Vec<u8>,
-    /// That of the series.
-    series: Vec<u8>,
-    captures: Captures,
-}
-
 /// What a spelling leads to.
 #[derive(Clone, Copy)]
 enum Way {
-    /// A slot, which the index knows by this fingerprint, or by that of the spelling.
+    /// A slot, which the index knows by this fingerprint at least.
     Slot(u128),
     /// A source of totals.
     Source(u32),
@@ -341,7 +319,7 @@ enum Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Glob, KindSet, Pattern, Rule};
+    use crate::{Effect, Glob, KindSet, Pattern, Rule};
 
     #[test]
     fn the_rules_are_not_asked_again_for_a_dropped_spelling() {
@@ -353,7 +331,7 @@ mod tests {
         let naming = Naming::gstatsd("", 90.0, "");
         let mut table = Table::new(dialect, naming, limits).with_rules(Arc::new(rules));
         table.packet(b"a.b:1|c", Order::default());
-        table.rules = Arc::default();
+        table.ways.rules = Arc::default();
         table.packet(b"a.b:1|c\na.c:1|c", Order::default());
         assert_eq!(table.counts_mut().samples_dropped_rule, 2);
         assert_eq!(table.part.records.len(), 1);

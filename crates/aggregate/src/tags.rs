@@ -8,6 +8,8 @@
 //! Neither of the two separators can stand in a name or a tag: dialects delete control characters
 //! or reject them.
 
+use std::ops::Range;
+
 use gstatsd_wire::Tag;
 
 /// Stands before each tag.
@@ -93,6 +95,75 @@ pub fn write_series(name: &[u8], tags: &mut Vec<Tag<'_>>, out: &mut Vec<u8>) -> 
     before - tags.len()
 }
 
+/// Tags on their way to the text of a series.
+#[derive(Debug, Default)]
+pub(crate) struct TagSet {
+    text: Vec<u8>,
+    tags: Vec<Span>,
+}
+
+/// Where a tag stands in the text.
+#[derive(Clone, Debug)]
+struct Span {
+    key: Range<usize>,
+    value: Option<Range<usize>>,
+}
+
+impl TagSet {
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.tags.clear();
+    }
+
+    /// Adds a tag whose key and value are what these append. One without a key is none.
+    pub(crate) fn push(
+        &mut self,
+        key: impl FnOnce(&mut Vec<u8>),
+        value: Option<impl FnOnce(&mut Vec<u8>)>,
+    ) {
+        let start = self.text.len();
+        key(&mut self.text);
+        let end = self.text.len();
+        if end > start {
+            let value = value.map(|value| {
+                value(&mut self.text);
+                end..self.text.len()
+            });
+            self.tags.push(Span { key: start..end, value });
+        }
+    }
+
+    /// Of several tags with one key, keeps the last. Gives the number of the others.
+    pub(crate) fn keep_last(&mut self) -> usize {
+        let before = self.tags.len();
+        let key = |tag: &Span| &self.text[tag.key.clone()];
+        // Stable, so that of one key the last one stands first.
+        self.tags.reverse();
+        self.tags.sort_by(|one, other| key(one).cmp(key(other)));
+        self.tags.dedup_by(|one, other| key(one) == key(other));
+        before - self.tags.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
+        self.iter().any(|tag| tag.key == key)
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8]) {
+        self.tags.retain(|tag| self.text[tag.key.clone()] != *key);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Tag<'_>> {
+        self.tags.iter().map(|Span { key, value }| Tag {
+            key: &self.text[key.clone()],
+            value: value.as_ref().map(|value| &self.text[value.clone()]),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +203,29 @@ mod tests {
         check(&["b=1", "b"], &["b"], 1);
         check(&["b", "b="], &["b="], 1);
         check(&["b=2", "b=1", "c=1", "c=1"], &["b=1", "c=1"], 2);
+    }
+
+    #[test]
+    fn a_set_keeps_the_last_tag_of_a_key_and_none_without_a_key() {
+        let mut set = TagSet::default();
+        let push = |set: &mut TagSet, text: &'static str| {
+            let Tag { key, value } = tag(text);
+            let append = |text: &'static [u8]| move |out: &mut Vec<u8>| out.extend_from_slice(text);
+            set.push(append(key), value.map(append));
+        };
+        for text in ["b=1", "a=1", "=1", "", "b=2", "c", "b"] {
+            push(&mut set, text);
+        }
+        assert_eq!(set.keep_last(), 2);
+        let tags: Vec<_> = set.iter().collect();
+        assert_eq!(tags, [tag("a=1"), tag("b"), tag("c")]);
+        assert!(set.has(b"b") && !set.has(b""));
+        set.remove(b"b");
+        assert!(!set.has(b"b") && !set.is_empty());
+        push(&mut set, "b=3");
+        assert_eq!(set.iter().last(), Some(tag("b=3")));
+        set.clear();
+        assert!(set.is_empty());
     }
 
     #[test]

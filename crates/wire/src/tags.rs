@@ -179,11 +179,11 @@ impl Grammar {
 impl<'a> Tagged<'a> {
     /// Every tag, in the order in which they stand. One key may come several times.
     pub fn tags(&self) -> impl Iterator<Item = Tag<'a>> + use<'a> {
-        let items = self.fields.texts().flat_map(|text| text.split(|byte| *byte == b','));
+        let items = self.fields.texts().flat_map(items);
         self.inside
             .items()
             .filter_map(|item| tag(item, b'='))
-            .chain(items.filter_map(tag_of_field))
+            .chain(items)
             .chain(self.fields.origins().filter_map(tag_of_origin))
     }
 
@@ -289,8 +289,10 @@ fn tag(item: &[u8], separator: u8) -> Option<Tag<'_>> {
     (!key.is_empty()).then_some(Tag { key, value: rest.get(1..) })
 }
 
-fn tag_of_field(item: &[u8]) -> Option<Tag<'_>> {
-    tag(item, if item.contains(&b':') { b':' } else { b'=' })
+/// The tags of a field, given its text without the `#`.
+pub(crate) fn items(text: &[u8]) -> impl Iterator<Item = Tag<'_>> {
+    let items = text.split(|byte| *byte == b',');
+    items.filter_map(|item| tag(item, if item.contains(&b':') { b':' } else { b'=' }))
 }
 
 fn tag_of_origin(field: &[u8]) -> Option<Tag<'_>> {

@@ -53,19 +53,37 @@ impl Key {
 
     // Always, so that `sum` can be inlined into code that is compiled for such a processor.
     #[inline(always)]
-    pub(super) fn fingerprint(&self, number: u32, spelling: &[u8]) -> u128 {
+    pub(super) fn fingerprint(&self, number: u32, first: &[u8], second: &[u8]) -> u128 {
         // SAFETY: there is no key unless the processor has AES.
-        unsafe { self.sum(number, spelling) }
+        unsafe { self.sum(number, first, second) }
     }
 
     #[target_feature(enable = "aes,sse2")]
     #[inline]
-    fn sum(&self, number: u32, spelling: &[u8]) -> u128 {
-        let sum = match spelling.len() {
-            0..BLOCK => self.lane(0, short_block(spelling)),
-            _ => self.long(spelling),
-        };
-        with_tail(sum, number, spelling)
+    fn sum(&self, number: u32, first: &[u8], second: &[u8]) -> u128 {
+        let mut sum = self.blocks(first);
+        if !second.is_empty() {
+            sum = self.go_on(sum, second);
+        }
+        with_tail(sum, number, first, second)
+    }
+
+    /// A second text goes on where the first ends as a further window does; that there are two
+    /// of them is told by their lengths.
+    #[target_feature(enable = "aes,sse2")]
+    #[inline(never)]
+    fn go_on(&self, sum: __m128i, second: &[u8]) -> __m128i {
+        let sum = self.rounds(_mm_xor_si128(sum, self.chain));
+        _mm_xor_si128(sum, self.blocks(second))
+    }
+
+    #[target_feature(enable = "aes,sse2")]
+    #[inline]
+    fn blocks(&self, text: &[u8]) -> __m128i {
+        match text.len() {
+            0..BLOCK => self.lane(0, short_block(text)),
+            _ => self.long(text),
+        }
     }
 
     /// The sum of a spelling of at least one block.
@@ -109,8 +127,9 @@ impl Key {
 /// The sum of blocks with that which tells apart what has the same blocks.
 #[target_feature(enable = "sse2")]
 #[inline]
-pub(super) fn with_tail(sum: __m128i, number: u32, spelling: &[u8]) -> u128 {
-    let tail = _mm_set_epi64x(i64::from(number), spelling.len().cast_signed() as i64);
+pub(super) fn with_tail(sum: __m128i, number: u32, first: &[u8], second: &[u8]) -> u128 {
+    let number = u64::from(number) | (second.len() as u64) << 32;
+    let tail = _mm_set_epi64x(number.cast_signed(), (first.len() as u64).cast_signed());
     let sum = _mm_xor_si128(sum, tail);
     let low = _mm_cvtsi128_si64(sum).cast_unsigned();
     let high = _mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum)).cast_unsigned();

@@ -26,19 +26,33 @@ impl Key {
 
     // Always, so that `sum` can be inlined into code that is compiled for such a processor.
     #[inline(always)]
-    pub(super) fn fingerprint(&self, number: u32, spelling: &[u8]) -> u128 {
+    pub(super) fn fingerprint(&self, number: u32, first: &[u8], second: &[u8]) -> u128 {
         // SAFETY: there is no key unless the processor has vector AES.
-        unsafe { self.sum(number, spelling) }
+        unsafe { self.sum(number, first, second) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,vaes,avx2,aes,bmi2")]
     #[inline]
-    fn sum(&self, number: u32, spelling: &[u8]) -> u128 {
-        let mut sum = self.window(spelling);
-        if spelling.len() > WINDOW {
-            sum = self.long(sum, &spelling[WINDOW..]);
+    fn sum(&self, number: u32, first: &[u8], second: &[u8]) -> u128 {
+        let mut sum = self.blocks(first);
+        if !second.is_empty() {
+            sum = self.go_on(sum, second);
         }
-        with_tail(sum, number, spelling)
+        with_tail(sum, number, first, second)
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,vaes,avx2,aes,bmi2")]
+    #[inline(never)]
+    fn go_on(&self, sum: __m128i, second: &[u8]) -> __m128i {
+        let sum = self.0.rounds(_mm_xor_si128(sum, self.0.chain));
+        _mm_xor_si128(sum, self.blocks(second))
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,vaes,avx2,aes,bmi2")]
+    #[inline]
+    fn blocks(&self, text: &[u8]) -> __m128i {
+        let sum = self.window(text);
+        if text.len() > WINDOW { self.long(sum, &text[WINDOW..]) } else { sum }
     }
 
     /// Goes on with what follows the first window.

@@ -25,7 +25,7 @@ fn use_record(index: &mut Index, fingerprint: u128, interval: u32, record: u32) 
 fn two_spellings_of_a_series_share_its_record() {
     let mut index = Index::new(10);
     assert_eq!(index.learn(2, 1, 0), Learned::Series(0));
-    assert_eq!(index.learn(3, 1, 0), Learned::Alias(0));
+    assert_eq!(index.learn(3, 1, 0), Learned::Alias(1));
     assert_eq!(index.record(2, 1), None);
     assert_eq!(use_record(&mut index, 2, 1, 7), Some(7));
     assert_eq!(index.record(2, 1), Some(7));
@@ -42,7 +42,7 @@ fn a_second_spelling_finds_the_record_of_the_first() {
     let mut index = Index::new(10);
     index.learn(1, 1, 0);
     assert_eq!(use_record(&mut index, 1, 1, 7), Some(7));
-    assert_eq!(index.learn(2, 1, 0), Learned::Alias(0));
+    assert_eq!(index.learn(2, 1, 0), Learned::Alias(1));
     assert_eq!(use_record(&mut index, 2, 1, 8), Some(7));
     // And the other way round in the next interval.
     assert_eq!(use_record(&mut index, 2, 2, 9), Some(9));
@@ -53,7 +53,7 @@ fn a_second_spelling_finds_the_record_of_the_first() {
 fn without_room_a_known_series_is_found_and_a_new_one_refused() {
     let mut index = Index::new(1);
     assert_eq!(index.learn(1, 1, 0), Learned::Series(0));
-    assert_eq!(index.learn(2, 1, 0), Learned::Alias(0));
+    assert_eq!(index.learn(2, 1, 0), Learned::Alias(1));
     assert_eq!(index.learn(3, 3, 0), Learned::Refused);
     assert_eq!(index.count, 1);
     // Every spelling goes by the canonical one, and finds the one record of the interval.
@@ -96,9 +96,38 @@ fn a_busy_spelling_keeps_the_canonical_one() {
     assert_eq!(index.count, 2);
 }
 
+#[test]
+fn a_series_that_no_spelling_names_is_known_by_its_first_one() {
+    let mut index = Index::new(10);
+    assert_eq!(index.learn_homed(2, 1, 0), Learned::Series(0));
+    assert_eq!((index.count, index.find(1)), (1, None));
+    assert_eq!(use_record(&mut index, 2, 1, 7), Some(7));
+    assert_eq!(index.learn_homed(3, 1, 0), Learned::Alias(2));
+    assert_eq!(use_record(&mut index, 3, 1, 8), Some(7));
+    // The first one stays as long as another leads to the slot.
+    use_record(&mut index, 3, 12, 0);
+    assert_eq!(sweep_all(&mut index, 12, 2), []);
+    assert_eq!(index.count, 2);
+    assert_eq!(sweep_all(&mut index, 15, 2), [0]);
+    assert_eq!(index.learn_homed(3, 1, 14), Learned::Series(0));
+    assert_eq!(index.learn_homed(2, 1, 14), Learned::Alias(3));
+}
+
+#[test]
+fn without_room_a_series_that_no_spelling_names_is_found_by_its_first_one() {
+    let mut index = Index::new(1);
+    assert_eq!(index.learn_homed(2, 1, 0), Learned::Series(0));
+    assert_eq!(index.learn_homed(3, 1, 0), Learned::Alias(2));
+    assert_eq!(index.learn_homed(5, 4, 0), Learned::Refused);
+    assert_eq!((index.count, index.homes.len()), (1, 1));
+    assert_eq!(use_record(&mut index, 3, 1, 7), None);
+    assert_eq!(use_record(&mut index, 2, 1, 7), Some(7));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
-    /// A spelling is used: its canonical one is the next lower multiple of 4.
+    /// A spelling is used: its canonical one is the next lower multiple of 4. Of each second one
+    /// the canonical one is never used itself.
     Use(u128),
     Sweep(usize),
     NextInterval,
@@ -155,8 +184,10 @@ proptest! {
                                 records
                             });
                         }
-                        if used.is_none() {
+                        if used.is_none() && fingerprint & 4 == 0 {
                             index.learn(fingerprint, canonical, interval - 1);
+                        } else if used.is_none() {
+                            index.learn_homed(fingerprint, canonical ^ 1 << 100, interval - 1);
                         }
                     }
                     let record = used.expect("it was learned");

@@ -1,0 +1,370 @@
+//! Tags in tables: one series for all spellings of a set of tags, equal to a naive twin that asks
+//! for the tags of every sample.
+
+use std::collections::BTreeMap;
+
+use gstatsd_aggregate::{
+    Dialect, Limits, Merger, Naming, Order, Part, SeriesKind, SeriesName, State, Table, Window,
+    write_series,
+};
+use gstatsd_wire::{
+    Grammar, Line, Receiver, Rejection, Sample, Tag, TagStyle, TagStyles, Tags, Value,
+    parse_obviously,
+};
+use proptest::prelude::*;
+
+const LIMITS: Limits = Limits { series_max: 1_000, samples_max: 1_000 };
+const KEPT: Tags = Tags::Check { count_max: 4, bytes_max: 48 };
+
+/// What an interval made of each series, by kind and text: a sum, the last value, or how many
+/// members or values there are.
+type Outcome = BTreeMap<(SeriesKind, String), f64>;
+
+fn table(dialects: &[Dialect]) -> Table {
+    Table::new(dialects[0], Naming::gstatsd("", 90.0, ""), LIMITS)
+        .with_dialects(dialects[1..].iter().copied())
+}
+
+/// The text of a series for a person: `name;k=v`.
+fn shown(series: &[u8]) -> String {
+    let mut text = Vec::new();
+    SeriesName::of(series).write(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Ends the interval of a table.
+#[expect(clippy::cast_precision_loss, reason = "few things are counted")]
+fn interval(table: &mut Table, merger: &mut Merger) -> Outcome {
+    let mut part = table.rotate(Box::<Part>::default());
+    merger.add(0, &mut part);
+    assert_eq!((part.counts.samples_residual(), part.counts.lines_residual()), (0, 0));
+    let snapshot = merger.finish(Window { timestamp: 0, seconds: 1.0 }, Vec::new());
+    let series = snapshot.series().map(|series| {
+        let value = match series.state {
+            State::Counter(value) | State::Gauge(value) => value,
+            State::Set(members) => members.count() as f64,
+            State::Timer { values, .. } => values.len() as f64,
+        };
+        ((series.kind, shown(series.name)), value)
+    });
+    series.collect()
+}
+
+/// What packets make of the series of a table.
+fn outcome(dialect: Dialect, packets: &[&str]) -> Outcome {
+    let mut table = table(&[dialect]);
+    for packet in packets {
+        table.packet(packet.as_bytes(), Order::default());
+    }
+    interval(&mut table, &mut Merger::new())
+}
+
+#[track_caller]
+fn check(dialect: Dialect, packets: &[&str], expected: &[(&str, f64)]) {
+    let series: BTreeMap<_, _> =
+        outcome(dialect, packets).into_iter().map(|((_, name), value)| (name, value)).collect();
+    let expected = expected.iter().map(|(name, value)| ((*name).to_owned(), *value));
+    assert_eq!(series, expected.collect());
+}
+
+#[test]
+fn the_order_of_tags_makes_no_second_series() {
+    let dialect = Dialect::DOGSTATSD;
+    let lines = ["a:1|c|#b:1,c:2", "a:2|c|#c:2,b:1", "a:4|c|#c:2,,b:1,"];
+    check(dialect, &lines, &[("a;b=1;c=2", 7.0)]);
+    let lines = ["a:1|c|#b", "a:2|c|#b:", "a:4|c", "a:8|c|#", "a:16|c|#b:x"];
+    check(dialect, &lines, &[("a;b", 1.0), ("a;b=", 2.0), ("a", 12.0), ("a;b=x", 16.0)]);
+}
+
+#[test]
+fn a_style_makes_no_second_series_either() {
+    let grammar = Grammar { tag_styles: TagStyles::ALL, ..Grammar::DOGSTATSD };
+    let dialect = Dialect { grammar, ..Dialect::DOGSTATSD };
+    let lines = ["a:1|c|#k:v", "a;k=v:2|c", "a,k=v:4|c", "a#k=v:8|c", "a[k=v]:16|c"];
+    check(dialect, &lines, &[("a;k=v", 31.0)]);
+    check(
+        dialect,
+        &["a.__k=v:1|c", "a;j=1:1|c|#k:v", "a:1|c|#k:v,j:1"],
+        &[("a;k=v", 1.0), ("a;j=1;k=v", 2.0)],
+    );
+}
+
+#[test]
+fn a_dialect_that_drops_tags_has_one_series_for_all_of_them() {
+    let grammar = Grammar { tag_styles: TagStyles::ALL, ..Grammar::GSTATSD };
+    let dialect = Dialect { grammar, ..Dialect::GSTATSD };
+    let lines = ["a:1|c|#k:v", "a;k=v:2|c", "a,k=v:4|c", "a[k=v]:8|c", "a:16|c", "a[k]b:32|c"];
+    check(dialect, &lines, &[("a", 31.0), ("ab", 32.0)]);
+    check(
+        Dialect::GSTATSD,
+        &["a:1|c|#k:v", "a:2|c|#l:v", "a;k=v:4|c"],
+        &[("a", 3.0), ("akv", 4.0)],
+    );
+}
+
+#[test]
+fn the_origin_makes_series_where_it_is_kept() {
+    let lines = ["a:1|c|c:x", "a:2|c|card:low|c:x", "a:4|c", "a:8|c|#b|c:x", "a:16|c|c:x|e:y"];
+    let kept =
+        Dialect { grammar: Grammar { origin: true, ..Grammar::DOGSTATSD }, ..Dialect::DOGSTATSD };
+    check(
+        kept,
+        &lines,
+        &[
+            ("a;container_id=x", 1.0),
+            ("a;cardinality=low;container_id=x", 2.0),
+            ("a", 4.0),
+            ("a;b;container_id=x", 8.0),
+            ("a;container_id=x;external_data=y", 16.0),
+        ],
+    );
+    check(Dialect::DOGSTATSD, &lines, &[("a", 23.0), ("a;b", 8.0)]);
+}
+
+#[test]
+fn constant_tags_stand_in_every_series_that_has_not_its_own() {
+    let mut table = table(&[Dialect::DOGSTATSD])
+        .with_constant_tags(vec![("env".into(), "prod".into()), ("dc".into(), "x".into())]);
+    table.packet(b"a:1|c\na:2|c|#env:dev\na:4|c|#dc:x\na:8|c|#env:prod,dc", Order::default());
+    let series = interval(&mut table, &mut Merger::new());
+    let counter = |name: &str, value| ((SeriesKind::Counter, name.to_owned()), value);
+    let expected = [
+        counter("a;dc=x;env=prod", 5.0),
+        counter("a;dc=x;env=dev", 2.0),
+        counter("a;dc;env=prod", 8.0),
+    ];
+    assert_eq!(series, BTreeMap::from(expected));
+}
+
+#[test]
+fn a_repeated_key_is_counted_once_for_each_spelling() {
+    let mut table = table(&[Dialect::DOGSTATSD]);
+    for _ in 0..3 {
+        table.packet(b"a:1|c|#k:1,k:2,k:3", Order::default());
+    }
+    assert_eq!(table.counts_mut().tags_repeated, 2);
+    let series = interval(&mut table, &mut Merger::new());
+    let expected = ((SeriesKind::Counter, "a;k=3".to_owned()), 3.0);
+    assert_eq!(series, BTreeMap::from([expected]));
+}
+
+#[test]
+fn a_listener_reads_in_its_own_dialect_and_shares_series_with_the_others() {
+    let mut table = table(&[Dialect::GSTATSD, Dialect::DOGSTATSD, Dialect::STATSD]);
+    for dialect in 0..3 {
+        table.batch_of(dialect, Order::default(), |batch| {
+            batch.packet(b"a/b:1|c|#k:v\nc:1|c\ng:5|g\ng:+1|g");
+        });
+    }
+    let series = interval(&mut table, &mut Merger::new());
+    let counter = |name: &str, value| ((SeriesKind::Counter, name.to_owned()), value);
+    let expected = [
+        counter("a_b", 1.0),
+        counter("a/b;k=v", 1.0),
+        counter("a-b;k=v", 1.0),
+        counter("c", 3.0),
+        ((SeriesKind::Gauge, "g".to_owned()), 6.0),
+    ];
+    assert_eq!(series.len(), expected.len(), "{series:?}");
+    assert_eq!(series, BTreeMap::from(expected));
+}
+
+/// The naive twin: reads each line in the obvious way, and asks for the tags of each sample.
+#[derive(Debug)]
+struct Twin {
+    dialect: Dialect,
+    series: BTreeMap<(SeriesKind, Vec<u8>), Vec<TwinValue>>,
+}
+
+#[derive(Debug)]
+enum TwinValue {
+    Number(f64),
+    Member(Vec<u8>),
+}
+
+impl<'a> Receiver<'a> for Twin {
+    fn line(&mut self, _: Line<'a>) {}
+
+    fn sample(&mut self, sample: Sample<'a>) {
+        let tagged = self.dialect.grammar.tagged(&sample);
+        let (mut name, mut text) = (Vec::new(), Vec::new());
+        self.dialect.sanitise(&tagged.name.concat(), &mut name);
+        let safe = |text: &[u8]| {
+            let mut safe = Vec::new();
+            self.dialect.sanitise_tag(text, &mut safe);
+            safe
+        };
+        let kept = self.dialect.grammar.tags != Tags::Skip;
+        let tags = tagged.tags().filter(|_| kept);
+        let tags: Vec<_> = tags.map(|tag| (safe(tag.key), tag.value.map(safe))).collect();
+        let tags = tags.iter().filter(|(key, _)| !key.is_empty());
+        let mut tags: Vec<_> =
+            tags.map(|(key, value)| Tag { key, value: value.as_deref() }).collect();
+        write_series(&name, &mut tags, &mut text);
+        let value = match sample.value {
+            Value::Number(number) | Value::Delta(number) => TwinValue::Number(number),
+            Value::Member(member) => TwinValue::Member(member.to_vec()),
+        };
+        let kind = self.dialect.series_kind(sample.kind);
+        self.series.entry((kind, text)).or_default().push(value);
+    }
+
+    fn reject(&mut self, _: Rejection<'a>) {}
+}
+
+impl Twin {
+    #[expect(clippy::cast_precision_loss, reason = "few things are counted")]
+    fn outcome(self) -> Outcome {
+        let value = |kind, values: &[TwinValue]| {
+            let mut numbers = values.iter().map(|value| match value {
+                TwinValue::Number(number) => *number,
+                TwinValue::Member(_) => 0.0,
+            });
+            let members = values.iter().filter_map(|value| match value {
+                TwinValue::Number(_) => None,
+                TwinValue::Member(member) => Some(member),
+            });
+            match kind {
+                SeriesKind::Counter => numbers.sum(),
+                SeriesKind::Gauge => numbers.next_back().unwrap_or_default(),
+                SeriesKind::Set => members.collect::<std::collections::BTreeSet<_>>().len() as f64,
+                _ => values.len() as f64,
+            }
+        };
+        let series = self.series.iter();
+        series.map(|((kind, text), values)| ((*kind, shown(text)), value(*kind, values))).collect()
+    }
+}
+
+/// Every dialect, with tags kept and dropped, with its own styles, one of them and all.
+fn dialect() -> impl Strategy<Value = Dialect> {
+    let dialects = vec![Dialect::GSTATSD, Dialect::STATSD, Dialect::DOGSTATSD];
+    let mut styles = TagStyle::ALL.map(|style| TagStyles::of(&[style])).to_vec();
+    styles.extend([TagStyles::NONE, TagStyles::ALL, TagStyles::ALL]);
+    let (dialects, styles) = (prop::sample::select(dialects), prop::sample::select(styles));
+    (dialects, prop::sample::select(vec![Tags::Skip, KEPT, KEPT]), styles, any::<bool>()).prop_map(
+        |(dialect, tags, tag_styles, origin)| {
+            // A change of a gauge is tested elsewhere.
+            let signed_gauge = Grammar::GSTATSD.signed_gauge;
+            let grammar = Grammar { tags, tag_styles, origin, signed_gauge, ..dialect.grammar };
+            Dialect { grammar, ..dialect }
+        },
+    )
+}
+
+/// Lines that look like those of one style or another.
+fn line() -> impl Strategy<Value = String> {
+    let item = "(a|b|c|a b|a/b|\u{e9})?((=|:)(1|2|x/y|x:y)?)?";
+    let items = prop::collection::vec(item, 0..6);
+    let marks = vec![";", ",", "#", "[", ".__"];
+    let kind = prop::sample::select(vec!["c", "g", "s", "ms", "h", "d", "kv", "x"]);
+    let name = "(a|b|a b|a/b|\u{e9}|)";
+    let fields = "(\\|@0.5)?(\\|c:(x|y))?(\\|card:low)?(\\|z)?";
+    (name, items.clone(), prop::sample::select(marks), 0..9_u8, kind, items, fields).prop_map(
+        |(name, inside, mark, value, kind, tags, fields)| {
+            let separator = if mark == "#" || mark == "[" { "," } else { mark };
+            let inside = inside.join(separator).replace(':', "=");
+            let inside = if inside.is_empty() { inside } else { format!("{mark}{inside}") };
+            let end = if mark == "[" && !inside.is_empty() { "]" } else { "" };
+            let tags =
+                if tags.is_empty() { String::new() } else { format!("|#{}", tags.join(",")) };
+            // The rate of a counter is no matter here.
+            let fields = if kind == "c" { fields.replace("|@0.5", "") } else { fields };
+            format!("{name}{inside}{end}:{value}|{kind}{tags}{fields}\n")
+        },
+    )
+}
+
+fn property(dialect: Dialect, packets: &[Vec<u8>]) -> Result<(), TestCaseError> {
+    let mut table = table(&[dialect]);
+    let mut merger = Merger::new();
+    // The second time all spellings are known.
+    for _ in 0..2 {
+        let mut twin = Twin { dialect, series: BTreeMap::new() };
+        for packet in packets {
+            table.packet(packet, Order::default());
+            parse_obviously(packet, &dialect.grammar, &mut twin);
+        }
+        prop_assert_eq!(interval(&mut table, &mut merger), twin.outcome());
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn property_test_tags_of_every_style_lead_where_the_twin_says(
+        dialect in dialect(),
+        lines in prop::collection::vec(line(), 0..40),
+    ) {
+        property(dialect, &[lines.concat().into_bytes()])?;
+    }
+
+    #[test]
+    fn property_test_any_bytes_lead_where_the_twin_says(
+        dialect in dialect(),
+        packets in prop::collection::vec(
+            prop::collection::vec(prop_oneof![
+                any::<u8>(), prop::sample::select(b"a:1|c#;,=[]._@\n".to_vec()),
+            ], 0..120),
+            0..6,
+        ),
+    ) {
+        property(dialect, &packets)?;
+    }
+
+    #[test]
+    fn property_test_tags_in_any_order_are_one_series(
+        tags in prop::collection::btree_map("[a-e]{1,2}", prop::option::of("[x-z]{0,2}"), 0..5),
+        seeds in prop::collection::vec(any::<u64>(), 1..6),
+        style in prop::sample::select(TagStyle::ALL.to_vec()),
+    ) {
+        let grammar = Grammar { tag_styles: TagStyles::of(&[style]), ..Grammar::DOGSTATSD };
+        let dialect = Dialect { grammar, ..Dialect::DOGSTATSD };
+        let lines: Vec<_> = seeds.iter().map(|&seed| {
+            let mut tags: Vec<_> = tags.iter().collect();
+            // Any order will do, so long as it is another one for each seed.
+            tags.sort_by_key(|(key, _)| key.bytes().fold(seed, |sum, byte| {
+                sum.wrapping_mul(6_364_136_223_846_793_005).rotate_left(7) ^ u64::from(byte)
+            }));
+            spelled(style, &tags)
+        }).collect();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        let series = outcome(dialect, &lines);
+        let series: Vec<_> = series.into_values().collect();
+        #[expect(clippy::cast_precision_loss, reason = "few lines")]
+        let expected = vec![lines.len() as f64];
+        prop_assert_eq!(series, expected);
+    }
+}
+
+/// A line with these tags.
+fn spelled(style: TagStyle, tags: &[(&String, &Option<String>)]) -> String {
+    let items = |separator: char| {
+        let items = tags.iter().map(|(key, value)| match value {
+            Some(value) => format!("{key}{separator}{value}"),
+            // Lyft's style has no tags without a value at the begin.
+            None if style == TagStyle::Lyft => format!("{key}=-"),
+            None => (*key).clone(),
+        });
+        items.collect::<Vec<_>>()
+    };
+    let mark = if tags.is_empty() { "" } else { style_mark(style) };
+    match style {
+        TagStyle::DogStatsd => format!("n:1|c|#{}", items(':').join(",")),
+        TagStyle::Graphite => format!("n{mark}{}:1|c", items('=').join(";")),
+        TagStyle::Influx | TagStyle::Librato => format!("n{mark}{}:1|c", items('=').join(",")),
+        TagStyle::SignalFx => format!("n[{}]:1|c", items('=').join(",")),
+        TagStyle::Lyft => format!("n{mark}{}:1|c", items('=').join(".__")),
+    }
+}
+
+fn style_mark(style: TagStyle) -> &'static str {
+    match style {
+        TagStyle::DogStatsd => "|#",
+        TagStyle::Graphite => ";",
+        TagStyle::Influx => ",",
+        TagStyle::Librato => "#",
+        TagStyle::SignalFx => "[",
+        TagStyle::Lyft => ".__",
+    }
+}
