@@ -63,6 +63,7 @@ mod write;
 
 #[doc(hidden)]
 pub use agreement::fuzz_parse;
+pub use event::{Event, Notice, NoticeFields, ServiceCheck, Status};
 pub use grammar::{EmptyValue, Grammar, Names, SignedGauge, Tags};
 #[doc(hidden)]
 pub use parse::parse_obviously;

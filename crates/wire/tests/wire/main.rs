@@ -4,6 +4,7 @@ mod captures;
 mod faults;
 mod grammar;
 mod log;
+mod notices;
 mod property;
 mod tags;
 mod twin;
