@@ -1,12 +1,16 @@
 //! From the configuration to the aggregation: the same for the daemon, `explain` and `replay`.
 
+mod rules;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use gstatsd_aggregate::{
-    Dialect, IdlePolicy, Limits, Naming, NamingSettings, SeriesKind, SeriesSettings, Table,
+    Dialect, IdlePolicy, Limits, Naming, NamingSettings, Rules, SeriesKind, SeriesSettings, Table,
 };
 
 use crate::config::{self, Config, Idle, IdleSeries, Statistics};
+pub(crate) use rules::SettingsBook;
 
 /// The dialect that a configuration asks for, with its limits.
 pub(crate) fn dialect(config: &Config) -> Dialect {
@@ -20,25 +24,28 @@ pub(crate) fn dialect(config: &Config) -> Dialect {
     dialect
 }
 
-/// How series are named.
-pub(crate) fn naming(config: &Config) -> Naming {
+/// How series are named; those that a rule gives settings of its own have the numbers of the
+/// book.
+pub(crate) fn naming(config: &Config, book: &SettingsBook) -> Naming {
     let Statistics { percents, distribution_percents, words } = config.statistics.clone();
+    let series = SeriesSettings {
+        percents,
+        distribution_percents,
+        statistics: Some(words),
+        buckets: Vec::new(),
+    };
     Naming::new(&NamingSettings {
         scheme: config.scheme(),
         prefix: config.prefix.clone(),
         own_metrics: config.own_metrics.clone(),
-        series: SeriesSettings {
-            percents,
-            distribution_percents,
-            statistics: Some(words),
-            buckets: Vec::new(),
-        },
-        rules: Vec::new(),
+        rules: book.of_series(&series),
+        series,
     })
 }
 
-/// What becomes of idle series.
-pub(crate) fn idle_policy(config: &Config) -> IdlePolicy {
+/// What becomes of idle series; those that a rule gives settings of its own have the numbers of
+/// the book.
+pub(crate) fn idle_policy(config: &Config, book: &SettingsBook) -> IdlePolicy {
     let Idle { counters, timers, sets, gauges, gauge_ttl } = config.idle;
     let lifetime = |series| match series {
         IdleSeries::Kept => IdlePolicy::FOREVER,
@@ -54,7 +61,11 @@ pub(crate) fn idle_policy(config: &Config) -> IdlePolicy {
         SeriesKind::Set => lifetime(sets),
         SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => lifetime(timers),
     };
-    IdlePolicy::new(of_kind, Vec::new(), config.series_max)
+    let of_rules = book.ttls().map(|ttl| match ttl? {
+        0.0 => Some(IdlePolicy::FOREVER),
+        ttl => Some(flushes(ttl, config.flush_interval)),
+    });
+    IdlePolicy::new(of_kind, of_rules.collect(), config.series_max)
 }
 
 /// How many intervals a time takes at least; three times a tenth of a second is no more than 3
@@ -87,10 +98,10 @@ pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
     rest == *other
 }
 
-/// An empty table for one worker.
-pub(crate) fn table(config: &Config, naming: &Naming) -> Table {
+/// An empty table for one worker, with the rules of the configuration.
+pub(crate) fn table(config: &Config, naming: &Naming, rules: &Arc<Rules>) -> Table {
     let limits = Limits { series_max: config.series_max, samples_max: config.samples_max };
-    Table::new(dialect(config), naming.clone(), limits)
+    Table::new(dialect(config), naming.clone(), limits).with_rules(Arc::clone(rules))
 }
 
 #[cfg(test)]

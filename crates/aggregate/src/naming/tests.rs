@@ -229,18 +229,6 @@ fn a_series_has_the_settings_of_its_number() {
 }
 
 #[test]
-fn percentiles_with_one_name_are_found() {
-    let settings = |percents: &[f64]| SeriesSettings {
-        percents: percents.to_vec(),
-        ..SeriesSettings::default()
-    };
-    let statsd = Scheme::Statsd(Namespace::default());
-    assert_eq!(statsd.ambiguous_percents(&settings(&[90.0, 99.9, 90.0, -90.0])), None);
-    let gstatsd = Scheme::Gstatsd.ambiguous_percents(&settings(&[90.0, 99.0, 99.9]));
-    assert_eq!(gstatsd, Some((99.0, 99.9)));
-}
-
-#[test]
 fn only_what_would_come_out_among_our_own_is_reserved() {
     let cases = [
         ("gstatsd", "", SeriesKind::Counter, "gstatsd.lines", false),

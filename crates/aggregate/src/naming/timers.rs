@@ -169,24 +169,6 @@ impl Scheme {
         self.distributions().iter().any(|&apart| self.catalogue(apart).iter().any(is_of))
     }
 
-    /// Two different percentiles of the settings whose points would have one name, if there are
-    /// such.
-    #[must_use]
-    pub fn ambiguous_percents(&self, settings: &SeriesSettings) -> Option<(f64, f64)> {
-        self.distributions().iter().find_map(|&distribution| {
-            let percents = settings.percents(distribution);
-            let leaves = |&percent: &f64| -> Vec<String> {
-                let entries = self.catalogue(distribution).iter();
-                let leaves = entries.flat_map(|entry| entry.points(&[percent], &[]));
-                leaves.filter(|(_, what)| matches!(what, Statistic::At(..))).map(|p| p.0).collect()
-            };
-            percents.iter().enumerate().find_map(|(index, first)| {
-                let same = |&&other: &&f64| other != *first && leaves(&other) == leaves(first);
-                percents[index + 1..].iter().find(same).map(|&other| (*first, other))
-            })
-        })
-    }
-
     /// Whether there is a catalogue of distributions, after that of the others.
     fn distributions(&self) -> &'static [bool] {
         match self {

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use gstatsd_aggregate::{Merger, Order, Part, SeriesKind, Window};
-use gstatsd_wire::{Line, Receiver, Rejection, Sample, Value};
+use gstatsd_aggregate::{
+    Captures, Counts, Merger, Order, Part, Pattern, Rules, SeriesKind, Template, Window,
+};
+use gstatsd_wire::{Line, Reason, Receiver, Rejection, Sample, Value};
 
-use crate::aggregation;
+use crate::aggregation::{self, SettingsBook};
 use crate::cli::ExplainArgs;
-use crate::config::Config;
+use crate::config::{Action, Config, Keep, Rule, RuleSettings};
 
 /// Explains a line. Several lines, as a packet holds them, are explained one after the other.
 ///
@@ -23,7 +26,9 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
 
 fn explain(config: &Config, packet: &[u8]) -> String {
     let dialect = aggregation::dialect(config);
-    let mut reading = Reading { dialect, text: String::new(), lines: 0 };
+    let rules = SettingsBook::of(config).rules(config);
+    let (name, text) = (Vec::new(), String::new());
+    let mut reading = Reading { dialect, config, rules, name, text, lines: 0 };
     gstatsd_wire::parse(packet, &dialect.grammar, &mut reading);
     let mut text = reading.text;
     if reading.lines == 0 {
@@ -34,21 +39,18 @@ fn explain(config: &Config, packet: &[u8]) -> String {
 
 /// What comes of the packet when it is all that one interval brings.
 fn outcome(config: &Config, packet: &[u8]) -> String {
-    let naming = aggregation::naming(config);
-    let mut table = aggregation::table(config, &naming);
+    let settings = SettingsBook::of(config);
+    let rules = Arc::new(settings.rules(config));
+    let naming = aggregation::naming(config, &settings);
+    let mut table = aggregation::table(config, &naming, &rules);
     table.packet(packet, Order::default());
     let mut part = table.rotate(Box::<Part>::default());
     let mut merger = Merger::new();
     merger.add(0, &mut part);
     let seconds = config.flush_interval.as_secs_f64();
     let snapshot = merger.finish(Window { timestamp: 0, seconds }, Vec::new());
-    let reserved: u64 = part.counts.samples_rejected[gstatsd_wire::Reason::ReservedName as usize];
     if snapshot.series_count() == 0 {
-        return match reserved {
-            0 => "becomes nothing\n".to_owned(),
-            _ => "becomes nothing: reserved_name, it would come out among our own metrics\n"
-                .to_owned(),
-        };
+        return nothing(&part.counts);
     }
     let mut text = format!("becomes, when an interval of {seconds} s brings nothing else:\n");
     let mut value = Vec::new();
@@ -65,14 +67,31 @@ fn outcome(config: &Config, packet: &[u8]) -> String {
     text
 }
 
+/// Why a packet that the parser read becomes nothing.
+fn nothing(counts: &Counts) -> String {
+    let rejected = |reason: Reason| counts.samples_rejected[reason as usize];
+    let mut text = "becomes nothing".to_owned();
+    if rejected(Reason::ReservedName) > 0 {
+        text.push_str(": reserved_name, it would come out among our own metrics");
+    }
+    if counts.samples_dropped_rule > 0 {
+        text.push_str(": dropped by a rule");
+    }
+    text + "\n"
+}
+
 /// Writes down what the parser reads.
-struct Reading {
+struct Reading<'c> {
     dialect: gstatsd_aggregate::Dialect,
+    config: &'c Config,
+    rules: Rules,
+    /// Of the line, as the dialect leaves it.
+    name: Vec<u8>,
     text: String,
     lines: u64,
 }
 
-impl<'a> Receiver<'a> for Reading {
+impl<'a> Receiver<'a> for Reading<'_> {
     fn line(&mut self, line: Line<'a>) {
         self.lines += 1;
         match line {
@@ -83,6 +102,7 @@ impl<'a> Receiver<'a> for Reading {
                 let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
                 let mut safe = Vec::new();
                 self.dialect.sanitise(name, &mut safe);
+                self.name.clone_from(&safe);
                 let shown = name.escape_ascii();
                 match safe == name {
                     true => self.say(&format!("a metric line, name '{shown}'")),
@@ -120,6 +140,7 @@ impl<'a> Receiver<'a> for Reading {
             put(&mut text, format_args!(", tags '{tags}': dropped by this dialect"));
         }
         self.say(&text);
+        self.say_rule(kind);
     }
 
     fn reject(&mut self, rejection: Rejection<'a>) {
@@ -127,16 +148,69 @@ impl<'a> Receiver<'a> for Reading {
     }
 }
 
-impl Reading {
+impl Reading<'_> {
     fn say(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
+    }
+
+    /// Which rule a sample of this kind meets, where there are rules.
+    fn say_rule(&mut self, kind: SeriesKind) {
+        if self.rules.is_empty() {
+            return;
+        }
+        let mut captures = Captures::default();
+        let Some(found) = self.rules.first_match(kind, &self.name, &mut captures) else {
+            self.say("    no rule matches");
+            return;
+        };
+        let Rule { pattern, action, .. } = &self.config.rules[found.index];
+        let pattern = match pattern {
+            Pattern::Glob(glob) => format!("match = '{glob}'"),
+            Pattern::Contains(text) => format!("contains = '{}'", text.escape_debug()),
+        };
+        let done = match action {
+            Action::Drop => "dropped".to_owned(),
+            Action::Keep(keep) => kept(keep, kind, &self.name, &captures),
+        };
+        self.say(&format!("    rule {} ({pattern}): {done}", found.index + 1));
     }
 
     fn say_rejected(&mut self, what: &str, Rejection { reason, text }: Rejection<'_>) {
         let (text, meaning) = (text.escape_ascii(), reason.meaning());
         self.say(&format!("{what} '{text}' is rejected: {reason}, {meaning}"));
     }
+}
+
+/// What a rule does to a sample of a kind and name, other than to drop it.
+fn kept(keep: &Keep, kind: SeriesKind, name: &[u8], captures: &Captures) -> String {
+    let Keep { rename, tags, absolute, settings } = keep;
+    let expanded = |template: &Template| {
+        let mut text = Vec::new();
+        template.expand(name, captures, &mut text);
+        text.escape_ascii().to_string()
+    };
+    let mut done = Vec::new();
+    done.extend(rename.iter().map(|rename| format!("named '{}'", expanded(rename))));
+    done.extend(tags.iter().map(|(key, value)| match expanded(value).as_str() {
+        "" => format!("without the tag '{key}'"),
+        value => format!("tag '{key}' is '{value}'"),
+    }));
+    if *absolute && kind == SeriesKind::Counter {
+        done.push("a total, of which the growth counts".to_owned());
+    }
+    let RuleSettings { percents, words, buckets, ttl } = settings;
+    let own = [
+        ("percent", percents.is_some()),
+        ("timer_statistics", words.is_some()),
+        ("buckets", buckets.is_some()),
+        ("ttl", ttl.is_some()),
+    ];
+    let own: Vec<_> = own.into_iter().filter(|(_, own)| *own).map(|(key, _)| key).collect();
+    if !own.is_empty() {
+        done.push(format!("settings of its own: {}", own.join(", ")));
+    }
+    if done.is_empty() { "nothing is done".to_owned() } else { done.join(", ") }
 }
 
 fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {

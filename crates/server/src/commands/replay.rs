@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use gstatsd_aggregate::{Merger, Naming, Order, Part, Table, Window};
 use gstatsd_wire::recording;
 
-use crate::aggregation;
+use crate::aggregation::{self, SettingsBook};
 use crate::cli::ReplayArgs;
 use crate::clock::Timestamps;
 use crate::config::Config;
@@ -47,11 +48,13 @@ struct Replay {
 
 impl Replay {
     fn new(config: &Config, show_timestamps: bool) -> Self {
-        let naming = aggregation::naming(config);
+        let settings = SettingsBook::of(config);
+        let rules = Arc::new(settings.rules(config));
+        let naming = aggregation::naming(config, &settings);
         let mut merger = Merger::new();
-        merger.set_idle_policy(aggregation::idle_policy(config));
+        merger.set_idle_policy(aggregation::idle_policy(config, &settings));
         Self {
-            table: aggregation::table(config, &naming),
+            table: aggregation::table(config, &naming, &rules),
             naming,
             merger,
             interval: config.flush_interval,

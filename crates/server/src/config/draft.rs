@@ -20,6 +20,7 @@ use crate::cli::Flags;
 mod dialect;
 mod listeners;
 mod peers;
+mod rules;
 mod sinks;
 
 /// What the file and the flags come to.
@@ -71,6 +72,7 @@ pub(crate) fn config(
         sinks: draft.sinks(),
         repeaters: draft.repeaters(),
         relay: draft.relay(),
+        rules: draft.rules(dialect, &scheme),
         idle: draft.idle(dialect),
         frequent_keys: draft.frequent_keys(),
         log: Log { target: draft.log_target(), level: draft.log_level() },

@@ -1,17 +1,18 @@
 //! From what is meant back to a file that says all of it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use gstatsd_aggregate::{CounterValue, Namespace};
+use gstatsd_aggregate::{CounterValue, Namespace, Pattern};
 
 use super::{
-    Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Node, Peer, Relay, Repeater,
-    Sink, SinkKind,
+    Action, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Node, Peer, Relay,
+    Repeater, Rule, Sink, SinkKind,
     expand::escape,
     file::{
-        FileFrequentKeys, FileIdle, FileListener, FileLog, FileNamespace, FileNode, FileRelay,
-        FileRepeater, FileSink, Numbers, Origin,
+        Bound, FileFrequentKeys, FileIdle, FileListener, FileLog, FileNamespace, FileNode,
+        FileRelay, FileRepeater, FileRule, FileSink, Numbers, Origin,
     },
     sources::Network,
 };
@@ -61,11 +62,35 @@ pub(crate) fn file(config: &Config) -> File {
             percent: Some(config.frequent_keys.percent),
             log: Some(path(config.frequent_keys.log.as_deref())),
         },
+        rule: config.rules.iter().map(rule).collect(),
         listen: config.listeners.iter().map(listener).collect(),
         sink: config.sinks.iter().map(sink).collect(),
         repeater: config.repeaters.iter().map(repeater).collect(),
         relay: config.relay.as_ref().map(relay),
         origin: Origin::default(),
+    }
+}
+
+fn rule(rule: &Rule) -> FileRule {
+    let (glob, contains) = match &rule.pattern {
+        Pattern::Glob(glob) => (Some(glob.to_string()), None),
+        Pattern::Contains(text) => (None, Some(text.to_string())),
+    };
+    let kinds = rule.kinds.iter().map(|kind| kind.word().to_owned()).collect();
+    let kinds = Some(kinds).filter(|kinds: &Vec<_>| !kinds.is_empty());
+    let typed = FileRule { glob, contains, kinds, drop: Some(false), ..FileRule::default() };
+    let Action::Keep(keep) = &rule.action else { return FileRule { drop: Some(true), ..typed } };
+    let tags = keep.tags.iter().map(|(key, value)| (key.clone(), value.to_string()));
+    let settings = keep.settings.clone();
+    FileRule {
+        rename: keep.rename.as_ref().map(ToString::to_string),
+        tags: Some(tags.collect()).filter(|tags: &BTreeMap<_, _>| !tags.is_empty()),
+        absolute: Some(keep.absolute),
+        percent: settings.percents.map(Numbers),
+        timer_statistics: settings.words,
+        buckets: settings.buckets.map(|bounds| bounds.into_iter().map(Bound).collect()),
+        ttl: settings.ttl,
+        ..typed
     }
 }
 

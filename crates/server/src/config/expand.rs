@@ -32,6 +32,38 @@ pub(crate) fn expand(text: &str, lookup: fn(&str) -> Option<String>) -> Result<S
     Ok(expanded)
 }
 
+/// Replaces each `${NAME}` in a text in which `$1`, `${1}` and `$$` have a meaning, and leaves
+/// those as they are.
+///
+/// # Errors
+/// As of [`expand`].
+pub(crate) fn expand_template(
+    text: &str,
+    lookup: fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        expanded.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let name = rest.strip_prefix("${").and_then(|after| after.split_once('}'));
+        match name {
+            Some((name, after)) if is_variable_name(name) => {
+                let value = lookup(name).ok_or_else(|| format!("variable {name} is not set"))?;
+                expanded.push_str(&value.replace('$', "$$"));
+                rest = after;
+            }
+            _ => {
+                let (dollars, after) = rest.split_at(if rest.starts_with("$$") { 2 } else { 1 });
+                expanded.push_str(dollars);
+                rest = after;
+            }
+        }
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
 /// The text that [`expand`] turns into `text`, whatever it holds.
 pub(crate) fn escape(text: &str) -> String {
     text.replace("${", "$${")
@@ -46,7 +78,7 @@ fn is_variable_name(name: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{escape, expand};
+    use super::{escape, expand, expand_template};
 
     fn lookup(name: &str) -> Option<String> {
         (name == "HOST_1").then(|| "web$1".to_owned())
@@ -66,6 +98,20 @@ mod tests {
         ] {
             assert_eq!(expand(text, lookup).as_deref(), Ok(expanded), "{text}");
         }
+    }
+
+    #[test]
+    fn in_a_template_captures_are_left_to_it() {
+        for (text, expanded) in [
+            ("$1.${2}.$0", "$1.${2}.$0"),
+            ("${HOST_1}.$1", "web$$1.$1"),
+            ("$${HOST_1}", "$${HOST_1}"),
+            ("$$${HOST_1}", "$$web$$1"),
+            ("${ ${} $", "${ ${} $"),
+        ] {
+            assert_eq!(expand_template(text, lookup).as_deref(), Ok(expanded), "{text}");
+        }
+        assert_eq!(expand_template("${NONE}", lookup), Err("variable NONE is not set".to_owned()));
     }
 
     #[test]

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::de::{DeTable, DeValue};
 
 mod numbers;
+mod rule;
 
 use super::Errors;
 pub(crate) use numbers::Numbers;
+pub(crate) use rule::{Bound, FileRule};
 
 /// The longest file that is read, in bytes. One that is longer is not a configuration.
 const BYTES_MAX: u64 = 4 << 20;
@@ -80,6 +82,9 @@ pub(crate) struct File {
     /// `[frequent_keys]`
     #[serde(default)]
     pub(crate) frequent_keys: FileFrequentKeys,
+    /// `[[rule]]`
+    #[serde(default)]
+    pub(crate) rule: Vec<FileRule>,
     /// `[[listen]]`
     #[serde(default)]
     pub(crate) listen: Vec<FileListener>,

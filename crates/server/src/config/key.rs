@@ -61,7 +61,7 @@ pub(crate) struct List {
     pub(crate) about: About,
     /// What the items may be.
     pub(crate) allowed: &'static str,
-    /// The value when none is typed, as it would be typed.
+    /// The value when none is typed, as it would be typed; empty where there is none.
     pub(crate) default: &'static str,
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod dialect;
 mod peers;
+pub(crate) mod rules;
 
 use super::key::{About, Key, Number, Switch, Text, Whole};
 pub(crate) use peers::*;
@@ -54,6 +55,17 @@ pub(crate) const ALL: &[Key] = &[
     Key::Number(&dialect::FREQUENT_KEYS_INTERVAL),
     Key::Number(&dialect::FREQUENT_KEYS_PERCENT),
     Key::Text(&dialect::FREQUENT_KEYS_LOG),
+    Key::Text(&rules::RULE_MATCH),
+    Key::Text(&rules::RULE_CONTAINS),
+    Key::List(&rules::RULE_KINDS),
+    Key::Switch(&rules::RULE_DROP),
+    Key::Text(&rules::RULE_RENAME),
+    Key::List(&rules::RULE_TAGS),
+    Key::Switch(&rules::RULE_ABSOLUTE),
+    Key::List(&rules::RULE_PERCENT),
+    Key::List(&rules::RULE_TIMER_STATISTICS),
+    Key::List(&rules::RULE_BUCKETS),
+    Key::List(&rules::RULE_TTL),
     Key::Text(&listen::ADDRESS),
     Key::List(&listen::ALLOW),
     Key::List(&listen::DENY),

@@ -16,6 +16,7 @@ pub(crate) use self::{
     expand::escape,
     file::File,
     listener::{Endpoint, Framing, Listener, Stream, TlsFiles},
+    rule::{Action, Keep, Rule, RuleSettings},
     source::Source,
     sources::Sources,
 };
@@ -32,6 +33,7 @@ mod key;
 mod keys;
 mod listener;
 pub(crate) mod reference;
+mod rule;
 mod source;
 mod sources;
 mod spec;
@@ -87,6 +89,8 @@ pub(crate) struct Config {
     pub(crate) repeaters: Vec<Repeater>,
     /// Who gets what is received, in place of it being aggregated here.
     pub(crate) relay: Option<Relay>,
+    /// What is done with the series of some names; the first that matches decides.
+    pub(crate) rules: Vec<Rule>,
     /// What becomes of idle series.
     pub(crate) idle: Idle,
     /// How names that come often are told.

@@ -66,7 +66,7 @@ pub(crate) fn markdown() -> String {
 fn heading(table: &str) -> String {
     match table {
         "" => "## Above all tables\n\n".to_owned(),
-        "listen" | "relay.node" | "repeater" | "sink" => {
+        "listen" | "relay.node" | "repeater" | "rule" | "sink" => {
             format!("## `[[{table}]]`, can be repeated\n\n")
         }
         table => format!("## `[{table}]`\n\n"),
@@ -112,7 +112,7 @@ pub(crate) fn default(key: Key) -> Option<String> {
     match key {
         Key::Whole(key) => Some(key.default.to_string()),
         Key::Number(key) => Some(key.default.to_string()),
-        Key::List(key) => Some(key.default.to_owned()),
+        Key::List(key) => Some(key.default.to_owned()).filter(|toml| !toml.is_empty()),
         Key::Text(key) => key.default.map(|text| format!("\"{text}\"")),
         Key::Switch(key) => Some(key.default.to_string()),
     }

@@ -8,11 +8,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gstatsd_aggregate::{Counts, Naming};
+use gstatsd_aggregate::Counts;
 use gstatsd_sinks::{Console, Graphite, GraphiteSettings};
 
 use crate::accept::{Accepting, Terms};
-use crate::aggregation;
+use crate::aggregation::{self, SettingsBook};
 use crate::clock::{self, Cadence};
 use crate::config::{Config, FrequentKeys, Listener, Sink, SinkKind};
 use crate::connections::{ConnectionCounts, Connections, Limits};
@@ -31,6 +31,8 @@ pub(super) struct Service {
     flush: JoinHandle<(Outlets, Counts)>,
     flush_inbox: Inbox,
     forwarding: Arc<Forwarding>,
+    /// What rules have given to series since the start.
+    settings: SettingsBook,
     /// What is listened on.
     listeners: Vec<Opened>,
     /// How many listeners were ever opened.
@@ -54,13 +56,16 @@ pub(super) struct Plan {
     outlets: Vec<Outlet>,
     removed_sinks: Vec<String>,
     making: Making,
+    settings: SettingsBook,
 }
 
 impl Service {
     /// Starts the threads from the end of the path to its beginning, so that nothing is received
     /// that has nowhere to go. `sockets` are those of the listeners, in their order.
     pub(super) fn start(config: &Config, sockets: Vec<Sockets>) -> anyhow::Result<Self> {
-        let naming = aggregation::naming(config);
+        let settings = SettingsBook::of(config);
+        let rules = Arc::new(settings.rules(config));
+        let making = making(config, &settings)?;
         let mut outlets = Outlets::default();
         for sink in &config.sinks {
             outlets.add(open_outlet(sink)?);
@@ -72,13 +77,13 @@ impl Service {
         let (mut spares, mut workers) = (Vec::new(), Vec::new());
         for index in 0..config.workers.get() {
             let (spare, returned) = sync_channel(1);
-            let table = aggregation::table(config, &naming);
+            let table = aggregation::table(config, &making.naming, &rules);
             let inbox = flush_inbox.clone();
             let pinned = config.pin_workers;
             workers.push(Worker::new(index, table, cadence, inbox, returned, pinned)?);
             spares.push(spare);
         }
-        let (interval, making) = (config.flush_interval, making(config, Arc::new(naming))?);
+        let interval = config.flush_interval;
         let connections = Connections::new(limits(config), config.workers.get());
         let books = connections.clone();
         let flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
@@ -100,6 +105,7 @@ impl Service {
             flush,
             flush_inbox,
             forwarding,
+            settings,
             listeners,
             listeners_opened,
         };
@@ -127,13 +133,18 @@ impl Service {
         let removed = now.sinks.iter().filter(|sink| !next.sinks.contains(sink));
         let removed_sinks = removed.map(|sink| sink.name.clone()).collect();
         let added = next.sinks.iter().filter(|sink| !now.sinks.contains(sink));
+        let mut settings = self.settings.clone();
+        settings.learn_next(next);
+        let making = making(next, &settings)?;
+        // Last, so that no thread is left where something fails.
         let outlets = added.map(open_outlet).collect::<io::Result<_>>()?;
-        let making = making(next, Arc::new(aggregation::naming(next)))?;
-        Ok(Plan { opened, changed, outlets, removed_sinks, making })
+        Ok(Plan { opened, changed, outlets, removed_sinks, making, settings })
     }
 
     /// Puts what was made ready to use. New sockets are read before old ones are closed.
     pub(super) fn reload(&mut self, now: &Config, next: &Config, plan: Plan) {
+        self.settings = plan.settings;
+        let rules = Arc::new(self.settings.rules(next));
         let naming = Arc::clone(&plan.making.naming);
         // First, so that no sample that was read in the new way is named in the old one.
         self.flush_inbox.tell(Message::Reloaded(Box::new(flush::Reload {
@@ -144,7 +155,8 @@ impl Service {
         })));
         if !aggregation::reads_alike(now, next) {
             for (_, control) in &self.workers {
-                control.tell(Control::Table(Box::new(aggregation::table(next, &naming))));
+                let table = aggregation::table(next, &naming, &rules);
+                control.tell(Control::Table(Box::new(table)));
             }
         }
         self.connections.limit(limits(next));
@@ -238,12 +250,13 @@ fn limits(config: &Config) -> Limits {
 }
 
 /// What is made of what the workers push.
-fn making(config: &Config, naming: Arc<Naming>) -> io::Result<Making> {
+fn making(config: &Config, settings: &SettingsBook) -> io::Result<Making> {
+    let naming = Arc::new(aggregation::naming(config, settings));
     let FrequentKeys { interval, percent, log } = config.frequent_keys.clone();
     let start =
         || FrequentNames::start(clock::now(), Duration::from_secs_f64(interval), percent, log);
     let frequent = (interval > 0.0).then(start).transpose()?;
-    Ok(Making { naming, idle: aggregation::idle_policy(config), frequent })
+    Ok(Making { naming, idle: aggregation::idle_policy(config, settings), frequent })
 }
 
 fn open_outlet(sink: &Sink) -> io::Result<Outlet> {

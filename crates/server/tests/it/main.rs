@@ -16,6 +16,7 @@ mod forward;
 mod lifetime;
 mod passed;
 mod reload;
+mod rules;
 mod sinks;
 mod streams;
 mod support;

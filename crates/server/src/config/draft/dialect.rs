@@ -50,13 +50,18 @@ impl Draft<'_> {
             }
             (None, None) => return None,
         };
-        let min = if dialect == Dialect::Statsd { -100.0 } else { 0.0 };
         let before = self.errors.len();
-        self.check_percents(&place, &numbers, min);
-        if dialect == Dialect::Gstatsd && numbers.len() != 1 {
-            self.wrong(&place, "the gstatsd dialect has one percentile");
-        }
+        self.check_percents_of(dialect, &place, &numbers);
         Some(numbers).filter(|_| self.errors.len() == before)
+    }
+
+    /// Checks the percentiles of timers.
+    pub(super) fn check_percents_of(&mut self, dialect: Dialect, place: &str, percents: &[f64]) {
+        let min = if dialect == Dialect::Statsd { -100.0 } else { 0.0 };
+        self.check_percents(place, percents, min);
+        if dialect == Dialect::Gstatsd && percents.len() != 1 {
+            self.wrong(place, "the gstatsd dialect has one percentile");
+        }
     }
 
     /// Checks that each is above `min`, or `min` itself where that is negative, up to 100, and

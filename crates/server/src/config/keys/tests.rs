@@ -11,6 +11,8 @@ fn paths(table: &toml::Table, above: &str, found: &mut BTreeSet<String>) {
     for (key, value) in table {
         let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
         match value {
+            // Its keys are the user's own.
+            toml::Value::Table(_) if path == "rule.tags" => drop(found.insert(path)),
             toml::Value::Table(inner) => paths(inner, &path, found),
             toml::Value::Array(items) if items.iter().all(toml::Value::is_table) => {
                 items.iter().for_each(|item| paths(item.as_table().unwrap(), &path, found));
@@ -55,10 +57,12 @@ fn the_documented_defaults_are_the_defaults() {
     let unix: toml::Table = shown(&of_file(unix)).parse().unwrap();
     let table = |text: &str| -> toml::Table { shown(&of_file(text)).parse().unwrap() };
     let (statsd, dogstatsd) = (table("dialect = \"statsd\""), table("dialect = \"dogstatsd\""));
+    let rule = table("[[rule]]\nmatch = \"**\"");
     for key in ALL {
         let path = key.about().path;
         let documented = reference::default(*key);
         let shown = match path {
+            _ if path.starts_with("rule.") => value_at(&rule, path),
             "listen.address" | "listen.allow" | "listen.deny" => value_at(&console, path),
             // Datagrams over UDP come over no connection and through no file.
             _ if path.starts_with("listen.") => value_at(&unix, path),
@@ -78,7 +82,7 @@ fn the_documented_defaults_are_the_defaults() {
             // What it comes to depends on the url.
             "sink.name" => assert_eq!(documented, None),
             // It has none, and no pattern at all is none.
-            "repeater.url" | "repeater.match" | "relay.node.url" => {
+            "repeater.url" | "repeater.match" | "relay.node.url" | "rule.match" => {
                 assert_eq!(documented, None);
             }
             _ => assert_eq!(documented, shown.map(ToString::to_string), "{path}"),
