@@ -1,5 +1,6 @@
 //! `explain`, `replay` and `send`, as a shell meets them.
 
+use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
@@ -254,4 +255,55 @@ fn send_knows_unix_sockets_and_connections() {
     assert_eq!(printed(&["send", "--to", &to, "a:1|c", "b:2|g"]), "");
     let text = io::read_to_string(listener.accept().unwrap().0).unwrap();
     assert_eq!(text, "a:1|c\nb:2|g\n");
+}
+
+#[test]
+fn f81_intervals_and_percentiles_work_or_are_an_error_that_names_the_key() {
+    let folder = Folder::new();
+    let path = folder.file("gstatsd.toml");
+    let recording = folder.file("recording");
+    fs::write(&recording, "a:1:2:3|ms\nb:4|h\n\n").unwrap();
+    let dialects = ["gstatsd", "statsd", "dogstatsd"];
+    let every = |key: &'static str, value: &'static str, works: bool| {
+        dialects.map(|dialect| (dialect, key, value, works))
+    };
+    let mut cases = Vec::new();
+    for (value, works) in [("0", false), ("0.1", true), ("-1", false), ("31536000", false)] {
+        cases.extend(every("flush_interval", value, works));
+    }
+    for (value, works) in [("nan", false), ("inf", false), ("1e-300", false), ("86400", true)] {
+        cases.extend(every("flush_interval", value, works));
+    }
+    for (value, works) in [("0", false), ("100", true), ("101", false), ("nan", false)] {
+        cases.extend(every("percent", value, works));
+    }
+    for (value, works) in [("1e-9", true), ("[0.0]", false), ("[nan]", false)] {
+        cases.extend(every("percent", value, works));
+    }
+    cases.extend([
+        ("gstatsd", "percent", "[90, 90]", false),
+        ("gstatsd", "percent", "-10", false),
+        ("statsd", "percent", "[90, 90, -90]", true),
+        ("statsd", "percent", "[]", true),
+        ("statsd", "percent", "[50, nan]", false),
+        ("statsd", "percent", "-100.1", false),
+        ("dogstatsd", "percent", "[95, 95]", true),
+        ("dogstatsd", "percent", "-10", false),
+        ("dogstatsd", "distribution_percent", "[50, 50, 99.9]", true),
+        ("dogstatsd", "distribution_percent", "[0]", false),
+    ]);
+    for (dialect, key, value, works) in cases {
+        fs::write(&path, format!("dialect = \"{dialect}\"\n{key} = {value}")).unwrap();
+        let shown = format!("{dialect} {key} = {value}");
+        if works {
+            printed(&["check", &path]);
+            let lines = printed(&["replay", "-c", &path, &recording]);
+            let names: Vec<_> = lines.lines().map(|line| line.split(' ').next()).collect();
+            let once: BTreeSet<_> = names.iter().collect();
+            assert_eq!(once.len(), names.len(), "{shown}: {lines}");
+        } else {
+            let error = failure(&["check", &path]);
+            assert!(error.contains(&format!("line 2: {key}: ")), "{shown}: {error}");
+        }
+    }
 }
