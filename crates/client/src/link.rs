@@ -15,6 +15,9 @@ use crate::{Address, Reason, clock};
 const CONNECT_MAX: Duration = Duration::from_secs(1);
 /// How long to wait for room in the buffer of a socket.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
+/// After this long without room a stream is given up, and opened again: its peer may have gone
+/// without a word.
+const STUCK_MAX: Duration = Duration::from_secs(30);
 /// How long to wait after a failed connection; twice as long after each further one.
 const RETRY_LEAST: Duration = Duration::from_millis(50);
 const RETRY_MOST: Duration = Duration::from_secs(2);
@@ -43,6 +46,9 @@ pub(crate) struct Link {
     candidate: usize,
     /// The bytes of the packet that a stream has taken.
     taken: usize,
+    /// Since when a stream has taken nothing.
+    stuck_since: Option<Duration>,
+    stuck_max: Duration,
     retry_after: Duration,
     retry_wait: Duration,
 }
@@ -63,6 +69,8 @@ impl Link {
             addresses: Arc::from([]),
             candidate: 0,
             taken: 0,
+            stuck_since: None,
+            stuck_max: STUCK_MAX,
             retry_after: Duration::ZERO,
             retry_wait: RETRY_LEAST,
         }
@@ -81,6 +89,7 @@ impl Link {
         {
             return later;
         }
+        let before = self.taken;
         let result = match &mut self.socket {
             Some(Socket::Udp(socket)) => socket.send(packet).map(drop),
             Some(Socket::Unixgram(socket)) => socket.send(packet).map(drop),
@@ -91,9 +100,11 @@ impl Link {
         match result {
             Ok(()) => {
                 self.taken = 0;
+                self.stuck_since = None;
                 self.retry_wait = RETRY_LEAST;
                 Sent::Done
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.no_room(before),
             Err(error) => self.failed(&error),
         }
     }
@@ -150,13 +161,26 @@ impl Link {
         self.socket = None;
     }
 
-    fn failed(&mut self, error: &io::Error) -> Sent {
-        match error.kind() {
-            ErrorKind::WouldBlock => return Sent::Later(Reason::Full, ROOM_WAIT),
-            _ if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                return Sent::Later(Reason::Full, ROOM_WAIT);
+    /// The socket takes no more: a stream had taken so much before.
+    fn no_room(&mut self, before: usize) -> Sent {
+        if matches!(self.socket, Some(Socket::Tcp(_) | Socket::Unixstream(_))) {
+            let now = clock::now();
+            if self.taken > before {
+                self.stuck_since = None;
             }
-            _ => {}
+            let since = *self.stuck_since.get_or_insert(now);
+            if now.saturating_sub(since) > self.stuck_max {
+                self.stuck_since = None;
+                self.hang_up();
+                return self.retry(&ErrorKind::TimedOut.into());
+            }
+        }
+        Sent::Later(Reason::Full, ROOM_WAIT)
+    }
+
+    fn failed(&mut self, error: &io::Error) -> Sent {
+        if error.raw_os_error() == Some(libc::ENOBUFS) {
+            return Sent::Later(Reason::Full, ROOM_WAIT);
         }
         match &self.socket {
             Some(Socket::Udp(_)) if is_refusal(error) => Sent::Refused,
@@ -307,4 +331,43 @@ where
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::target::{AGAIN_LEAST, Names, resolve};
+
+    fn link(address: &str) -> Link {
+        let names = Names { resolve: Arc::new(resolve), again: AGAIN_LEAST };
+        Link::new(Target::new(address.parse().unwrap(), None, names, None))
+    }
+
+    #[test]
+    fn a_stream_that_takes_nothing_for_long_is_opened_again_at_a_line() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut link = link(&format!("tcp://{}", listener.local_addr().unwrap()));
+        link.stuck_max = Duration::from_millis(50);
+        // A line of this length does not fit into the buffers of the system.
+        let packet = [&b"first\n"[..], &vec![b'x'; 64 << 20]].concat();
+        while link.send(&packet) == Sent::Later(Reason::Full, ROOM_WAIT) {
+            std::thread::sleep(ROOM_WAIT);
+        }
+        let gone = link.whole_lines(&packet);
+        assert_eq!(gone, b"first\n".len());
+        let (mut first, _) = listener.accept().unwrap();
+        let mut begin = [0; 7];
+        first.read_exact(&mut begin).unwrap();
+        assert_eq!(&begin, b"first\nx");
+        while link.send(b"second") != Sent::Done {
+            std::thread::sleep(ROOM_WAIT);
+        }
+        let (mut second, _) = listener.accept().unwrap();
+        let mut begin = [0; 7];
+        second.read_exact(&mut begin).unwrap();
+        assert_eq!(&begin, b"second\n");
+    }
 }
