@@ -286,6 +286,9 @@ impl Life {
         while !life.core.is_of_this_process() {
             if life.next.get().is_none() {
                 let next = Self::start(Arc::clone(&life.core.settings), Some(&life.core));
+                if life.core.is_closed() {
+                    next.core.close(Duration::ZERO);
+                }
                 // Another thread may have been faster.
                 life.next.set(Arc::new(next)).ok();
             }

@@ -93,6 +93,17 @@ fn a_child_that_sends_nothing_starts_nothing() {
 }
 
 #[test]
+fn what_was_closed_stays_closed_in_a_child() {
+    let (_socket, address) = peer();
+    let client = StatsClient::builder(&address).unwrap().build();
+    client.close();
+    in_child(|| {
+        client.increment("a");
+        assert_eq!(client.counts().dropped(Reason::Closed), 1);
+    });
+}
+
+#[test]
 fn a_child_is_not_held_up_by_what_its_parent_was_doing() {
     let (socket, address) = peer();
     let client = StatsClient::builder(&address).unwrap().build();
