@@ -58,21 +58,33 @@ impl Place {
     }
 }
 
+/// Whether each ASCII byte, and each other, can stand anywhere as it is.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        plain[byte as usize] =
+            !matches!(byte, b':' | b'|' | b';' | b',' | b'#' | b'[' | b'%' | b'=');
+        byte += 1;
+    }
+    plain
+};
+
 /// Whether a text can stand anywhere as it is. It may say no where the answer is yes.
 #[inline]
 fn is_plain(text: &[u8]) -> bool {
-    // No early end, so that many bytes are looked at in one step.
-    let odd = |byte: u8| {
-        !(0x20..0x7f).contains(&byte)
-            | matches!(byte, b':' | b'|' | b';' | b',' | b'#' | b'[' | b'%' | b'=')
-    };
-    !text.iter().fold(false, |found, byte| found | odd(*byte))
+    text.iter().fold(true, |plain, byte| plain & PLAIN[usize::from(*byte)])
 }
 
 /// Appends a text as it may stand in its place.
 #[inline]
 pub(crate) fn write(text: &str, place: Place, out: &mut Vec<u8>) {
-    if is_plain(text.as_bytes()) && !text.starts_with("_e{") && !text.starts_with(' ') {
+    let begins_oddly = match place {
+        Place::Member => text.starts_with(' '),
+        Place::Name => text.starts_with("_e{"),
+        _ => false,
+    };
+    if is_plain(text.as_bytes()) && !begins_oddly {
         out.extend_from_slice(text.as_bytes());
     } else {
         write_escaped(text, place, out);
