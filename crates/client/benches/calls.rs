@@ -71,7 +71,7 @@ fn thread_time() -> f64 {
     Duration::from(time).as_secs_f64() * 1e9
 }
 
-fn measure(call: &dyn Fn()) -> Cost {
+fn measure(call: &dyn Fn(), settle: &dyn Fn()) -> Cost {
     let (mut time, mut allocations) = (0.0, 0);
     for _ in 0..BURSTS {
         let (start, before) = (thread_time(), ALLOCATIONS.get());
@@ -81,17 +81,21 @@ fn measure(call: &dyn Fn()) -> Cost {
         time += thread_time() - start;
         allocations += ALLOCATIONS.get() - before;
         // Time for threads that send.
-        thread::sleep(Duration::from_millis(2));
+        settle();
+        thread::sleep(Duration::from_millis(1));
     }
     let calls = (BURST * BURSTS) as f64;
     Cost { nanoseconds: time / calls, allocations: allocations as f64 / calls }
 }
 
 /// Measures both in turn, and prints a row.
-fn pair(what: &str, ours: &dyn Fn(), theirs: &dyn Fn()) {
-    measure(ours);
-    measure(theirs);
-    let rounds: Vec<Pair> = (0..ROUNDS).map(|_| (measure(ours), measure(theirs))).collect();
+fn pair(what: &str, client: &StatsClient, ours: &dyn Fn(), theirs: &dyn Fn()) {
+    let flush = || assert!(client.flush(Duration::from_secs(60)));
+    let measure_ours = || measure(ours, &flush);
+    let measure_theirs = || measure(theirs, &|| ());
+    measure_ours();
+    measure_theirs();
+    let rounds: Vec<Pair> = (0..ROUNDS).map(|_| (measure_ours(), measure_theirs())).collect();
     let median = |number: fn(&Pair) -> f64| {
         let mut numbers: Vec<f64> = rounds.iter().map(number).collect();
         numbers.sort_by(f64::total_cmp);
@@ -117,28 +121,31 @@ fn batched(to: SocketAddr, socket: &dyn Fn() -> UdpSocket) {
     let theirs = StatsdClient::from_sink("", buffered());
     let queued = StatsdClient::from_sink("", QueuingMetricSink::from(buffered()));
     let counter = || ours.counter(black_box(NAME), 1);
-    pair("counter", &counter, &|| count(&theirs));
-    pair("counter; cadence queues and buffers", &counter, &|| count(&queued));
+    pair("counter", &ours, &counter, &|| count(&theirs));
+    pair("counter; cadence queues and buffers", &ours, &counter, &|| count(&queued));
     let held = ours.get_counter(NAME);
-    pair("counter held", &|| held.add(1), &|| count(&theirs));
+    pair("counter held", &ours, &|| held.add(1), &|| count(&theirs));
     pair(
         "timer of 12.5 ms; cadence 12",
+        &ours,
         &|| ours.timer(NAME, Duration::from_micros(12_500)),
         &|| {
             theirs.time(black_box(NAME), 12).map(drop).unwrap();
         },
     );
-    pair("gauge of 0.25", &|| ours.gauge(NAME, black_box(0.25)), &|| {
+    pair("gauge of 0.25", &ours, &|| ours.gauge(NAME, black_box(0.25)), &|| {
         theirs.gauge(NAME, black_box(0.25)).map(drop).unwrap();
     });
     let tags = &[("route", "/checkout"), ("status", "200")];
-    pair("counter with two tags", &|| ours.tags(black_box(tags)).counter(NAME, 1), &|| {
+    pair("counter with two tags", &ours, &|| ours.tags(black_box(tags)).counter(NAME, 1), &|| {
         let metric = theirs.count_with_tags(black_box(NAME), 1);
         metric.with_tag("route", "/checkout").with_tag("status", "200").send();
     });
     assert_eq!(ours.counts().dropped_in_all(), 0);
     let sums = builder(to).aggregate(Duration::from_secs(1)).build();
-    pair("counter, added up", &|| sums.counter(black_box(NAME), 1), &|| count(&theirs));
+    let held_sum = sums.get_counter(NAME);
+    pair("counter held, added up", &sums, &|| held_sum.add(1), &|| count(&theirs));
+    pair("counter, added up", &sums, &|| sums.counter(black_box(NAME), 1), &|| count(&theirs));
     assert_eq!(sums.counts().dropped_in_all(), 0);
 }
 
@@ -156,12 +163,17 @@ fn main() {
     batched(to, &socket);
     let ours = Builder::to_sink(NopSink).packet_bytes_max(PACKET).build();
     let theirs = StatsdClient::from_sink("", NopMetricSink);
-    pair("counter; cadence forgets it at once", &|| ours.counter(black_box(NAME), 1), &|| {
-        count(&theirs);
-    });
+    pair(
+        "counter; cadence forgets it at once",
+        &ours,
+        &|| ours.counter(black_box(NAME), 1),
+        &|| {
+            count(&theirs);
+        },
+    );
     let ours = builder(to).direct().build();
     let theirs = StatsdClient::from_sink("", UdpMetricSink::from(to, socket()).unwrap());
-    pair("counter, direct", &|| ours.counter(black_box(NAME), 1), &|| count(&theirs));
+    pair("counter, direct", &ours, &|| ours.counter(black_box(NAME), 1), &|| count(&theirs));
     assert_eq!(ours.counts().dropped_in_all(), 0);
 }
 

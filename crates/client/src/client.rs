@@ -20,7 +20,8 @@ use crate::{
 /// [counted](StatsClient::counts) with a reason. Lines are gathered into packets, which a thread
 /// of the client's own sends, unless [direct sending](Builder::direct) was asked for.
 ///
-/// Clones are cheap and are the same client. When the last one is dropped what waits is sent,
+/// It can be used from any number of threads, inside of any runtime or without one. Clones are
+/// cheap and are the same client. When the last one is dropped what waits is sent,
 /// for at most 100 ms.
 ///
 /// ```
