@@ -78,6 +78,7 @@ const REFUSED: u32 = u32::MAX;
 
 impl<'t, 'p> Batch<'t, 'p> {
     pub(crate) fn new(table: &'t mut Table, listener: u8, number: u32) -> Self {
+        let listener = table.ways.same[usize::from(listener)];
         let dialect = table.ways.dialects[usize::from(listener)];
         Self {
             table,

@@ -5,7 +5,7 @@ use gstatsd_wire::{Grammar, Kind};
 use crate::SeriesKind;
 
 /// How lines are read and how names are made safe.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {
     /// How lines are read.
     pub grammar: Grammar,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use gstatsd_wire::{Reason, Tag, Tags};
 
 use crate::tags::TagSet;
-use crate::{Captures, Dialect, Effect, Rules, SeriesKind, SeriesName, write_series};
+use crate::{Captures, Dialect, Effect, Rules, SeriesKind, SeriesName, TagTemplate, write_series};
 
 /// What leads from spellings to series: the same for all samples of a table.
 #[derive(Debug, Default)]
@@ -24,10 +24,14 @@ pub(crate) struct Ways {
     pub(crate) rules: Arc<Rules>,
     /// Tags that every series gets which has none of the same key.
     pub(crate) constant_tags: Vec<ConstantTag>,
+    /// What makes one name of a name and tags, where series are to have no tags.
+    pub(crate) template: Option<TagTemplate>,
+    /// For the number of each dialect, the first one that is the same.
+    pub(crate) same: Vec<u8>,
 }
 
-/// A tag that every series gets which has none of the same key: its key and its value.
-pub type ConstantTag = (Box<str>, Box<str>);
+/// A tag that every series gets which has none of the same key: its key and its value, if any.
+pub type ConstantTag = (Box<str>, Option<Box<str>>);
 
 /// Room for a name on its way.
 #[derive(Debug, Default)]
@@ -145,13 +149,15 @@ impl Ways {
             }
         };
         series.clear();
-        if tags.is_empty() && self.constant_tags.is_empty() && effect.tags.is_empty() {
+        let is_bare = self.constant_tags.is_empty() && self.template.is_none();
+        if is_bare && tags.is_empty() && effect.tags.is_empty() {
             series.extend_from_slice(name);
             return Ok(());
         }
         for (key, value) in &self.constant_tags {
             if !tags.has(key.as_bytes()) {
-                tags.push(extend(key.as_bytes()), Some(extend(value.as_bytes())));
+                let value = value.as_ref().map(|value| extend(value.as_bytes()));
+                tags.push(extend(key.as_bytes()), value);
             }
         }
         for (key, template) in &effect.tags {
@@ -163,15 +169,28 @@ impl Ways {
                 tags.push(extend(key.as_bytes()), Some(value));
             }
         }
-        write_series(name, &mut tags.iter().collect(), series);
-        Ok(())
+        let mut tags: Vec<_> = tags.iter().collect();
+        match &self.template {
+            None => {
+                write_series(name, &mut tags, series);
+                Ok(())
+            }
+            Some(template) => {
+                tags.sort_unstable_by_key(|tag| tag.key);
+                let mut folded = Vec::new();
+                template.expand(name, &tags, &mut folded);
+                dialect.sanitise(&folded, series);
+                let is_long = series.len() > dialect.grammar.name_bytes_max;
+                if is_long { Err(Reason::NameTooLong) } else { Ok(()) }
+            }
+        }
     }
 
     /// Whether the text of a series as a spelling leads to it. That of the line does already,
     /// and no rule leads that elsewhere.
     fn is_spelling(&self, kind: SeriesKind, listener: u8, line: &[u8], names: &mut Names) -> bool {
         let Names { sent, series, captures, .. } = names;
-        if SeriesName::of(series).has_tags() {
+        if SeriesName::of(series).has_tags() || self.template.is_some() {
             return false;
         }
         if listener == 0 && line.starts_with(series) && line.get(series.len()) == Some(&b':') {

@@ -15,7 +15,7 @@ use crate::gauge::Order;
 use crate::index::{Index, Learned};
 use crate::names::{ConstantTag, Names, Verdict, Ways};
 use crate::part::{Record, index_of_last};
-use crate::{Counts, Dialect, Naming, Part, Rules, SeriesKind, Shed};
+use crate::{Counts, Dialect, Naming, Part, Rules, SeriesKind, Shed, TagTemplate};
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
@@ -60,7 +60,7 @@ impl Table {
         let mut part = Box::<Part>::default();
         part.changes.cleared();
         Self {
-            ways: Ways { dialects: vec![dialect], ..Ways::default() },
+            ways: Ways { dialects: vec![dialect], same: vec![0], ..Ways::default() },
             naming,
             limits,
             fingerprinter: Fingerprinter::new(),
@@ -89,8 +89,18 @@ impl Table {
     /// so on. It may not have taken in anything.
     #[must_use]
     pub fn with_dialects(mut self, further: impl IntoIterator<Item = Dialect>) -> Self {
-        self.ways.dialects.extend(further);
+        let Ways { dialects, same, .. } = &mut self.ways;
+        dialects.extend(further);
+        let first = |dialect| dialects.iter().position(|other| other == dialect);
+        same.clear();
+        same.extend(dialects.iter().filter_map(first).filter_map(|first| u8::try_from(first).ok()));
         self
+    }
+
+    /// The same table where tags are folded into names; it may not have taken in anything.
+    #[must_use]
+    pub fn with_tag_template(self, template: Option<TagTemplate>) -> Self {
+        Self { ways: Ways { template, ..self.ways }, ..self }
     }
 
     /// Takes in packets that were received together, at `order`: `take` hands them to the batch.
@@ -247,15 +257,15 @@ impl Table {
     ) -> Way {
         let before = self.interval.wrapping_sub(1);
         let canonical = self.fingerprinter.of(kind, 0, &self.names.series, b"");
-        let learned = match is_spelling {
-            true => self.index.learn(fingerprint, canonical, before),
-            false => self.index.learn_homed(fingerprint, canonical, before),
+        let (learned, first) = match is_spelling {
+            true => (self.index.learn(fingerprint, canonical, before), canonical),
+            false => (self.index.learn_homed(fingerprint, canonical, before), fingerprint),
         };
         match learned {
             Learned::Alias(known) => Way::Slot(known),
             Learned::Series(slot) => {
                 self.part.changes.born(slot, kind, settings, &self.names.series);
-                Way::Slot(fingerprint)
+                Way::Slot(first)
             }
             Learned::Refused => Way::Refused(Refusal::Shed(Shed::SeriesLimit)),
         }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use gstatsd_aggregate::{
-    Dialect, Limits, Merger, Naming, Order, Part, SeriesKind, SeriesName, State, Table, Window,
-    write_series,
+    Dialect, Limits, Merger, Naming, Order, Part, SeriesKind, SeriesName, State, Table,
+    TagTemplate, Window, write_series,
 };
 use gstatsd_wire::{
     Grammar, Line, Receiver, Rejection, Sample, Tag, TagStyle, TagStyles, Tags, Value,
@@ -14,6 +14,9 @@ use gstatsd_wire::{
 use proptest::prelude::*;
 
 const LIMITS: Limits = Limits { series_max: 1_000, samples_max: 1_000 };
+/// gstatsd with tags.
+const KEEPING: Dialect =
+    Dialect { grammar: Grammar { tags: KEPT, ..Grammar::GSTATSD }, ..Dialect::GSTATSD };
 const KEPT: Tags = Tags::Check { count_max: 4, bytes_max: 48 };
 
 /// What an interval made of each series, by kind and text: a sum, the last value, or how many
@@ -123,8 +126,10 @@ fn the_origin_makes_series_where_it_is_kept() {
 
 #[test]
 fn constant_tags_stand_in_every_series_that_has_not_its_own() {
-    let mut table = table(&[Dialect::DOGSTATSD])
-        .with_constant_tags(vec![("env".into(), "prod".into()), ("dc".into(), "x".into())]);
+    let mut table = table(&[Dialect::DOGSTATSD]).with_constant_tags(vec![
+        ("env".into(), Some("prod".into())),
+        ("dc".into(), Some("x".into())),
+    ]);
     table.packet(b"a:1|c\na:2|c|#env:dev\na:4|c|#dc:x\na:8|c|#env:prod,dc", Order::default());
     let series = interval(&mut table, &mut Merger::new());
     let counter = |name: &str, value| ((SeriesKind::Counter, name.to_owned()), value);
@@ -134,6 +139,39 @@ fn constant_tags_stand_in_every_series_that_has_not_its_own() {
         counter("a;dc;env=prod", 8.0),
     ];
     assert_eq!(series, BTreeMap::from(expected));
+}
+
+#[test]
+fn tags_folded_into_names_make_series_that_add_up() {
+    let template = TagTemplate::parse("{env}.{name}.{tags}").expect("it is one");
+    let mut table = table(&[KEEPING])
+        .with_constant_tags(vec![("env".into(), Some("prod".into())), ("x".into(), None)])
+        .with_tag_template(Some(template));
+    // The second has the name that the first gets.
+    table.packet(b"a:1|c|#k:v\nprod.a.k.v.x:2|c\na:4|c|#x,k:v\nb:8|c|#env:d/v", Order::default());
+    let series = interval(&mut table, &mut Merger::new());
+    let counter = |name: &str, value| ((SeriesKind::Counter, name.to_owned()), value);
+    let expected = [
+        counter("prod.a.k.v.x", 5.0),
+        counter("prod.prod.a.k.v.x.x", 2.0),
+        counter("d_v.b.x", 8.0),
+    ];
+    assert_eq!(series, BTreeMap::from(expected));
+}
+
+#[test]
+fn a_listener_of_the_same_dialect_shares_spellings_too() {
+    let limits = Limits { series_max: 1, ..LIMITS };
+    let mut table = Table::new(Dialect::GSTATSD, Naming::gstatsd("", 90.0, ""), limits)
+        .with_dialects([Dialect::STATSD, Dialect::GSTATSD]);
+    for dialect in 0..3 {
+        table.batch_of(dialect, Order::default(), |batch| batch.packet(b"a/b:1|c"));
+    }
+    // There is no room for a second spelling, nor for `a-b`.
+    assert_eq!(table.counts_mut().samples_shed.iter().sum::<u64>(), 1);
+    let series = interval(&mut table, &mut Merger::new());
+    let expected = ((SeriesKind::Counter, "a_b".to_owned()), 2.0);
+    assert_eq!(series, BTreeMap::from([expected]));
 }
 
 #[test]
