@@ -39,7 +39,8 @@ pub use gauge::Order;
 pub use merge::{IdlePolicy, Merger, NameSamples};
 pub use names::ConstantTag;
 pub use naming::{
-    CounterValue, Namespace, Naming, NamingSettings, Point, Scheme, SeriesSettings, TimerSummary,
+    CounterValue, Namespace, Naming, NamingSettings, Point, Scheme, SeriesSettings, SinkStats,
+    TimerSummary,
 };
 pub use number::Number;
 pub use part::{Example, Part};

@@ -22,8 +22,10 @@ mod tags;
 mod timers;
 mod writer;
 
+use std::time::Duration;
+
 use crate::{Dialect, FlushTimes, Number, Series, SeriesKind, Snapshot, State, Window};
-use layout::{Affixes, Internal, Layout};
+use layout::{Affixes, Layout};
 pub use settings::{CounterValue, Namespace, NamingSettings, Scheme, SeriesSettings};
 use timers::Timers;
 use writer::Writer;
@@ -58,6 +60,21 @@ pub struct Naming {
 struct Plan {
     timers: Timers,
     distributions: Timers,
+}
+
+/// What a sink of Graphite tells of itself in the statsd dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SinkStats {
+    /// How long it took to make lines of this snapshot.
+    pub calculation: Duration,
+    /// How many bytes the lines of the last snapshot had.
+    pub flush_bytes: u64,
+    /// How long it took to send it.
+    pub flush: Duration,
+    /// When the last error was, in seconds since the epoch; 0 where there was none.
+    pub last_exception: i64,
+    /// When a snapshot last arrived, in the same way.
+    pub last_flush: i64,
 }
 
 /// The statistics of a timer that a person wants to see.
@@ -117,12 +134,19 @@ impl Naming {
         })
     }
 
-    /// The whole name of an internal metric that a sink tells of itself, where the dialect has
-    /// them: `graphiteStats.flush_time`.
+    /// Every point of what a sink tells of itself, where the dialect has them.
+    pub fn sink_points(&self, stats: &SinkStats, emit: impl FnMut(Point<'_>)) {
+        if let Some(internal) = &self.layout.internal {
+            statsd::sink_points(internal, stats, &mut Writer::new(&self.layout, b"", emit));
+        }
+    }
+
+    /// How many points [`Naming::sink_points`] makes.
     #[must_use]
-    pub fn sink_metric(&self, leaf: &str) -> Option<Vec<u8>> {
-        let Internal { stem, .. } = self.layout.internal.as_ref()?;
-        Some([stem.as_bytes(), leaf.as_bytes(), self.layout.suffix.as_bytes()].concat())
+    pub fn sink_point_count(&self) -> u64 {
+        let mut count = 0;
+        self.sink_points(&SinkStats::default(), |_| count += 1);
+        count
     }
 
     /// What begins the names of our own metrics, with its dot; `None` where they are off.
@@ -269,13 +293,11 @@ impl Naming {
         let mut names = Vec::new();
         if let Some(internal) = &self.layout.internal {
             let mut snapshot = Snapshot::new(Window { timestamp: 0, seconds: 1.0 });
-            snapshot.times = Some(FlushTimes { lag: Some(0.0), processing: 0.0 });
+            snapshot.times = Some(FlushTimes { lag: Some(0.0), processing: Duration::ZERO });
             let mut writer =
                 Writer::new(&self.layout, b"", |point: Point<'_>| names.push(point.name.to_vec()));
             self.internal_points(&snapshot, &mut writer);
-            for leaf in statsd::SINK_LEAVES {
-                writer.internal([&internal.stem, leaf], Number::Whole(0));
-            }
+            statsd::sink_points(internal, &SinkStats::default(), &mut writer);
         }
         names
     }

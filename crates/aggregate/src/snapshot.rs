@@ -11,6 +11,8 @@
 
 mod texts;
 
+use std::time::Duration;
+
 use crate::{Counts, SeriesKind};
 pub(crate) use texts::Texts;
 
@@ -54,8 +56,8 @@ pub struct FlushTimes {
     /// By how many seconds it was later after the one before than the interval asks for; negative
     /// where it was earlier. `None` for the first.
     pub lag: Option<f64>,
-    /// How long merging took, in milliseconds.
-    pub processing: f64,
+    /// How long merging took.
+    pub processing: Duration,
 }
 
 /// One series of a snapshot.

@@ -3,10 +3,10 @@
 use std::net::ToSocketAddrs as _;
 use std::time::Duration;
 
-use gstatsd_aggregate::{Naming, Point, Snapshot};
+use gstatsd_aggregate::{Naming, Point, SinkStats, Snapshot};
 
 use crate::tcp::{Connection, Fault};
-use crate::{PointCounter, SendError, Sink};
+use crate::{Clock, PointCounter, SendError, Sink};
 
 /// Lines are gathered to about this many bytes before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -38,6 +38,9 @@ pub struct GraphiteSettings {
 #[derive(Debug)]
 pub struct Graphite {
     settings: GraphiteSettings,
+    clock: Clock,
+    /// What it tells of itself in the statsd dialect.
+    stats: SinkStats,
     /// `host:port`, as errors name it.
     peer: String,
     connection: Option<Connection>,
@@ -48,12 +51,12 @@ pub struct Graphite {
 impl Graphite {
     /// Makes a sink; it connects when there is something to send.
     #[must_use]
-    pub fn new(settings: GraphiteSettings) -> Self {
+    pub fn new(settings: GraphiteSettings, clock: Clock) -> Self {
         let GraphiteSettings { host, port, .. } = &settings;
         let peer =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let buffer = Vec::with_capacity(CHUNK + LINE);
-        Self { settings, peer, connection: None, buffer }
+        Self { settings, clock, stats: SinkStats::default(), peer, connection: None, buffer }
     }
 
     /// Connects. The name is resolved each time, as the host may have moved.
@@ -73,33 +76,34 @@ impl Graphite {
         connection: &mut Connection,
     ) -> Result<(), Fault> {
         let end = format!(" {}\n", snapshot.window.timestamp);
-        let Self { buffer, .. } = self;
+        let Self { buffer, clock, stats, .. } = self;
         buffer.clear();
         connection.begin()?;
         let mut written = Ok(());
-        naming.points(snapshot, |point| {
-            // Points cannot be cut short, but the rest of them costs little.
-            if written.is_err() {
-                return;
-            }
-            write_line(point, &end, buffer);
-            if buffer.len() >= CHUNK {
-                written = connection.write(buffer);
-                buffer.clear();
-            }
+        let (mut bytes, mut writing, mut both) = (0, Duration::ZERO, Duration::ZERO);
+        clock.time(&mut both, || {
+            naming.points(snapshot, |point| {
+                // Points cannot be cut short, but the rest of them costs little.
+                if written.is_err() {
+                    return;
+                }
+                write_line(point, &end, buffer);
+                if buffer.len() >= CHUNK {
+                    bytes += buffer.len() as u64;
+                    written = clock.time(&mut writing, || connection.write(buffer));
+                    buffer.clear();
+                }
+            });
         });
         written?;
+        stats.calculation = both.saturating_sub(writing);
+        naming.sink_points(stats, |point| write_line(point, &end, buffer));
+        stats.flush_bytes = bytes + buffer.len() as u64;
         connection.write(buffer)?;
         connection.finish()
     }
-}
 
-impl Sink for Graphite {
-    fn point_counter(&self) -> PointCounter {
-        |snapshot, naming| naming.point_count(snapshot)
-    }
-
-    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
+    fn try_send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
         // Taken out, so that whatever fails leaves none behind.
         let mut connection = match self.connection.take().filter(Connection::is_open) {
             Some(connection) => connection,
@@ -114,6 +118,24 @@ impl Sink for Graphite {
         })?;
         self.connection = Some(connection);
         Ok(())
+    }
+}
+
+impl Sink for Graphite {
+    fn point_counter(&self) -> PointCounter {
+        |snapshot, naming| naming.point_count(snapshot) + naming.sink_point_count()
+    }
+
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
+        let (clock, mut took) = (self.clock, Duration::ZERO);
+        let before = self.stats;
+        let sent = clock.time(&mut took, || self.try_send(snapshot, naming));
+        // What it tells of is the last snapshot that arrived.
+        self.stats = match &sent {
+            Ok(()) => SinkStats { flush: took, last_flush: clock.seconds(), ..self.stats },
+            Err(_) => SinkStats { last_exception: clock.seconds(), ..before },
+        };
+        sent
     }
 }
 
@@ -135,6 +157,9 @@ mod tests {
     use gstatsd_aggregate::{Number, Window};
 
     use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a test has clocks of its own")]
+    const CLOCK: Clock = Clock { now: std::time::Instant::now, wall: std::time::SystemTime::now };
 
     #[test]
     fn a_name_breaks_neither_its_line_nor_the_next() {
@@ -160,7 +185,7 @@ mod tests {
         let host = "127.0.0.1".to_owned();
         let (connect_timeout, write_timeout) = (patience, patience);
         let settings = GraphiteSettings { host, port, connect_timeout, write_timeout };
-        let mut graphite = Graphite::new(settings);
+        let mut graphite = Graphite::new(settings, CLOCK);
         let naming = Naming::gstatsd("", 90.0, "");
         graphite.send(&snapshot, &naming).unwrap();
         assert_eq!(graphite.buffer.capacity(), CHUNK + LINE);

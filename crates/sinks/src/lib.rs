@@ -9,12 +9,14 @@
 //! never retries, keeps no queue and knows no thread: whoever calls it does. How series are named
 //! comes with each snapshot, as it may change while the service runs.
 
+mod clock;
 mod console;
 mod error;
 mod graphite;
 mod sys;
 mod tcp;
 
+pub use clock::Clock;
 pub use console::Console;
 pub use error::SendError;
 pub use graphite::{Graphite, GraphiteSettings};

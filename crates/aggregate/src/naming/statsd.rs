@@ -1,6 +1,8 @@
 //! The names and the statistics of the Node.js StatsD.
 
-use super::Point;
+use super::{Point, SinkStats};
+use std::time::Duration;
+
 use super::layout::{Affixes, Internal, Layout};
 use super::measures::{Measures, Rank};
 use super::settings::Namespace;
@@ -79,14 +81,30 @@ pub(super) fn layout(namespace: &Namespace) -> Layout {
     }
 }
 
-/// What a sink tells of itself: see [`Naming::sink_metric`](super::Naming::sink_metric).
-pub(super) const SINK_LEAVES: [&str; 5] = [
-    "graphiteStats.calculationtime",
-    "graphiteStats.flush_length",
-    "graphiteStats.flush_time",
-    "graphiteStats.last_exception",
-    "graphiteStats.last_flush",
-];
+/// Makes the points of what a sink tells of itself. Times are in milliseconds.
+pub(super) fn sink_points(
+    internal: &Internal,
+    stats: &SinkStats,
+    writer: &mut Writer<'_, impl FnMut(Point<'_>)>,
+) {
+    let whole = |seconds: i64| Number::Whole(u64::try_from(seconds).unwrap_or(0));
+    let points = [
+        ("graphiteStats.calculationtime", Number::Short(milliseconds(stats.calculation))),
+        ("graphiteStats.last_exception", whole(stats.last_exception)),
+        ("graphiteStats.last_flush", whole(stats.last_flush)),
+        ("graphiteStats.flush_time", Number::Short(milliseconds(stats.flush))),
+        ("graphiteStats.flush_length", Number::Whole(stats.flush_bytes)),
+    ];
+    for (leaf, value) in points {
+        writer.internal([&internal.stem, leaf], value);
+    }
+}
+
+/// A time in milliseconds, with three decimals at most.
+#[expect(clippy::cast_precision_loss, reason = "nothing takes so long")]
+fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e3
+}
 
 /// Makes the points of the internal metrics but that of the number of series. Gives how many
 /// series they are in that number: the original keeps them among the others.
@@ -110,6 +128,7 @@ pub(super) fn internal_points(
         writer.counter(count as f64, snapshot.window.seconds);
     }
     if let Some(FlushTimes { lag, processing }) = snapshot.times {
+        let processing = milliseconds(processing);
         writer.begin_internal([&internal.series, "timestamp_lag"]);
         for affixes in lag.iter().flat_map(|_| &layout.gauges) {
             writer.point(affixes, layout.number(lag.unwrap_or_default()));

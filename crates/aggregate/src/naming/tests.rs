@@ -126,7 +126,7 @@ fn the_statsd_dialect_tells_of_itself() {
     snapshot.counts.lines_rejected[0] = 1;
     snapshot.counts.samples_rejected[0] = 3;
     snapshot.number = 1;
-    snapshot.times = Some(FlushTimes { lag: Some(-1.0), processing: 0.25 });
+    snapshot.times = Some(FlushTimes { lag: Some(-1.0), processing: Duration::from_micros(250) });
     let namespace = Namespace { internal: "me".to_owned(), ..Namespace::default() };
     let naming = statsd(namespace);
     let expected = [
@@ -141,9 +141,26 @@ fn the_statsd_dialect_tells_of_itself() {
         "me.numStats 4",
     ];
     assert_eq!(lines(&naming, &snapshot), expected);
-    let sink = naming.sink_metric("graphiteStats.flush_time").unwrap();
-    assert_eq!(sink, b"stats.me.graphiteStats.flush_time");
-    assert_eq!(gstatsd("", "").sink_metric("graphiteStats.flush_time"), None);
+    let stats = SinkStats {
+        calculation: Duration::from_micros(1_500),
+        flush_bytes: 4_096,
+        flush: Duration::from_nanos(2_000_999),
+        last_exception: 0,
+        last_flush: 1_700_000_000,
+    };
+    let mut sink = Vec::new();
+    naming.sink_points(&stats, |point| {
+        sink.push(format!("{} {}", point.name.escape_ascii(), point.value.text()));
+    });
+    let expected = [
+        "calculationtime 1.5",
+        "last_exception 0",
+        "last_flush 1700000000",
+        "flush_time 2",
+        "flush_length 4096",
+    ];
+    assert_eq!(sink, expected.map(|point| format!("stats.me.graphiteStats.{point}")));
+    assert_eq!((naming.sink_point_count(), gstatsd("", "").sink_point_count()), (5, 0));
     // The first has no lag, and nothing was measured in a replay.
     (snapshot.number, snapshot.times) = (0, None);
     assert_eq!(lines(&naming, &snapshot)[6..], ["me.numStats 3"]);

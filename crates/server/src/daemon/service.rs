@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gstatsd_aggregate::Counts;
-use gstatsd_sinks::{Console, Graphite, GraphiteSettings};
+use gstatsd_sinks::{Clock, Console, Graphite, GraphiteSettings};
 
 use crate::accept::{Accepting, Terms};
 use crate::aggregation::{self, SettingsBook};
@@ -269,7 +269,11 @@ fn open_outlet(sink: &Sink) -> io::Result<Outlet> {
                 connect_timeout: *connect_timeout,
                 write_timeout: *write_timeout,
             };
-            Outlet::open(&sink.name, Graphite::new(settings), sink.queue_bytes)
+            Outlet::open(
+                &sink.name,
+                Graphite::new(settings, Clock { now: clock::now, wall: clock::wall }),
+                sink.queue_bytes,
+            )
         }
     }
 }

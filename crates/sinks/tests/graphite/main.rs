@@ -4,10 +4,12 @@
 mod faults;
 mod peer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use gstatsd_aggregate::{Naming, OwnPoint, Snapshot, Window};
-use gstatsd_sinks::{Graphite, GraphiteSettings, Sink as _};
+use gstatsd_aggregate::{
+    Namespace, Naming, NamingSettings, OwnPoint, Scheme, SeriesSettings, Snapshot, Window,
+};
+use gstatsd_sinks::{Clock, Graphite, GraphiteSettings, Sink as _};
 
 use peer::Peer;
 
@@ -20,7 +22,9 @@ fn naming() -> Naming {
 fn graphite(host: &str, port: u16, write_timeout: Duration) -> Graphite {
     let connect_timeout = Duration::from_secs(10);
     let host = host.to_owned();
-    Graphite::new(GraphiteSettings { host, port, connect_timeout, write_timeout })
+    #[expect(clippy::disallowed_methods, reason = "a test has clocks of its own")]
+    let clock = Clock { now: Instant::now, wall: SystemTime::now };
+    Graphite::new(GraphiteSettings { host, port, connect_timeout, write_timeout }, clock)
 }
 
 /// A sink for a peer; nothing but a test that hangs takes as long as its time-out.
@@ -119,4 +123,41 @@ fn a_million_points_arrive() {
     graphite.send(&snapshot, &naming()).unwrap();
     drop(graphite);
     assert!(reading.join().unwrap() == lines(&snapshot).concat());
+}
+
+#[test]
+fn in_the_statsd_dialect_it_tells_of_what_it_sent_last() {
+    let naming = Naming::new(&NamingSettings {
+        scheme: Scheme::Statsd(Namespace::default()),
+        prefix: String::new(),
+        own_metrics: String::new(),
+        series: SeriesSettings::default(),
+        rules: Vec::new(),
+    });
+    let refusing = Peer::on("127.0.0.1");
+    let mut graphite = graphite_to(&refusing);
+    let count = graphite.point_counter()(&snapshot(TIMESTAMP), &naming);
+    // The connection ends before anything is read: an exception.
+    let reset = refusing.serve(peer::reset);
+    while graphite.send(&counters(TIMESTAMP, 100_000), &naming).is_ok() {}
+    reset.join().unwrap();
+    let reading = refusing.read_connection();
+    graphite.send(&snapshot(TIMESTAMP), &naming).unwrap();
+    graphite.send(&snapshot(TIMESTAMP + 10), &naming).unwrap();
+    drop(graphite);
+    let text = reading.join().unwrap();
+    let (first, second) = text.split_at(text.find(" 1700000010\n").unwrap());
+    let first = &first[..first.rfind('\n').unwrap() + 1];
+    assert_eq!(first.lines().count() as u64, count);
+    let value = |lines: &str, leaf: &str| -> f64 {
+        let name = format!("stats.statsd.graphiteStats.{leaf} ");
+        let line = lines.lines().find_map(|line| line.strip_prefix(&name)).unwrap();
+        line.split(' ').next().unwrap().parse().unwrap()
+    };
+    assert_eq!((value(first, "flush_length"), value(first, "last_flush")), (0.0, 0.0));
+    assert!(value(first, "last_exception") > 1e9 && value(first, "calculationtime") >= 0.0);
+    assert_eq!(value(second, "flush_length"), first.len() as f64);
+    assert_eq!(value(second, "last_exception"), value(first, "last_exception"));
+    assert!(value(second, "last_flush") >= value(second, "last_exception"));
+    assert!(value(second, "flush_time") > 0.0);
 }
