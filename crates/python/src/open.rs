@@ -1,10 +1,11 @@
 //! Clients that are open: what they send through, and that nothing is left when Python ends.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use gstatsd_client::{Metric, StatsClient};
+use gstatsd_client::{Builder, Metric, NopSink, Rounding, StatsClient};
 use pyo3::prelude::*;
 
 /// How long the end of the process may wait, all clients together.
@@ -68,11 +69,18 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // The last clone waits until what it has is sent.
-        let last = registry().clients.remove(&self.number);
-        Python::try_attach(|py| py.detach(|| self.client.flush(END_MAX)));
-        drop(last);
+        registry().clients.remove(&self.number);
+        // It waits until what it has is sent, and others may run meanwhile.
+        let last = mem::replace(&mut self.client, nobody().clone());
+        Python::try_attach(move |py| py.detach(move || drop(last)));
     }
+}
+
+/// A client that formats as ours do, and sends nothing.
+pub(crate) fn nobody() -> &'static StatsClient {
+    static NOBODY: OnceLock<StatsClient> = OnceLock::new();
+    let make = || Builder::to_sink(NopSink).rounding(Rounding::Gstatsd).direct().build();
+    NOBODY.get_or_init(make)
 }
 
 /// Sends what the clients of this process still have, for at most 100 ms: at the end of the
@@ -83,7 +91,11 @@ pub(crate) fn flush_all(py: Python<'_>) {
     py.detach(|| {
         #[expect(clippy::disallowed_methods, reason = "a limit for all clients together")]
         let start = Instant::now();
-        for client in clients {
+        // All begin at once, so that none has to wait for another's receiver.
+        for client in &clients {
+            client.flush(Duration::ZERO);
+        }
+        for client in &clients {
             client.flush(END_MAX.saturating_sub(start.elapsed()));
         }
     });

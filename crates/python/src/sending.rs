@@ -1,13 +1,12 @@
 //! From a call to a line: what the methods of a client have in common.
 
-use std::sync::OnceLock;
-
-use gstatsd_client::{Builder, Kind, Metric, NopSink, Rounding, Value};
+use gstatsd_client::{Kind, Metric, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::number::Amount;
+use crate::open::nobody;
 use crate::original::Method;
 use crate::raw::utf8;
 use crate::stats_client::StatsClient;
@@ -119,8 +118,6 @@ fn call_send(
     given: &Given<'_>,
     options: Options<'_, '_>,
 ) -> PyResult<()> {
-    static FORMATTER: OnceLock<gstatsd_client::StatsClient> = OnceLock::new();
-    let formatter = || Builder::to_sink(NopSink).rounding(Rounding::Gstatsd).direct().build();
     let Ok(name) = key.cast::<PyString>() else { return Err(no_key(key)) };
     let (py, name) = (slf.py(), &*utf8(name));
     sampling::rate(options.sample_rate)?;
@@ -131,7 +128,7 @@ fn call_send(
             let client = match slf.get().opened() {
                 Ok(open) => open.client(),
                 // A subclass that sends elsewhere need not have called `__init__`.
-                Err(_) => FORMATTER.get_or_init(formatter),
+                Err(_) => nobody(),
             };
             let written = client.write(&metric, &mut line).is_ok();
             if !written {

@@ -126,6 +126,17 @@ def test_an_overridden_send_can_call_that_of_the_base(receiver, monkeypatch):
     assert receiver.datagrams(3) == ["app.a:1|c", "app.a:1|c|@0.5", "bytes"]
 
 
+def test_an_error_of_an_overridden_send_is_the_callers():
+    class Broken(client.StatsClient):
+        def _send(self, data, sample_rate=1):
+            raise OSError(data)
+
+    with pytest.raises(OSError, match="a:1"):
+        Broken().increment("a")
+    with pytest.raises(OSError, match="b:7"):
+        client.StatsCounter(Broken(), "b").add(7)
+
+
 def test_an_overridden_counter_sees_increments_and_handles(receiver):
     calls = []
 
