@@ -6,8 +6,6 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 use std::{fs, io};
 
-use serde_json::Value;
-
 use crate::support::{Folder, binary};
 
 fn run(arguments: &[&str]) -> Output {
@@ -153,60 +151,6 @@ fn replay_names_what_it_cannot_read() {
     assert!(error.contains(&file) && error.contains("line 3:"), "{error}");
     assert!(failure(&["replay", "/nowhere/at/all"]).contains("/nowhere/at/all"));
     assert!(failure(&["replay", "-p", "0", &file]).contains("-p"));
-}
-
-#[test]
-fn replay_gives_the_recorded_answers_of_gstatsd() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../../testdata/gstatsd.json")).unwrap();
-    let (mut equal, mut refused) = (0, 0);
-    for case in vectors["server"].as_array().unwrap() {
-        let (interval, percent) = (case["interval"].to_string(), case["percent"].to_string());
-        let flags = ["-f", &interval, "-p", &percent, "-x", case["prefix"].as_str().unwrap()];
-        let (mut recording, mut expected) = (Vec::new(), String::new());
-        for flush in case["flushes"].as_array().unwrap() {
-            for packet in flush["packets"].as_array().unwrap() {
-                recording.extend(escape(packet.as_str().unwrap()));
-            }
-            recording.push(b'\n');
-            let lines = flush["expected"].as_array().unwrap().iter();
-            let mut lines: Vec<_> = lines.map(|line| line.as_str().unwrap()).collect();
-            lines.sort_unstable();
-            expected += &(lines.join("\n") + "\n\n");
-        }
-        match case["differs"].as_str() {
-            None => {
-                assert_eq!(replay(&flags, &recording), expected, "{}", case["name"]);
-                equal += 1;
-            }
-            Some(differs) if differs.contains("configuration error") => {
-                failure(&[&["replay"], &flags[..], &["/dev/null"]].concat());
-                refused += 1;
-            }
-            // What ours answers otherwise is held beside the aggregation.
-            Some(_) => {}
-        }
-    }
-    assert_eq!((equal, refused), (59, 6));
-}
-
-/// A packet as a line of a recording.
-fn escape(packet: &str) -> Vec<u8> {
-    if packet.is_empty() {
-        return b"\\\n".to_vec();
-    }
-    // Texts of the vectors stand for their bytes in Latin-1.
-    let bytes = packet.chars().map(|c| u8::try_from(u32::from(c)).unwrap());
-    let mut line: Vec<u8> = bytes
-        .flat_map(|byte| match byte {
-            b'\n' => br"\n".to_vec(),
-            b'\\' => br"\\".to_vec(),
-            byte if byte.is_ascii_graphic() || byte == b' ' => vec![byte],
-            byte => format!("\\x{byte:02X}").into_bytes(),
-        })
-        .collect();
-    line.push(b'\n');
-    line
 }
 
 #[test]
