@@ -5,6 +5,7 @@
 //! other. CPU time is compared, not throughput: on a small machine a contest of throughput
 //! measures the sender.
 
+mod client;
 mod clock;
 mod cpu;
 mod machine;
@@ -23,7 +24,7 @@ use anyhow::Context as _;
 
 pub(crate) use self::clock::Clock;
 use self::measure::Settings;
-use self::page::Report;
+use self::page::{Marks, Report};
 pub(crate) use self::program::{Core, Program};
 pub(crate) use self::receiver::{REST, Receiver};
 pub(crate) use self::score::per;
@@ -50,8 +51,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TEXT", conflicts_with = "write")]
     only: Option<String>,
 
-    /// Measure what a call of the Python package costs its caller instead
+    /// Measure what a call of the client costs its caller instead
     #[arg(long, conflicts_with_all = ["quick", "only"])]
+    client: bool,
+
+    /// Measure what a call of the Python package costs its caller instead
+    #[arg(long, conflicts_with_all = ["quick", "only", "client"])]
     python: bool,
 }
 
@@ -64,6 +69,9 @@ pub(crate) struct Options {
 pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     if options.python {
         return python::bench(place, options.write);
+    }
+    if options.client {
+        return client::bench(place, options.write);
     }
     build(place)?;
     // Before the measuring: what is committed meanwhile was not measured.
@@ -99,10 +107,16 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     }
     println!("\n{tables}");
     if options.write {
-        let path = place.root.join(PAGE);
-        let old = fs::read_to_string(&path).with_context(|| format!("cannot read {PAGE}"))?;
-        fs::write(&path, page::replace(&old, &tables)?)?;
+        put(place, &page::SERVER, &tables)?;
     }
+    Ok(())
+}
+
+/// Puts what was made between its marks on the page.
+fn put(place: &Place, marks: &Marks, made: &str) -> anyhow::Result<()> {
+    let path = place.root.join(PAGE);
+    let old = fs::read_to_string(&path).with_context(|| format!("cannot read {PAGE}"))?;
+    fs::write(&path, marks.replace(&old, made)?)?;
     Ok(())
 }
 

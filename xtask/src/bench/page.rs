@@ -6,9 +6,31 @@ use super::measure::Settings;
 use super::score::{Pair, Row};
 use super::workload::Shape;
 
-/// Between these lines a page holds the tables; what stands around them is written by hand.
-const BEGIN: &str = "<!-- Made by `cargo xtask bench --write`. Do not edit. -->";
-const END: &str = "<!-- The end of what is made. -->";
+/// Between these lines a page holds what was made; what stands around them is written by hand.
+pub(crate) struct Marks {
+    pub(crate) begin: &'static str,
+    pub(crate) end: &'static str,
+}
+
+/// The tables of the server.
+pub(crate) const SERVER: Marks = Marks {
+    begin: "<!-- Made by `cargo xtask bench --write`. Do not edit. -->",
+    end: "<!-- The end of what is made. -->",
+};
+
+impl Marks {
+    /// The page with something new between the marks.
+    ///
+    /// # Errors
+    ///
+    /// A mark is missing.
+    pub(crate) fn replace(&self, page: &str, made: &str) -> anyhow::Result<String> {
+        let Self { begin, end } = self;
+        let (before, rest) = page.split_once(begin).with_context(|| format!("no line {begin}"))?;
+        let (_, after) = rest.split_once(end).with_context(|| format!("no line {end}"))?;
+        Ok(format!("{before}{begin}\n\n{made}\n{end}{after}"))
+    }
+}
 
 /// All results.
 pub(crate) struct Report {
@@ -78,17 +100,6 @@ pub(crate) fn tables(report: &Report) -> String {
         page.push_str(&in_segments(row));
     }
     page
-}
-
-/// The page with new tables between the marks.
-///
-/// # Errors
-///
-/// A mark is missing.
-pub(crate) fn replace(page: &str, tables: &str) -> anyhow::Result<String> {
-    let (before, rest) = page.split_once(BEGIN).with_context(|| format!("no line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("no line {END}"))?;
-    Ok(format!("{before}{BEGIN}\n\n{tables}\n{END}{after}"))
 }
 
 fn table_row(row: &Row) -> String {
@@ -227,12 +238,13 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_marks_is_replaced() {
-        let page = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let new = replace(&page, "new\n").unwrap();
-        assert_eq!(new, format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"));
-        assert_eq!(replace(&new, "new\n").unwrap(), new);
-        assert!(replace("before\n", "new\n").is_err());
-        assert!(replace(BEGIN, "new\n").is_err());
+        let Marks { begin, end } = SERVER;
+        let page = format!("before\n{begin}\nold\n{end}\nafter\n");
+        let new = SERVER.replace(&page, "new\n").unwrap();
+        assert_eq!(new, format!("before\n{begin}\n\nnew\n\n{end}\nafter\n"));
+        assert_eq!(SERVER.replace(&new, "new\n").unwrap(), new);
+        assert!(SERVER.replace("before\n", "new\n").is_err());
+        assert!(SERVER.replace(begin, "new\n").is_err());
     }
 
     #[test]
