@@ -8,11 +8,14 @@
 mod client;
 mod clock;
 mod cpu;
+mod dialects;
+mod instructions;
 mod machine;
 mod measure;
 mod page;
 mod program;
 mod receiver;
+mod recorded;
 mod score;
 mod transports;
 mod workload;
@@ -58,6 +61,15 @@ pub(crate) struct Options {
     /// Measure what a call of the Python package costs its caller instead
     #[arg(long, conflicts_with_all = ["quick", "only", "client"])]
     python: bool,
+
+    /// Measure what stands beside the score instead: flushes of a million keys, memory, and what
+    /// a metric costs without a socket
+    #[arg(long, conflicts_with_all = ["quick", "only", "client", "python"])]
+    recorded: bool,
+
+    /// Count the instructions of each stage instead, with callgrind
+    #[arg(long, conflicts_with_all = ["quick", "only", "client", "python", "recorded"])]
+    instructions: bool,
 }
 
 /// Builds the programs as they are shipped, measures every workload and prints the tables.
@@ -73,9 +85,18 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     if options.client {
         return client::bench(place, options.write);
     }
-    build(place)?;
     // Before the measuring: what is committed meanwhile was not measured.
     let machine = machine::describe(place)?;
+    let head: String = machine.iter().map(|line| format!("* {line}\n")).collect();
+    if options.instructions {
+        let tables = instructions::count(place)?;
+        return show(place, options, &instructions::MARKS, &format!("{head}\n{tables}"));
+    }
+    build(place)?;
+    if options.recorded {
+        let tables = recorded::measure(place)?;
+        return show(place, options, &recorded::MARKS, &format!("{head}\n{tables}"));
+    }
     let settings = match options.quick {
         true => Settings {
             pairs: 2,
@@ -105,9 +126,19 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
         let transports = transports::measure(place, settings.pairs).context("transports")?;
         tables.push_str(&transports::table(&transports));
     }
+    if options.only.as_ref().is_none_or(|only| "dialects".contains(only)) {
+        header("dialects");
+        let dialects = dialects::measure(place, settings.pairs).context("dialects")?;
+        tables.push_str(&dialects::table(&dialects));
+    }
+    show(place, options, &page::SERVER, &tables)
+}
+
+/// Prints the tables, and writes them to the page if that was asked for.
+fn show(place: &Place, options: &Options, marks: &Marks, tables: &str) -> anyhow::Result<()> {
     println!("\n{tables}");
     if options.write {
-        put(place, &page::SERVER, &tables)?;
+        put(place, marks, tables)?;
     }
     Ok(())
 }

@@ -58,7 +58,8 @@ fn exactness(place: &Place) -> anyhow::Result<()> {
     let mut drain = Program::tool(place, Core::Any, &["drain"])?;
     let sink = drain.wait_for("listening on ")?;
     let flags = ["--workers", "2", "-s", &sink];
-    let mut server = Receiver::server(place, Core::Any, Duration::from_secs(10), &flags)?;
+    let mut server =
+        Receiver::server(place, Core::Any, Duration::from_secs(10), "gstatsd", &flags)?;
     let clock = Clock::start();
     server.feed(&mut sender, lossless / 2.0, EXACT)?;
     let seconds = clock.elapsed().as_secs_f64();

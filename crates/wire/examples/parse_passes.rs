@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Arguments: the traffic (`Packed`, `Single`, `Tagged`, `Named`, `Timers`), the scanner
-//! (`Portable`, `Sse2`, `Avx2`) or `obvious`, and the number of passes over its 40,000 lines.
+//! (`Portable`, `Sse2`, `Avx2`) or `obvious`, the number of passes over its 40,000 lines, and
+//! `scan` to leave it at looking for the bytes that divide a line.
 #![expect(clippy::print_stdout, reason = "what an example is for")]
 
 #[path = "../benches/parse/traffic.rs"]
@@ -24,9 +25,10 @@ use crate::traffic::{Sum, Traffic};
 
 fn main() -> Result<(), &'static str> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [traffic, scanner, passes] = &arguments[..] else {
-        return Err("arguments: traffic, scanner, passes");
+    let [traffic, scanner, passes, ..] = &arguments[..] else {
+        return Err("arguments: traffic, scanner, passes and scan");
     };
+    let only_scan = arguments.get(3).is_some_and(|word| word == "scan");
     let traffic = Traffic::ALL.into_iter().find(|known| format!("{known:?}") == *traffic);
     let traffic = traffic.ok_or("no such traffic")?;
     let obvious = scanner == "obvious";
@@ -40,6 +42,9 @@ fn main() -> Result<(), &'static str> {
     let mut sum = Sum::default();
     for packet in (0..passes).flat_map(|_| &packets) {
         match scanner {
+            Some(scanner) if only_scan => {
+                sum.names += scanner.count_marks(black_box(packet)) as usize;
+            }
             Some(scanner) => scanner.parse(black_box(packet), &grammar, &mut sum),
             None => parse_obviously(black_box(packet), &grammar, &mut sum),
         }

@@ -150,6 +150,20 @@ fn overlapping<S: Scanner, const N: usize>(
     Some(scanner.block(first, odd).and(scanner.block(last, odd), text.len() - N))
 }
 
+/// How many marks of each sort a text has, all sorts together.
+#[inline(always)]
+pub(crate) fn count_marks<S: Scanner>(scanner: S, text: &[u8]) -> u32 {
+    let (blocks, rest) = text.as_chunks::<64>();
+    let count = |Marks { ends, colons, pipes, odd }: Marks<u64>| {
+        // Newlines are not printable either.
+        ends.count_ones() + colons.count_ones() + pipes.count_ones() + (odd & !ends).count_ones()
+    };
+    let whole: u32 = blocks.iter().map(|block| count(scanner.block(block, true))).sum();
+    let mut last = [b' '; 64];
+    last.iter_mut().zip(rest).for_each(|(last, byte)| *last = *byte);
+    whole + count(scanner.block(&last, true))
+}
+
 /// The marks of the first 128 bytes, or of all where they are fewer, given those of the first 64.
 /// Nothing for a text of less than 64 bytes.
 ///

@@ -8,7 +8,7 @@ use crate::scan::avx512::Avx512;
 use crate::scan::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::scan::x86::{Avx2, Sse2};
-use crate::{Grammar, Receiver, usual};
+use crate::{Grammar, Receiver, scan, usual};
 
 /// One way to read the usual line. They all say the same, and differ in speed alone.
 #[derive(Clone, Copy)]
@@ -64,6 +64,21 @@ impl Scanner {
         }
     }
 
+    /// How many newlines, colons, pipes and bytes that are not printable ASCII a text has: a scan
+    /// and nothing else, to be measured.
+    #[must_use]
+    pub fn count_marks(self, text: &[u8]) -> u32 {
+        match self.0 {
+            Way::Portable(way) => scan::count_marks(way, text),
+            #[cfg(target_arch = "x86_64")]
+            Way::Sse2(way) => scan::count_marks(way, text),
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx2(way) => way.count_marks(text),
+            #[cfg(target_arch = "x86_64")]
+            Way::Avx512(way) => way.count_marks(text),
+        }
+    }
+
     #[inline]
     fn parse_as<'a, const CHECKED: bool>(
         self,
@@ -95,5 +110,24 @@ impl fmt::Debug for Scanner {
             #[cfg(target_arch = "x86_64")]
             Way::Avx512(_) => "Avx512",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scanner_counts_the_marks_of_a_text_of_any_length() {
+        let bytes = (0..=0xff_u8).chain(*b"a.b:1|c|@0.1\nc:\x7f|").cycle();
+        let text: Vec<u8> = bytes.take(400).collect();
+        let is_mark = |byte: &&u8| matches!(byte, b':' | b'|' | 0..b' ' | 0x7f..);
+        for length in 0..text.len() {
+            let (text, _) = text.split_at(length);
+            let expected = text.iter().filter(is_mark).count();
+            for scanner in Scanner::available() {
+                assert_eq!(scanner.count_marks(text) as usize, expected, "{scanner:?}, {length}");
+            }
+        }
     }
 }

@@ -4,7 +4,6 @@ use anyhow::Context as _;
 
 use super::measure::Settings;
 use super::score::{Pair, Row};
-use super::workload::Shape;
 
 /// Between these lines a page holds what was made; what stands around them is written by hand.
 pub(crate) struct Marks {
@@ -46,8 +45,8 @@ pub(crate) struct Report {
 pub(crate) fn short(row: &Row) -> String {
     let pairs: Vec<_> = row.pairs.iter().map(|pair| format!("{:.2}", pair.ratio())).collect();
     let ratio = row.median(Pair::ratio);
-    let aim = row.workload.aim.map_or_else(|| "none".to_owned(), |aim| format!("{aim:.2}"));
-    let mut line = format!("bare/ours {ratio:.2}, aim {aim} ({})", pairs.join(" "));
+    let mut line =
+        format!("bare/ours {ratio:.2}, aim {:.2} ({})", row.workload.aim, pairs.join(" "));
     if !row.lost.is_nothing() {
         line.push_str(&format!("; LOST {}", loss(row)));
     }
@@ -87,17 +86,8 @@ pub(crate) fn tables(report: &Report) -> String {
             row.resident_bytes >> 20,
         ));
     }
-    if report.rows.iter().any(|row| row.workload.shape == Shape::Tagged) {
-        page.push_str(
-            "\nThe workload with tags is in the gstatsd dialect, as there is no other yet: tags \
-             are read and dropped.\n",
-        );
-    }
     for row in report.rows.iter().filter(|row| row.workload.blocking) {
         page.push_str(&against_blocking(row));
-    }
-    for row in report.rows.iter().filter(|row| row.workload.shape == Shape::Segments) {
-        page.push_str(&in_segments(row));
     }
     page
 }
@@ -105,7 +95,7 @@ pub(crate) fn tables(report: &Report) -> String {
 fn table_row(row: &Row) -> String {
     let metrics_per_second = row.packets_per_second * row.median(|pair| pair.metrics_per_packet);
     format!(
-        "| {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | **{:.2}** | {} | {:.2} | {} |\n",
+        "| {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | **{:.2}** | {:.2} | {:.2} | {} |\n",
         row.workload.title(),
         grouped(row.packets_per_second),
         grouped(metrics_per_second),
@@ -114,7 +104,7 @@ fn table_row(row: &Row) -> String {
         row.median(|pair| pair.server_metric_ns),
         row.median(|pair| pair.worker_metric_ns),
         row.median(Pair::ratio),
-        row.workload.aim.map_or_else(String::new, |aim| format!("{aim:.2}")),
+        row.workload.aim,
         row.median(Pair::worker_ratio),
         loss(row),
     )
@@ -131,15 +121,6 @@ fn against_blocking(row: &Row) -> String {
         row.median(|pair| pair.bare_packet_ns),
         row.median(|pair| pair.server_metric_ns * pair.metrics_per_packet),
         row.median(|pair| pair.over_blocking().unwrap_or(f64::NAN)),
-    )
-}
-
-fn in_segments(row: &Row) -> String {
-    format!(
-        "\nRecorded beside it: datagrams of equal size that the sender hands to the kernel at \
-         once (UDP_SEGMENT), and the kernel to us (UDP_GRO), cost us {:.1} ns a metric, aim 30; \
-         the bare counter receives them one by one.\n",
-        row.median(|pair| pair.server_metric_ns),
     )
 }
 
@@ -224,16 +205,15 @@ mod tests {
             bare_slice: Duration::from_secs(1),
         };
         let tagged = Row { workload: WORKLOADS[6], ..row() };
-        let segments = Row { workload: WORKLOADS[9], ..row() };
-        let rows = vec![row(), tagged, segments];
+        let rows = vec![row(), tagged];
         let tables = tables(&Report { machine: vec!["kernel: x".to_owned()], settings, rows });
         assert!(tables.starts_with("* kernel: x\n* medians of 5 alternating pairs"), "{tables}");
         assert_eq!(tables.matches("| single, 1k keys |").count(), 2);
-        assert_eq!(tables.matches("| packed, a quarter with tags, 100k keys |").count(), 2);
-        assert_eq!(tables.matches("Recorded beside it").count(), 2);
-        assert!(tables.contains("cost us 750.0 ns a metric, aim 30"));
-        assert!(tables.contains("| **0.80** |  | 0.96 |"), "{tables}");
-        assert!(tables.contains("tags are read and dropped"));
+        assert_eq!(
+            tables.matches("| packed, a quarter with tags, dogstatsd, 100k keys |").count(),
+            2
+        );
+        assert_eq!(tables.matches("Recorded beside it").count(), 1);
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Receiver {
         Ok(Self { program, address, sent: Fed::default() })
     }
 
-    /// Starts a server that flushes so often.
+    /// Starts a server of a dialect that flushes so often.
     ///
     /// # Errors
     ///
@@ -81,10 +81,11 @@ impl Receiver {
         place: &Place,
         core: Core,
         interval: Duration,
+        dialect: &str,
         flags: &[&str],
     ) -> anyhow::Result<Self> {
-        let config = place.target.join("bench.toml");
-        fs::write(&config, format!("samples_max = {SAMPLES_MAX}\n"))?;
+        let config = place.target.join(format!("bench-{dialect}.toml"));
+        fs::write(&config, format!("dialect = '{dialect}'\nsamples_max = {SAMPLES_MAX}\n"))?;
         let config = config.to_string_lossy();
         let seconds = interval.as_secs().to_string();
         let common = ["-c", &config, "-b", "127.0.0.1:0", "-f", &seconds];
@@ -154,6 +155,15 @@ impl Receiver {
     /// It does not end.
     pub(crate) fn stop(self) -> anyhow::Result<BTreeMap<String, u64>> {
         Ok(counts(&self.program.stop()?, "accounting:"))
+    }
+
+    /// Ends the server, and gives what was sent to it and all that it said.
+    ///
+    /// # Errors
+    ///
+    /// It does not end.
+    pub(crate) fn stop_saying(self) -> anyhow::Result<(Fed, String)> {
+        Ok((self.sent, self.program.stop()?))
     }
 
     /// Ends the server, and says what its accounting lacks.

@@ -18,11 +18,14 @@ use crate::place::Place;
 const FEED: &str = "feed --keys 1000 --samples 200000 --kinds c=9,ms=7,g=3,s=1 --sampled 0.2 \
                     --packed 1432";
 /// Packets per second, over every transport.
-const RATE: f64 = 20_000.0;
+const RATE: f64 = 50_000.0;
 /// How long a turn is.
-const TURN: Duration = Duration::from_secs(1);
+const TURN: Duration = Duration::from_millis(500);
 /// Longer than all of it.
 const INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// Datagrams of equal size that leave the sender as one buffer.
+const SEGMENTS: &str = "UDP, equal segments";
 
 /// What a metric costs over one transport.
 #[derive(Clone, Debug)]
@@ -41,9 +44,8 @@ pub(crate) struct Transport {
 ///
 /// A program cannot be started, or something was lost.
 pub(crate) fn measure(place: &Place, rounds: u32) -> anyhow::Result<Vec<Transport>> {
-    let feed: Vec<_> = FEED.split_whitespace().collect();
-    let mut sender = Program::tool(place, Core::Helping, &feed)?;
-    sender.wait_for("ready")?;
+    let mut plain = sender(place, &[])?;
+    let mut in_segments = sender(place, &["--segments"])?;
     let mut drain = Program::tool(place, Core::Helping, &["drain"])?;
     let sink = drain.wait_for("listening on ")?;
     let socket = |name: &str| place.target.join(name).display().to_string();
@@ -52,23 +54,25 @@ pub(crate) fn measure(place: &Place, rounds: u32) -> anyhow::Result<Vec<Transpor
     let flags = ["--workers", "1", "-s", &sink];
     let others = ["-b", "tcp://127.0.0.1:0", "-b", &unix, "-b", &unixgram];
     let flags = [&flags[..], &others].concat();
-    let mut server = Receiver::server(place, Core::Measured, INTERVAL, &flags)?;
+    let mut server = Receiver::server(place, Core::Measured, INTERVAL, "gstatsd", &flags)?;
     let tcp = format!("tcp://{}", server.program.wait_for("listening on tcp://")?);
     let udp = server.address.clone();
     let transport = |name, aim| Transport { name, aim, metric_ns: Vec::new() };
     let mut transports = [
         (udp.clone(), transport("UDP", None)),
+        (udp.clone(), transport(SEGMENTS, None)),
         (tcp, transport("TCP", Some(1.3))),
         (unix, transport("unix stream", None)),
         (unixgram, transport("unix datagrams", None)),
     ];
-    let mut samples = tell(&mut sender, &format!("keys {udp}"))?.samples;
+    let mut samples = tell(&mut plain, &format!("keys {udp}"))?.samples;
     for _ in 0..rounds {
         for (address, transport) in &mut transports {
             cpu::settle(server.program.pid())?;
             let before = server.cpu()?;
             let line = format!("feed {address} {RATE:.0} {:.3}", TURN.as_secs_f64());
-            let sent = tell(&mut sender, &line)?;
+            let sender = if transport.name == SEGMENTS { &mut in_segments } else { &mut plain };
+            let sent = tell(sender, &line)?;
             thread::sleep(REST);
             let used = server.cpu()?.since(&before).of("worker");
             transport.metric_ns.push(per(used, sent.samples));
@@ -101,7 +105,18 @@ pub(crate) fn table(transports: &[Transport]) -> String {
             shown.join(" "),
         ));
     }
+    page.push_str(
+        "\nEqual segments leave the sender as one buffer (`UDP_SEGMENT`) and are received as one \
+         (`UDP_GRO`); aim 30 ns a metric.\n",
+    );
     page
+}
+
+fn sender(place: &Place, more: &[&str]) -> anyhow::Result<Program> {
+    let feed: Vec<_> = FEED.split_whitespace().chain(more.iter().copied()).collect();
+    let mut sender = Program::tool(place, Core::Helping, &feed)?;
+    sender.wait_for("ready")?;
+    Ok(sender)
 }
 
 impl Transport {

@@ -9,8 +9,8 @@ pub(crate) struct Workload {
     pub(crate) keys: u32,
     /// Packets per second at most; less if the server would have no room for its flush beside.
     pub(crate) packets_per_second_max: u32,
-    /// The bare counter's CPU time over ours that is aimed at, where that is the measure.
-    pub(crate) aim: Option<f64>,
+    /// The bare counter's CPU time over ours that is aimed at.
+    pub(crate) aim: f64,
     /// Whether a bare counter that blocks is measured too.
     pub(crate) blocking: bool,
 }
@@ -22,17 +22,15 @@ pub(crate) enum Shape {
     Single,
     /// Datagrams of up to 1,432 bytes.
     Packed,
-    /// The same, and a quarter of the keys has DogStatsD tags.
+    /// The same in the dialect of DogStatsD, and a quarter of the keys has tags.
     Tagged,
     /// Packed, and all are timers.
     Timers,
-    /// Packed, and those of equal size leave the sender as one buffer (`UDP_SEGMENT`).
-    Segments,
 }
 
 /// All of them, in the order of the tables. The rates keep the samples of an interval within the
 /// bound that the server is given.
-pub(crate) const WORKLOADS: [Workload; 10] = [
+pub(crate) const WORKLOADS: [Workload; 9] = [
     Workload { blocking: true, ..workload(Shape::Single, 1_000, 0.92) },
     workload(Shape::Single, 100_000, 0.87),
     workload(Shape::Single, 1_000_000, 0.78),
@@ -42,7 +40,6 @@ pub(crate) const WORKLOADS: [Workload; 10] = [
     workload(Shape::Tagged, 100_000, 0.33),
     workload(Shape::Timers, 100, 0.35),
     workload(Shape::Timers, 100_000, 0.30),
-    Workload { aim: None, ..workload(Shape::Segments, 1_000, 0.0) },
 ];
 
 impl Workload {
@@ -54,6 +51,14 @@ impl Workload {
             _ => self.keys.to_string(),
         };
         format!("{}, {keys} keys", self.shape.title())
+    }
+
+    /// The dialect of the server.
+    pub(crate) fn dialect(&self) -> &'static str {
+        match self.shape {
+            Shape::Tagged => "dogstatsd",
+            _ => "gstatsd",
+        }
     }
 
     /// The flags with which `gstatsd-load feed` sends it.
@@ -74,9 +79,6 @@ impl Workload {
         if self.shape == Shape::Tagged {
             flags.push_str(" --tagged 0.25");
         }
-        if self.shape == Shape::Segments {
-            flags.push_str(" --segments");
-        }
         flags.split_whitespace().map(str::to_owned).collect()
     }
 }
@@ -87,9 +89,8 @@ impl Shape {
         match self {
             Self::Single => "single",
             Self::Packed => "packed",
-            Self::Tagged => "packed, a quarter with tags",
+            Self::Tagged => "packed, a quarter with tags, dogstatsd",
             Self::Timers => "packed, timers only",
-            Self::Segments => "packed, in equal segments",
         }
     }
 }
@@ -97,10 +98,10 @@ impl Shape {
 const fn workload(shape: Shape, keys: u32, aim: f64) -> Workload {
     let packets_per_second_max = match shape {
         Shape::Single => 200_000,
-        Shape::Packed | Shape::Tagged | Shape::Segments => 100_000,
+        Shape::Packed | Shape::Tagged => 100_000,
         Shape::Timers => 50_000,
     };
-    Workload { shape, keys, packets_per_second_max, aim: Some(aim), blocking: false }
+    Workload { shape, keys, packets_per_second_max, aim, blocking: false }
 }
 
 #[cfg(test)]
@@ -123,7 +124,6 @@ mod tests {
             WORKLOADS[7].flags().join(" "),
             "--keys 100 --samples 200000 --kinds ms=1 --packed 1432"
         );
-        assert!(WORKLOADS[9].flags().contains(&"--segments".to_owned()));
-        assert_eq!(WORKLOADS[9].aim, None);
+        assert_eq!((WORKLOADS[6].dialect(), WORKLOADS[7].dialect()), ("dogstatsd", "gstatsd"));
     }
 }

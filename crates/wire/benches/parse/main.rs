@@ -22,6 +22,16 @@ fn parse(criterion: &mut Criterion) {
             bencher.iter(|| sum(&packets, |packet, sum| parse_obviously(packet, &grammar, sum)));
         });
         for scanner in Scanner::available() {
+            let name = BenchmarkId::new("scan alone", format!("{scanner:?}"));
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
+                    let counts =
+                        packets.iter().map(|packet| scanner.count_marks(black_box(packet)));
+                    counts.sum::<u32>()
+                });
+            });
+        }
+        for scanner in Scanner::available() {
             let name = BenchmarkId::from_parameter(format!("{scanner:?}"));
             group.bench_function(name, |bencher| {
                 bencher.iter(|| sum(&packets, |packet, sum| scanner.parse(packet, &grammar, sum)));

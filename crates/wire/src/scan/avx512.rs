@@ -37,6 +37,12 @@ impl Avx512 {
         // SAFETY: `self` proves that the processor has these instructions.
         unsafe { parse_avx512::<CHECKED>(self, packet, grammar, receiver) }
     }
+
+    /// As [`super::count_marks`] does.
+    pub(crate) fn count_marks(self, text: &[u8]) -> u32 {
+        // SAFETY: `self` proves that the processor has these instructions.
+        unsafe { count_marks_avx512(self, text) }
+    }
 }
 
 // AES is for receivers that need it: they can be inlined then.
@@ -48,6 +54,11 @@ fn parse_avx512<'a, const CHECKED: bool>(
     receiver: &mut impl Receiver<'a>,
 ) {
     usual::parse::<_, CHECKED>(scanner, packet, grammar, receiver);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,vaes,avx2,aes,bmi1,bmi2,lzcnt")]
+fn count_marks_avx512(scanner: Avx512, text: &[u8]) -> u32 {
+    super::count_marks(scanner, text)
 }
 
 impl Scanner for Avx512 {

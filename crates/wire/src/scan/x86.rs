@@ -81,6 +81,12 @@ impl Avx2 {
         // SAFETY: `self` proves that the processor has these instructions.
         unsafe { parse_avx2::<CHECKED>(self, packet, grammar, receiver) }
     }
+
+    /// As [`super::count_marks`] does.
+    pub(crate) fn count_marks(self, text: &[u8]) -> u32 {
+        // SAFETY: `self` proves that the processor has these instructions.
+        unsafe { count_marks_avx2(self, text) }
+    }
 }
 
 // AES is for receivers that need it: they can be inlined then.
@@ -92,6 +98,11 @@ fn parse_avx2<'a, const CHECKED: bool>(
     receiver: &mut impl Receiver<'a>,
 ) {
     usual::parse::<_, CHECKED>(scanner, packet, grammar, receiver);
+}
+
+#[target_feature(enable = "avx2,aes,bmi1,bmi2,lzcnt")]
+fn count_marks_avx2(scanner: Avx2, text: &[u8]) -> u32 {
+    super::count_marks(scanner, text)
 }
 
 impl Scanner for Avx2 {
