@@ -9,19 +9,46 @@ use gstatsd_aggregate::{
     Dialect, IdlePolicy, Limits, Naming, NamingSettings, Rules, SeriesKind, SeriesSettings, Table,
 };
 
-use crate::config::{self, Config, Idle, IdleSeries, Statistics};
+use gstatsd_wire::{self as wire, Grammar};
+
+use crate::config::{self, Config, Idle, IdleSeries, Statistics, TagMode, Tags};
 pub(crate) use rules::SettingsBook;
 
 /// The dialect that a configuration asks for, with its limits.
 pub(crate) fn dialect(config: &Config) -> Dialect {
-    let mut dialect = match config.dialect {
+    dialect_of(config, config.dialect)
+}
+
+/// How a listener with this dialect reads lines.
+fn dialect_of(config: &Config, dialect: config::Dialect) -> Dialect {
+    let base = |dialect| match dialect {
         config::Dialect::Gstatsd => Dialect::GSTATSD,
         config::Dialect::Statsd => Dialect::STATSD,
         config::Dialect::Dogstatsd => Dialect::DOGSTATSD,
     };
-    dialect.grammar.name_bytes_max = config.name_bytes_max;
-    dialect.grammar.member_bytes_max = config.member_bytes_max;
-    dialect
+    let usual = base(dialect);
+    let Tags { mode, styles, count_max, bytes_max, origin, .. } = config.tags;
+    let kept = wire::Tags::Check { count_max, bytes_max };
+    let tags = match mode {
+        TagMode::Dialect if usual.grammar.tags == wire::Tags::Skip => wire::Tags::Skip,
+        TagMode::Drop => wire::Tags::Skip,
+        TagMode::Dialect | TagMode::Keep => kept,
+    };
+    let grammar = Grammar {
+        name_bytes_max: config.name_bytes_max,
+        member_bytes_max: config.member_bytes_max,
+        tag_styles: styles.unwrap_or(usual.grammar.tag_styles),
+        origin: origin && tags == kept,
+        tags,
+        ..usual.grammar
+    };
+    // Statistics and names are those of the daemon, and so are the kinds of series that have them.
+    Dialect { grammar, histograms_apart: base(config.dialect).histograms_apart, ..usual }
+}
+
+/// The number of a dialect among those of a table, for a listener.
+pub(crate) fn dialect_number(dialect: config::Dialect) -> u8 {
+    1 + dialect as u8
 }
 
 /// How series are named; those that a rule gives settings of its own have the numbers of the
@@ -101,7 +128,12 @@ pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
 /// An empty table for one worker, with the rules of the configuration.
 pub(crate) fn table(config: &Config, naming: &Naming, rules: &Arc<Rules>) -> Table {
     let limits = Limits { series_max: config.series_max, samples_max: config.samples_max };
-    Table::new(dialect(config), naming.clone(), limits).with_rules(Arc::clone(rules))
+    let Tags { constant, folded, template, .. } = &config.tags;
+    Table::new(dialect(config), naming.clone(), limits)
+        .with_rules(Arc::clone(rules))
+        .with_dialects(config::Dialect::ALL.map(|dialect| dialect_of(config, dialect)))
+        .with_constant_tags(constant.clone())
+        .with_tag_template(folded.then(|| template.clone()))
 }
 
 #[cfg(test)]

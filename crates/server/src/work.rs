@@ -29,7 +29,7 @@ use nix::unistd::Pid;
 pub(crate) use self::datagrams::DatagramSocket;
 use self::datagrams::Datagrams;
 use self::gaps::Gaps;
-use self::intake::Intake;
+use self::intake::{Dialects, Intake};
 pub(crate) use self::streams::Connection;
 use self::streams::Streams;
 use crate::clock::{self, Cadence};
@@ -54,12 +54,12 @@ const DRAIN_MAX: Duration = Duration::from_secs(1);
 pub(crate) enum Control {
     /// Push what was gathered, and go on with this table.
     Table(Box<Table>),
-    /// Receive from these sockets of a listener too.
-    Open(ListenerId, Vec<DatagramSocket>),
+    /// Receive from these sockets of a listener too, whose dialect has this number.
+    Open(ListenerId, u8, Vec<DatagramSocket>),
     /// Read this connection too.
     Adopt(Box<Connection>),
-    /// From now on only these may send datagrams to a listener.
-    Admit(ListenerId, Sources),
+    /// From now on only these may send datagrams to a listener, whose dialect has this number.
+    Change(ListenerId, u8, Sources),
     /// Take what waits in the sockets and connections of a listener, and close them.
     Close(ListenerId),
     /// Take what waits in the sockets, push it, and end.
@@ -90,6 +90,7 @@ pub(crate) struct Worker {
     index: usize,
     datagrams: Datagrams,
     streams: Streams,
+    dialects: Dialects,
     table: Table,
     cadence: Cadence,
     /// The interval that is gathered now.
@@ -139,6 +140,7 @@ impl Worker {
             index,
             datagrams: Datagrams::new(),
             streams: Streams::new()?,
+            dialects: Dialects::default(),
             table,
             cadence,
             interval: 0,
@@ -212,9 +214,15 @@ impl Worker {
                 let (worker, interval) = (self.index, self.interval);
                 self.flush.push(Push { worker, interval, closes: Closes::Nothing, part });
             }
-            Control::Open(listener, sockets) => self.datagrams.open(listener, sockets),
+            Control::Open(listener, dialect, sockets) => {
+                self.dialects.set(listener, dialect);
+                self.datagrams.open(listener, sockets);
+            }
             Control::Adopt(connection) => self.streams.adopt(*connection, now),
-            Control::Admit(listener, sources) => self.datagrams.admit(listener, &sources),
+            Control::Change(listener, dialect, sources) => {
+                self.dialects.set(listener, dialect);
+                self.datagrams.admit(listener, &sources);
+            }
             Control::Close(listener) => self.close(listener),
             // It ends the loop that asks.
             Control::Stop => {}
@@ -248,6 +256,7 @@ impl Worker {
         let nanoseconds = u64::try_from(since).unwrap_or(u64::MAX);
         let mut intake = Intake {
             table: &mut self.table,
+            dialects: &self.dialects,
             forwarder: self.forwarder.as_mut(),
             order: Order { nanoseconds, worker: self.index },
             now,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gstatsd_aggregate::{
     Captures, Counts, Merger, Order, Part, Pattern, Rules, SeriesKind, Template, Window,
 };
-use gstatsd_wire::{Line, Reason, Receiver, Rejection, Sample, Value};
+use gstatsd_wire::{Line, Reason, Receiver, Rejection, Sample, Tag, Tagged, Tags, Value};
 
 use crate::aggregation::{self, SettingsBook};
 use crate::cli::ExplainArgs;
@@ -99,18 +99,16 @@ impl<'a> Receiver<'a> for Reading<'_> {
             Line::ServiceCheck(_) => self.say("a service check: counted, not aggregated"),
             Line::Rejected(rejection) => self.say_rejected("line", rejection),
             Line::Metric(line) => {
-                let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
-                let mut safe = Vec::new();
-                self.dialect.sanitise(name, &mut safe);
-                self.name.clone_from(&safe);
-                let shown = name.escape_ascii();
-                match safe == name {
-                    true => self.say(&format!("a metric line, name '{shown}'")),
-                    false => {
-                        let safe = safe.escape_ascii();
-                        self.say(&format!("a metric line, name '{shown}', written as '{safe}'"));
-                    }
+                let tagged = self.dialect.grammar.tagged_line(line);
+                let name = tagged.name.concat();
+                self.name.clear();
+                self.dialect.sanitise(&name, &mut self.name);
+                let mut text = format!("a metric line, name '{}'", name.escape_ascii());
+                if self.name != name {
+                    put(&mut text, format_args!(", written as '{}'", self.name.escape_ascii()));
                 }
+                put_tags(&mut text, &tagged, self.dialect.grammar.tags == Tags::Skip);
+                self.say(&text);
             }
         }
     }
@@ -134,10 +132,6 @@ impl<'a> Receiver<'a> for Reading<'_> {
                 _ => "makes no difference to this type".to_owned(),
             };
             put(&mut text, format_args!(", rate {}: {effect}", sample.rate));
-        }
-        if !sample.tags.is_empty() {
-            let tags = sample.tags.escape_ascii();
-            put(&mut text, format_args!(", tags '{tags}': dropped by this dialect"));
         }
         self.say(&text);
         self.say_rule(kind);
@@ -211,6 +205,22 @@ fn kept(keep: &Keep, kind: SeriesKind, name: &[u8], captures: &Captures) -> Stri
         done.push(format!("settings of its own: {}", own.join(", ")));
     }
     if done.is_empty() { "nothing is done".to_owned() } else { done.join(", ") }
+}
+
+/// Says which tags a line has, and whether they are dropped.
+fn put_tags(text: &mut String, tagged: &Tagged<'_>, are_dropped: bool) {
+    let mut separator = ", tags";
+    for Tag { key, value } in tagged.tags() {
+        put(text, format_args!("{separator} '{}", key.escape_ascii()));
+        if let Some(value) = value {
+            put(text, format_args!("={}", value.escape_ascii()));
+        }
+        text.push('\'');
+        separator = "";
+    }
+    if separator.is_empty() && are_dropped {
+        text.push_str(": dropped");
+    }
 }
 
 fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {

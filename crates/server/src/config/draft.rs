@@ -22,6 +22,7 @@ mod listeners;
 mod peers;
 mod rules;
 mod sinks;
+mod tags;
 
 /// What the file and the flags come to.
 ///
@@ -68,11 +69,12 @@ pub(crate) fn config(
             None,
             file.connections_per_address_max,
         ),
-        listeners: draft.listeners(),
+        listeners: draft.listeners(dialect),
         sinks: draft.sinks(),
         repeaters: draft.repeaters(),
         relay: draft.relay(),
         rules: draft.rules(dialect, &scheme),
+        tags: draft.tags(),
         idle: draft.idle(dialect),
         frequent_keys: draft.frequent_keys(),
         log: Log { target: draft.log_target(), level: draft.log_level() },
@@ -93,16 +95,19 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn dialect(&mut self) -> Dialect {
-        match self.file.dialect.as_deref() {
-            None | Some("gstatsd") => return Dialect::Gstatsd,
-            Some("statsd") => return Dialect::Statsd,
-            Some("dogstatsd") => return Dialect::Dogstatsd,
-            Some(other) => {
-                let wrong = format!("'{other}' is not {}", keys::DIALECT.bounds());
-                self.wrong_in_file(keys::DIALECT.about.path, &wrong);
-            }
-        }
-        Dialect::Gstatsd
+        let path = keys::DIALECT.about.path;
+        self.dialect_at(path, self.file.dialect.as_deref(), Dialect::Gstatsd)
+    }
+
+    /// The dialect at a path of the file, or the usual one.
+    fn dialect_at(&mut self, path: &str, typed: Option<&str>, usual: Dialect) -> Dialect {
+        let Some(word) = typed else { return usual };
+        let known = Dialect::ALL.into_iter().find(|dialect| dialect.to_string() == word);
+        known.unwrap_or_else(|| {
+            let wrong = format!("'{word}' is not {}", keys::DIALECT.bounds());
+            self.wrong_in_file(path, &wrong);
+            usual
+        })
     }
 
     fn workers(&mut self) -> NonZeroUsize {

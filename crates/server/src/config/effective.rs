@@ -5,14 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use gstatsd_aggregate::{CounterValue, Namespace, Pattern};
+use gstatsd_wire::TagStyles;
 
 use super::{
     Action, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Node, Peer, Relay,
-    Repeater, Rule, Sink, SinkKind,
+    Repeater, Rule, Sink, SinkKind, TagMode, Tags,
     expand::escape,
     file::{
         Bound, FileFrequentKeys, FileIdle, FileListener, FileLog, FileNamespace, FileNode,
-        FileRelay, FileRepeater, FileRule, FileSink, Numbers, Origin,
+        FileRelay, FileRepeater, FileRule, FileSink, FileTags, Numbers, Origin,
     },
     sources::Network,
 };
@@ -62,12 +63,33 @@ pub(crate) fn file(config: &Config) -> File {
             percent: Some(config.frequent_keys.percent),
             log: Some(path(config.frequent_keys.log.as_deref())),
         },
+        tags: tags(&config.tags),
         rule: config.rules.iter().map(rule).collect(),
         listen: config.listeners.iter().map(listener).collect(),
         sink: config.sinks.iter().map(sink).collect(),
         repeater: config.repeaters.iter().map(repeater).collect(),
         relay: config.relay.as_ref().map(relay),
         origin: Origin::default(),
+    }
+}
+
+fn tags(tags: &Tags) -> FileTags {
+    let Tags { mode, styles, count_max, bytes_max, constant, origin, folded, template } = tags;
+    let mode = TagMode::WORDS.iter().find(|(_, other)| other == mode);
+    let words = |styles: &TagStyles| styles.iter().map(|style| style.word().to_owned()).collect();
+    let constant = constant.iter().map(|(key, value)| match value {
+        Some(value) => escape(&format!("{key}:{value}")),
+        None => escape(key),
+    });
+    FileTags {
+        mode: mode.map(|(word, _)| (*word).to_owned()),
+        styles: Some(styles.as_ref().map_or(vec!["own".to_owned()], words)),
+        count_max: whole(*count_max),
+        bytes_max: whole(*bytes_max),
+        constant: Some(constant.collect()),
+        origin: Some(*origin),
+        output: Some(if *folded { "name" } else { "tags" }.to_owned()),
+        template: Some(template.to_string()),
     }
 }
 
@@ -121,7 +143,7 @@ fn url(peer: &Peer) -> String {
 
 /// A key that its transport does not know is not there.
 fn listener(listener: &Listener) -> FileListener {
-    let Listener { endpoint, sources, stream, mode, tls } = listener;
+    let Listener { endpoint, dialect, sources, stream, mode, tls } = listener;
     let list = |networks: &[Network]| {
         endpoint.has_addresses().then(|| networks.iter().map(ToString::to_string).collect())
     };
@@ -130,6 +152,7 @@ fn listener(listener: &Listener) -> FileListener {
     let file = |path: &Path| escape(&path.display().to_string());
     FileListener {
         address: Some(escape(&endpoint.to_string())),
+        dialect: Some(dialect.to_string()),
         allow: list(&sources.allow),
         deny: list(&sources.deny),
         mode: endpoint.has_mode().then(|| format!("{mode:04o}")),

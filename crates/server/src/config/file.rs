@@ -8,10 +8,12 @@ use toml::de::{DeTable, DeValue};
 
 mod numbers;
 mod rule;
+mod tags;
 
 use super::Errors;
 pub(crate) use numbers::Numbers;
 pub(crate) use rule::{Bound, FileRule};
+pub(crate) use tags::FileTags;
 
 /// The longest file that is read, in bytes. One that is longer is not a configuration.
 const BYTES_MAX: u64 = 4 << 20;
@@ -82,6 +84,9 @@ pub(crate) struct File {
     /// `[frequent_keys]`
     #[serde(default)]
     pub(crate) frequent_keys: FileFrequentKeys,
+    /// `[tags]`
+    #[serde(default)]
+    pub(crate) tags: FileTags,
     /// `[[rule]]`
     #[serde(default)]
     pub(crate) rule: Vec<FileRule>,
@@ -170,6 +175,8 @@ pub(crate) struct FileFrequentKeys {
 pub(crate) struct FileListener {
     /// `listen.address`
     pub(crate) address: Option<String>,
+    /// `listen.dialect`
+    pub(crate) dialect: Option<String>,
     /// `listen.allow`
     pub(crate) allow: Option<Vec<String>>,
     /// `listen.deny`

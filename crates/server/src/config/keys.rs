@@ -6,6 +6,7 @@
 pub(crate) mod dialect;
 mod peers;
 pub(crate) mod rules;
+pub(crate) mod tags;
 
 use super::key::{About, Key, Number, Switch, Text, Whole};
 pub(crate) use peers::*;
@@ -55,6 +56,14 @@ pub(crate) const ALL: &[Key] = &[
     Key::Number(&dialect::FREQUENT_KEYS_INTERVAL),
     Key::Number(&dialect::FREQUENT_KEYS_PERCENT),
     Key::Text(&dialect::FREQUENT_KEYS_LOG),
+    Key::Text(&tags::MODE),
+    Key::List(&tags::STYLES),
+    Key::Whole(&tags::COUNT_MAX),
+    Key::Whole(&tags::BYTES_MAX),
+    Key::List(&tags::CONSTANT),
+    Key::Switch(&tags::ORIGIN),
+    Key::Text(&tags::OUTPUT),
+    Key::Text(&tags::TEMPLATE),
     Key::Text(&rules::RULE_MATCH),
     Key::Text(&rules::RULE_CONTAINS),
     Key::List(&rules::RULE_KINDS),
@@ -67,6 +76,7 @@ pub(crate) const ALL: &[Key] = &[
     Key::List(&rules::RULE_BUCKETS),
     Key::List(&rules::RULE_TTL),
     Key::Text(&listen::ADDRESS),
+    Key::Text(&listen::DIALECT),
     Key::List(&listen::ALLOW),
     Key::List(&listen::DENY),
     Key::Text(&listen::MODE),

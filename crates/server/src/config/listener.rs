@@ -2,13 +2,15 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{Address, Sources};
+use super::{Address, Dialect, Sources};
 
 /// Where lines come in, and in what form.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Listener {
     /// What is listened on.
     pub(crate) endpoint: Endpoint,
+    /// How its lines are read.
+    pub(crate) dialect: Dialect,
     /// Who may send. Always everybody for a unix socket, whose mode says who may.
     pub(crate) sources: Sources,
     /// What holds for its connections, if it has any.

@@ -19,6 +19,7 @@ pub(crate) use self::{
     rule::{Action, Keep, Rule, RuleSettings},
     source::Source,
     sources::Sources,
+    tags::{TagMode, Tags},
 };
 use crate::cli::Flags;
 
@@ -37,6 +38,7 @@ mod rule;
 mod source;
 mod sources;
 mod spec;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -91,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) relay: Option<Relay>,
     /// What is done with the series of some names; the first that matches decides.
     pub(crate) rules: Vec<Rule>,
+    /// What is done with tags.
+    pub(crate) tags: Tags,
     /// What becomes of idle series.
     pub(crate) idle: Idle,
     /// How names that come often are told.
@@ -299,6 +303,9 @@ impl Config {
 }
 
 impl Dialect {
+    /// Each of them, in the order of its number.
+    pub(crate) const ALL: [Self; 3] = [Self::Gstatsd, Self::Statsd, Self::Dogstatsd];
+
     fn scheme(self, namespace: Namespace, counts: CounterValue) -> Scheme {
         match self {
             Self::Gstatsd => Scheme::Gstatsd,

@@ -10,6 +10,7 @@ mod dialect;
 mod errors;
 mod listeners;
 mod rules;
+mod tags;
 
 pub(super) use dialect::{dogstatsd_file, statsd_file};
 
@@ -106,6 +107,7 @@ fn nothing_typed_is_the_default() {
         repeaters: Vec::new(),
         relay: None,
         rules: Vec::new(),
+        tags: tags::usual(),
         idle: Idle {
             counters: IdleSeries::Deleted,
             timers: IdleSeries::Deleted,
@@ -163,6 +165,7 @@ pub(super) fn full_file() -> File {
             percent: Some(1.5),
             log: text("keys"),
         },
+        tags: tags::full_file(),
         rule: rules::full_file(),
         listen: vec![
             listeners::full_file()[0].clone(),
@@ -231,6 +234,7 @@ fn every_key_of_a_file_takes_effect() {
             packet_bytes: 1,
             queue_bytes: 4098,
         }),
+        tags: tags::full(),
         rules: rules::full(),
         idle: Idle {
             counters: IdleSeries::Kept,

@@ -181,12 +181,13 @@ impl Service {
     fn open(&mut self, listener: Listener, sockets: Sockets) {
         let id = ListenerId(self.listeners_opened);
         self.listeners_opened += 1;
+        let dialect = aggregation::dialect_number(listener.dialect);
         let Sockets { mut of_workers, listening, files, .. } = sockets;
         // The one worker that has all datagrams of a unix socket is not always the same.
         let workers = of_workers.len();
         of_workers.rotate_right(id.0 % workers);
         for ((_, control), sockets) in self.workers.iter().zip(of_workers) {
-            control.tell(Control::Open(id, sockets));
+            control.tell(Control::Open(id, dialect, sockets));
         }
         self.accepting.open(id, listening);
         self.listeners.push(Opened { id, listener, files });
@@ -197,7 +198,8 @@ impl Service {
         let same = self.listeners.iter_mut();
         for opened in same.filter(|opened| listener.is_in_place_of(&opened.listener)) {
             for (_, control) in &self.workers {
-                control.tell(Control::Admit(opened.id, listener.sources.clone()));
+                let dialect = aggregation::dialect_number(listener.dialect);
+                control.tell(Control::Change(opened.id, dialect, listener.sources.clone()));
             }
             self.accepting.change(opened.id, terms.clone());
             opened.listener.clone_from(listener);

@@ -97,7 +97,7 @@ impl Datagrams {
     /// Takes one batch from each socket.
     pub(super) fn receive(&mut self, intake: &mut Intake<'_>) -> Brought {
         let mut most = Brought::Nothing;
-        for Socket { of: socket, gathering, .. } in &mut self.sockets {
+        for Socket { listener, of: socket, gathering, .. } in &mut self.sockets {
             gathering.before(&socket.socket, intake.now);
             let batch = match &mut self.batch_with_sources {
                 Some(batch) if !socket.sources.are_all() => batch,
@@ -111,8 +111,8 @@ impl Datagrams {
                     let brought = if received >= much { Brought::Much } else { Brought::Something };
                     most = most.max(brought);
                     match socket.sources.are_all() {
-                        true => intake.packets(batch.packets()),
-                        false => take_in_admitted(intake, batch, &socket.sources),
+                        true => intake.packets(*listener, batch.packets()),
+                        false => take_in_admitted(*listener, intake, batch, &socket.sources),
                     }
                     let is_all = received < most_buffers;
                     let gathered = || batch.has_segments();
@@ -142,14 +142,19 @@ impl Datagrams {
 }
 
 /// Takes in what comes from those who may send. The rest is counted and not read.
-fn take_in_admitted(intake: &mut Intake<'_>, batch: &Batch, sources: &Sources) {
+fn take_in_admitted(
+    listener: ListenerId,
+    intake: &mut Intake<'_>,
+    batch: &Batch,
+    sources: &Sources,
+) {
     let mut denied = 0;
     let packets = batch.packets_with_sources().filter_map(|(source, packet)| {
         let is_admitted = source.is_some_and(|source| sources.admit(source));
         denied += u64::from(!is_admitted);
         is_admitted.then_some(packet)
     });
-    intake.packets(packets);
+    intake.packets(listener, packets);
     let counts = intake.table.counts_mut();
     counts.datagrams_received += denied;
     counts.datagrams_denied += denied;
@@ -162,6 +167,7 @@ mod tests {
     use gstatsd_aggregate::{Dialect, Limits, Naming, Order, Table};
     use gstatsd_wire::Reason;
 
+    use super::super::intake::Dialects;
     use super::*;
 
     fn table() -> Table {
@@ -170,8 +176,9 @@ mod tests {
         Table::new(dialect, naming, Limits { series_max: 10, samples_max: 10 })
     }
 
-    fn intake(table: &mut Table) -> Intake<'_> {
-        Intake { table, forwarder: None, order: Order::default(), now: crate::clock::now() }
+    fn intake<'a>(table: &'a mut Table, dialects: &'a Dialects) -> Intake<'a> {
+        let (order, now) = (Order::default(), crate::clock::now());
+        Intake { table, dialects, forwarder: None, order, now }
     }
 
     #[test]
@@ -185,7 +192,7 @@ mod tests {
         // Too small for the first and the third.
         let mut batch = Batch::new(4, 10);
         batch.receive(receiver.as_fd(), 4).unwrap();
-        intake(&mut table).packets(batch.packets());
+        intake(&mut table, &Dialects::default()).packets(ListenerId(0), batch.packets());
         let counts = table.rotate(Box::default()).counts;
         assert_eq!(counts.datagrams_received, 3);
         assert_eq!(counts.lines_rejected[Reason::Truncated as usize], 2);
@@ -211,7 +218,9 @@ mod tests {
         let mut datagrams = Datagrams::new();
         datagrams.open(ListenerId(0), vec![denying, other, open]);
         let mut table = table();
-        assert_eq!(datagrams.receive(&mut intake(&mut table)), Brought::Something);
+        let dialects = Dialects::default();
+        let brought = datagrams.receive(&mut intake(&mut table, &dialects));
+        assert_eq!(brought, Brought::Something);
         let counts = table.rotate(Box::default()).counts;
         assert_eq!((counts.datagrams_received, counts.datagrams_denied), (3, 1));
         assert_eq!((counts.lines, counts.samples_received), (3, 3));

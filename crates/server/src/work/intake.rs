@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use gstatsd_aggregate::{Order, Table};
 
+use super::ListenerId;
 use crate::forward::Forwarder;
 use crate::sys::Packet;
 
@@ -14,6 +15,7 @@ const PIECE_BYTES: usize = 1_432;
 /// Where what is received in one round goes.
 pub(super) struct Intake<'a> {
     pub(super) table: &'a mut Table,
+    pub(super) dialects: &'a Dialects,
     /// Passes on what is received, where it is to be.
     pub(super) forwarder: Option<&'a mut Forwarder>,
     pub(super) order: Order,
@@ -21,12 +23,34 @@ pub(super) struct Intake<'a> {
     pub(super) now: Instant,
 }
 
+/// The number of each listener's dialect.
+#[derive(Debug, Default)]
+pub(super) struct Dialects(Vec<u8>);
+
+impl Dialects {
+    pub(super) fn set(&mut self, ListenerId(listener): ListenerId, dialect: u8) {
+        if listener >= self.0.len() {
+            self.0.resize(listener + 1, 0);
+        }
+        self.0[listener] = dialect;
+    }
+
+    /// That of the daemon for a listener that was never opened.
+    fn of(&self, ListenerId(listener): ListenerId) -> u8 {
+        self.0.get(listener).copied().unwrap_or(0)
+    }
+}
+
 impl Intake<'_> {
-    /// Takes in datagrams.
-    pub(super) fn packets<'p>(&mut self, packets: impl Iterator<Item = Packet<'p>>) {
+    /// Takes in datagrams that came to a listener.
+    pub(super) fn packets<'p>(
+        &mut self,
+        listener: ListenerId,
+        packets: impl Iterator<Item = Packet<'p>>,
+    ) {
         let log_packets = log::log_enabled!(log::Level::Trace);
         let forwarder = &mut self.forwarder;
-        self.table.batch(self.order, |batch| {
+        self.table.batch_of(self.dialects.of(listener), self.order, |batch| {
             for packet in packets {
                 if log_packets {
                     log::trace!("packet: '{}'", packet.bytes.escape_ascii());
@@ -46,10 +70,14 @@ impl Intake<'_> {
         self.settle();
     }
 
-    /// Takes in whole lines that came over a connection.
-    pub(super) fn lines<'p>(&mut self, frames: impl Iterator<Item = &'p [u8]>) {
+    /// Takes in whole lines that came over a connection of a listener.
+    pub(super) fn lines<'p>(
+        &mut self,
+        listener: ListenerId,
+        frames: impl Iterator<Item = &'p [u8]>,
+    ) {
         let forwarder = &mut self.forwarder;
-        self.table.batch(self.order, |batch| {
+        self.table.batch_of(self.dialects.of(listener), self.order, |batch| {
             for frame in frames {
                 let Some(forwarder) = forwarder else {
                     batch.lines(frame);

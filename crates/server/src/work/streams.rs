@@ -235,7 +235,7 @@ impl Open {
         let mut goes_on = self.framer.begun().is_some();
         let result = self.framer.push(bytes, |frames| {
             goes_on = false;
-            intake.lines(frames);
+            intake.lines(self.connection.listener, frames);
         });
         if !goes_on {
             self.since = intake.now;

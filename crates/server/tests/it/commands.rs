@@ -42,9 +42,8 @@ fn explain_says_how_a_line_is_read_and_what_it_becomes() {
     let cases: [(&[&str], &str); 6] = [
         (
             &["a:1|c|@0.1|#b:c"],
-            "a metric line, name 'a'\n  \
-               a sample: counter 1, rate 0.1: counts 10 times, tags 'b:c': dropped by this \
-               dialect\n\
+            "a metric line, name 'a', tags 'b=c': dropped\n  \
+               a sample: counter 1, rate 0.1: counts 10 times\n\
              becomes, when an interval of 10 s brings nothing else:\n  \
                stats.a 1.000000\n  \
                stats_counts.a 10.000000\n",

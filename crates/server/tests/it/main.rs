@@ -20,6 +20,7 @@ mod rules;
 mod sinks;
 mod streams;
 mod support;
+mod tags;
 mod tls;
 mod unix;
 mod vectors;

@@ -179,7 +179,7 @@ impl Draft<'_> {
     }
 
     /// The value that a text stands for.
-    fn one_of<T: Copy, const N: usize>(
+    pub(super) fn one_of<T: Copy, const N: usize>(
         &mut self,
         key: &Text,
         typed: Option<&str>,

@@ -9,7 +9,7 @@ use std::{
 
 use super::Draft;
 use crate::config::{
-    Endpoint, Framing, Listener, Sources, Stream, TlsFiles,
+    Dialect, Endpoint, Framing, Listener, Sources, Stream, TlsFiles,
     file::FileListener,
     key::{About, List, Number, Text},
     keys::listen,
@@ -33,10 +33,11 @@ struct Typed {
 }
 
 impl Draft<'_> {
-    pub(super) fn listeners(&mut self) -> Vec<Listener> {
+    /// `usual` is the dialect of those that name none.
+    pub(super) fn listeners(&mut self, usual: Dialect) -> Vec<Listener> {
         let mut listeners: Vec<Listener> = Vec::new();
         for typed in self.typed_listeners() {
-            let Some(listener) = self.listener(&typed) else { continue };
+            let Some(listener) = self.listener(&typed, usual) else { continue };
             if listeners.iter().any(|other| is_same(&other.endpoint, &listener.endpoint)) {
                 let text = typed.keys.address.unwrap_or_default();
                 self.wrong(&typed.place, &format!("'{text}' is listed twice"));
@@ -73,8 +74,10 @@ impl Draft<'_> {
     }
 
     /// One listener. All its keys are checked, whatever is wrong with its address.
-    fn listener(&mut self, typed: &Typed) -> Option<Listener> {
+    fn listener(&mut self, typed: &Typed, usual: Dialect) -> Option<Listener> {
         let Typed { place, table, keys } = typed;
+        let dialect =
+            self.dialect_at(&path(table, &listen::DIALECT.about), keys.dialect.as_deref(), usual);
         let sources = Sources {
             allow: self.networks(&listen::ALLOW, table, keys.allow.as_deref()),
             deny: self.networks(&listen::DENY, table, keys.deny.as_deref()),
@@ -95,7 +98,7 @@ impl Draft<'_> {
             }
         };
         self.refuse_strangers(&endpoint, table, keys);
-        Some(Listener { endpoint, sources, stream, mode, tls })
+        Some(Listener { endpoint, dialect, sources, stream, mode, tls })
     }
 
     /// The endpoint with the absolute path of its socket.

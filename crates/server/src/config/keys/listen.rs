@@ -53,6 +53,21 @@ pub(crate) const ADDRESS: Text = Text {
     default: Some("udp://:8125"),
 };
 
+/// `listen.dialect`
+pub(crate) const DIALECT: Text = Text {
+    about: About {
+        path: "listen.dialect",
+        flag: None,
+        effect: "How lines are read that come in here: what values, names and tags mean, and what \
+                 is refused. What the metrics are called, their statistics and what becomes of \
+                 idle series is said by `dialect`.",
+        edge: "The default is `dialect`.",
+        reload: true,
+    },
+    allowed: "`\"gstatsd\"`, `\"statsd\"` or `\"dogstatsd\"`",
+    default: Some("gstatsd"),
+};
+
 /// `listen.allow`
 pub(crate) const ALLOW: List = List {
     about: About {

@@ -63,7 +63,9 @@ fn the_documented_defaults_are_the_defaults() {
         let documented = reference::default(*key);
         let shown = match path {
             _ if path.starts_with("rule.") => value_at(&rule, path),
-            "listen.address" | "listen.allow" | "listen.deny" => value_at(&console, path),
+            "listen.address" | "listen.dialect" | "listen.allow" | "listen.deny" => {
+                value_at(&console, path)
+            }
             // Datagrams over UDP come over no connection and through no file.
             _ if path.starts_with("listen.") => value_at(&unix, path),
             // A console has no connection to wait for.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{config, environment, errors_of_file, of_file, text};
 use crate::cli::Flags;
 use crate::config::{
-    Address, Config, Endpoint, Environment, File, Framing, Listener, Sources, Stream, TlsFiles,
-    file::FileListener, spec,
+    Address, Config, Dialect, Endpoint, Environment, File, Framing, Listener, Sources, Stream,
+    TlsFiles, file::FileListener, spec,
 };
 
 const STREAM: Stream = Stream {
@@ -17,7 +17,14 @@ const STREAM: Stream = Stream {
 };
 
 fn plain(endpoint: Endpoint) -> Listener {
-    Listener { endpoint, sources: Sources::default(), stream: STREAM, mode: 0o666, tls: None }
+    Listener {
+        endpoint,
+        dialect: Dialect::Gstatsd,
+        sources: Sources::default(),
+        stream: STREAM,
+        mode: 0o666,
+        tls: None,
+    }
 }
 
 /// A UDP listener of which only the address was typed.
@@ -29,6 +36,7 @@ pub(super) fn udp(address: &str) -> Listener {
 pub(super) fn full_file() -> [FileListener; 2] {
     let tcp = FileListener {
         address: text("tcp://[::1]:1"),
+        dialect: text("statsd"),
         allow: Some(vec!["10.0.0.0/8".to_owned(), "::1/128".to_owned()]),
         deny: Some(vec!["10.1.0.0/16".to_owned()]),
         framing: text("length_prefixed"),
@@ -68,7 +76,10 @@ pub(super) fn full() -> [Listener; 2] {
         key: "/web1/key.pem".into(),
         client_ca: Some("/srv/ca.pem".into()),
     });
-    [Listener { sources, stream, tls, ..plain(tcp) }, Listener { mode: 0o620, ..plain(unix) }]
+    [
+        Listener { dialect: Dialect::Statsd, sources, stream, tls, ..plain(tcp) },
+        Listener { mode: 0o620, ..plain(unix) },
+    ]
 }
 
 #[test]
