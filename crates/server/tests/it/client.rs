@@ -11,12 +11,13 @@ use gstatsd_client::escape::unescape;
 use gstatsd_client::{IntoNumber as _, Kind, Metric, StatsClient, Value};
 use gstatsd_wire::{Grammar, Line, Receiver, Rejection, Sample, Value as Read, parse};
 
-use crate::support::{Daemon, PATIENCE, accounting, assert_books_close};
+use crate::support::{Daemon, Folder, PATIENCE, accounting, assert_books_close};
 
 /// How many metrics are sent, where the environment does not say.
 const METRICS: usize = 20_000;
 /// Says how many metrics are sent.
 const METRICS_VARIABLE: &str = "GSTATSD_ROUND_TRIPS";
+const UDP: &str = "udp://127.0.0.1:0";
 /// So many are on their way at once.
 const CHUNK: usize = 1_000;
 
@@ -137,34 +138,44 @@ fn adding_graphite(begin: &'static str) -> (String, Arc<Mutex<f64>>) {
 }
 
 #[test]
-fn any_metric_of_our_client_is_one_sample_with_its_meaning() {
+fn any_metric_of_our_client_is_one_sample_with_its_meaning_over_each_transport() {
     let metrics = env::var(METRICS_VARIABLE).map_or(METRICS, |count| count.parse().unwrap());
-    round_trips("gstatsd", "stats_counts.c.", metrics);
+    let folder = Folder::new();
+    let unix = |scheme: &str| format!("{scheme}://{}", folder.file(scheme));
+    let ways = [UDP, "tcp://127.0.0.1:0", &unix("unix"), &unix("unixgram")];
+    for address in ways {
+        round_trips(address, "gstatsd", "stats_counts.c.", metrics / ways.len());
+    }
 }
 
 #[test]
 fn so_it_is_in_the_dialects_that_keep_tags() {
-    round_trips("statsd", "stats_counts.c.", METRICS);
+    round_trips(UDP, "statsd", "stats_counts.c.", METRICS / 2);
     // Graphite has no empty parts of names: "c.." becomes "c".
-    round_trips("dogstatsd", "c", METRICS);
+    round_trips(UDP, "dogstatsd", "c", METRICS / 2);
 }
 
-/// Sends metrics to a daemon that copies them back, and adds up counters under names that begin
-/// so.
+/// Sends metrics to a daemon that listens there and copies them back, and adds up counters under
+/// names that begin so.
 #[expect(clippy::print_stdout, reason = "a failure is seen again by its seed")]
-fn round_trips(dialect: &str, counters: &'static str, metrics: usize) {
+fn round_trips(address: &str, dialect: &str, counters: &'static str, metrics: usize) {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    println!("{dialect}, seed {seed}");
+    println!("{address}, {dialect}, seed {seed}");
     // What the daemon has received comes back to us, line by line.
     let copy = UdpSocket::bind("127.0.0.1:0").unwrap();
     copy.set_read_timeout(Some(PATIENCE)).unwrap();
     let to = copy.local_addr().unwrap();
     let config = format!("dialect = \"{dialect}\"\n[[repeater]]\nurl = \"udp://{to}\"\n");
     let (graphite, sum) = adding_graphite(counters);
-    let arguments = ["-b", "127.0.0.1:0", "-s", &graphite, "-f", "1", "--workers", "1"];
+    let arguments = ["-b", address, "-s", &graphite, "-f", "1", "--workers", "1"];
     let daemon = Daemon::configured(&config, &arguments);
-    let client = StatsClient::new(&daemon.address().to_string()).unwrap();
+    let to = match daemon.addresses.first() {
+        // The port is one that was free.
+        Some(bound) => address.replace("127.0.0.1:0", &bound.to_string()),
+        None => address.to_owned(),
+    };
+    let client = StatsClient::new(&to).unwrap();
     let (mut buffer, mut sent, mut expected_sum) = (vec![0; 65_536], 0, 0.0);
     while sent < metrics {
         let asked = Asked::some(&mut random);
