@@ -4,8 +4,10 @@ import sys
 
 from gstatsd import client
 
+port = int(sys.argv[1]) if sys.argv[1:] else 8125
+
 # Lines share datagrams. None waits longer than 50 milliseconds, and none is left behind.
-with client.StatsClient(("", int(sys.argv[1])), batch=True, max_delay=0.05) as raw:
+with client.StatsClient(("", port), batch=True, max_delay=0.05) as raw:
     requests = client.Stats(raw).get_counter("requests")
     for _ in range(3):
         requests.increment()

@@ -4,8 +4,9 @@ import sys
 
 from gstatsd import client
 
-hostport = ("", int(sys.argv[1]))
-raw = client.StatsClient(hostport, prefix="shop", tags={"env": "prod"})
+port = int(sys.argv[1]) if sys.argv[1:] else 8125
+
+raw = client.StatsClient(("", port), prefix="shop", tags={"env": "prod"})
 raw.increment("orders", tags={"country": "fr"})
 raw.gauge("stock", 3, tags=["fragile", "shelf:7"])
 

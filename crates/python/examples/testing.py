@@ -4,6 +4,8 @@ import sys
 
 from gstatsd import client
 
+port = int(sys.argv[1]) if sys.argv[1:] else 8125
+
 
 class Recorder(client.StatsClient):
     """Keeps what it would have sent."""
@@ -26,7 +28,7 @@ login(recorder)
 assert recorder.sent == [("logins:1|c", 1)]
 
 # The same program, not under test.
-raw = client.StatsClient(("", int(sys.argv[1])))
+raw = client.StatsClient(("", port))
 login(raw)
 
 #: logins:1\|c

@@ -5,7 +5,9 @@ import sys
 
 from gstatsd import client
 
-raw = client.StatsClient(("", int(sys.argv[1])))
+port = int(sys.argv[1]) if sys.argv[1:] else 8125
+
+raw = client.StatsClient(("", port))
 stats = client.Stats(raw)
 
 # A block.
