@@ -23,7 +23,8 @@ const RATES: usize = 20;
 /// A sender that reaches less than this share of the rate has come to its end.
 const REACHED: f64 = 0.95;
 
-/// Proves that any metric of the client arrives as itself, and that nothing is lost in a minute
+/// Proves that any metric of the client arrives as itself, that rules may change under it, and
+/// that nothing is lost in a minute
 /// at half the rate that the bare counter can take, and then measures.
 ///
 /// # Errors
@@ -36,15 +37,20 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     bench::run(place, &bench::Options::default())
 }
 
-/// Ten million random names, tags and values through our client and our server.
+/// Ten million random names, tags and values through our client and our server; and rules that
+/// change two hundred times.
 fn round_trips(place: &Place) -> anyhow::Result<()> {
-    header("round trips: 10,000,000 random metrics");
-    let args = ["test", "--release", "-p", "gstatsd", "--test", "it", "--", "client::"];
-    let mut command = cargo(place, &args);
-    command
-        .env("GSTATSD_BINARY", place.release_binary("gstatsd"))
-        .env("GSTATSD_ROUND_TRIPS", "10000000");
-    command::run(&mut command)
+    for (told, test, variable, count) in [
+        ("round trips: random metrics", "client::", "GSTATSD_ROUND_TRIPS", "10000000"),
+        ("reloads of random rules", "reloaded_rules::", "GSTATSD_RELOAD_ROUNDS", "200"),
+    ] {
+        header(&format!("{told}, {count}"));
+        let args = ["test", "--release", "-p", "gstatsd", "--test", "it", "--", test];
+        let mut command = cargo(place, &args);
+        command.env("GSTATSD_BINARY", place.release_binary("gstatsd")).env(variable, count);
+        command::run(&mut command)?;
+    }
+    Ok(())
 }
 
 fn exactness(place: &Place) -> anyhow::Result<()> {

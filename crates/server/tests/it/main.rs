@@ -16,6 +16,7 @@ mod forward;
 mod lifetime;
 mod passed;
 mod reload;
+mod reloaded_rules;
 mod rules;
 mod sinks;
 mod streams;
