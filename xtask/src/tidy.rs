@@ -5,6 +5,7 @@
 
 mod crates;
 mod lexer;
+mod links;
 mod modules;
 mod names;
 mod source;
@@ -57,6 +58,7 @@ fn check(files: &[File]) -> Vec<Finding> {
     }
     findings.extend(crates::check_architecture(files));
     findings.extend(modules::check_table(files));
+    findings.extend(links::check(files));
     findings.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     findings
 }
@@ -97,7 +99,7 @@ mod tests {
             text("crates/server/src/utils.rs", "//! Bits.\n"),
             text("crates/wire/Cargo.toml", "[dependencies]\ngstatsd-load = \"1\"\n"),
             text("a.rs", "fn main() {} \n"),
-            text("ARCHITECTURE.md", "# Architecture\n"),
+            text("ARCHITECTURE.md", "# Architecture\n\n[nowhere](nowhere.rs)\n"),
         ];
         let mut found: Vec<(String, usize)> =
             check(&files).into_iter().map(|finding| (finding.path, finding.line)).collect();
@@ -106,6 +108,7 @@ mod tests {
         found.retain(|(path, _)| !path.starts_with("xtask/"));
         let expected = [
             ("ARCHITECTURE.md", 0),
+            ("ARCHITECTURE.md", 3),
             ("a.rs", 1),
             ("a.rs", 1),
             ("crates/server/src/sys.rs", 2),
