@@ -17,6 +17,7 @@ use crate::deliver::{Outlet, Outlets};
 use crate::forward::Forwarding;
 use crate::frequent::FrequentNames;
 use crate::losses::Losses;
+use crate::senders::Senders;
 
 /// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
 /// counts what it drops meanwhile.
@@ -34,6 +35,8 @@ pub(crate) struct Push {
     pub(crate) closes: Closes,
     /// What it gathered.
     pub(crate) part: Box<Part>,
+    /// Who sent most of it.
+    pub(crate) senders: Senders,
 }
 
 /// What ends with a push.
@@ -218,8 +221,9 @@ impl Flush {
 
     fn flush(&mut self, closed: Closed) {
         let start = clock::now();
-        let mut counts = Counts::default();
+        let (mut counts, mut senders) = (Counts::default(), Senders::default());
         for mut push in closed.pushes {
+            senders.add(&push.senders);
             self.merger.add(push.worker, &mut push.part);
             counts.add(&push.part.counts);
             self.losses.add_examples(&push.part.examples);
@@ -250,8 +254,13 @@ impl Flush {
         self.outlets.push(&Arc::new(snapshot), &self.naming);
         self.outlets.close_retired(clock::now());
         self.tell_frequent_names();
+        let senders = senders.told();
+        if let Some(senders) = &senders {
+            log::debug!("who sends most: {senders}");
+        }
         if let Some(line) = self.losses.report(&counts, clock::now()) {
-            log::warn!("{line}");
+            let senders = senders.map_or_else(String::new, |of| format!("; who sends most: {of}"));
+            log::warn!("{line}{senders}");
         }
     }
 
@@ -368,7 +377,8 @@ mod tests {
     }
 
     fn push(worker: usize, interval: u64, closes: Closes) -> Push {
-        Push { worker, interval, closes, part: Box::default() }
+        let (part, senders) = (Box::default(), Senders::default());
+        Push { worker, interval, closes, part, senders }
     }
 
     fn told(closed: &Closed) -> Vec<(usize, u64)> {

@@ -42,6 +42,7 @@ mod listen;
 mod logging;
 mod losses;
 mod pid_file;
+mod senders;
 mod signals;
 mod sys;
 mod tls;

@@ -212,7 +212,9 @@ impl Worker {
                 self.table.counts_mut().datagrams_dropped_kernel += dropped;
                 let part = std::mem::replace(&mut self.table, *table).end();
                 let (worker, interval) = (self.index, self.interval);
-                self.flush.push(Push { worker, interval, closes: Closes::Nothing, part });
+                let senders = self.datagrams.take_senders();
+                let closes = Closes::Nothing;
+                self.flush.push(Push { worker, interval, closes, part, senders });
             }
             Control::Open(listener, dialect, sockets) => {
                 self.dialects.set(listener, dialect);
@@ -306,7 +308,8 @@ impl Worker {
             Closes::Interval => self.cadence.interval_at(now) - 1,
             _ => self.interval,
         };
-        self.flush.push(Push { worker: self.index, interval, closes, part });
+        let (worker, senders) = (self.index, self.datagrams.take_senders());
+        self.flush.push(Push { worker, interval, closes, part, senders });
         self.interval = interval + 1;
     }
 }

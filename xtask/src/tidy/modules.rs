@@ -48,6 +48,8 @@ const MODULES: &[Module] = &[
     Module { name: "pid_file", may_use: Uses::Only(&[]) },
     // Speaks of losses in the log, not too often.
     Module { name: "losses", may_use: Uses::Only(&["clock"]) },
+    // Counts by address, in bounded memory.
+    Module { name: "senders", may_use: Uses::Only(&[]) },
     // Sorts names and writes them down, on a thread of its own.
     Module { name: "frequent", may_use: Uses::Only(&["clock"]) },
     // The end of the path: queues and sinks.
@@ -62,6 +64,7 @@ const MODULES: &[Module] = &[
             "forward::Forwarding",
             "frequent",
             "losses",
+            "senders",
         ]),
     },
     // The books of connections: who may have one more, and what became of each.
@@ -80,6 +83,7 @@ const MODULES: &[Module] = &[
             "flush::Inbox",
             "flush::Push",
             "forward::Forwarder",
+            "senders",
             "sys",
             "tls",
         ]),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::gather::Gathering;
 use super::{Brought, ListenerId, intake::Intake};
 use crate::config::Sources;
+use crate::senders::Senders;
 use crate::sys::{Batch, dropped_datagrams};
 
 /// How many datagrams are received at once. More would only leave the processor's caches.
@@ -17,6 +18,9 @@ const MUCH_PART: usize = 2;
 const MUCH_OF_UNIX: usize = 4;
 /// Above the longest datagram that UDP can carry, 65,507 bytes over IPv4 and 65,527 over IPv6.
 const PACKET_BYTES_MAX: usize = 65_536;
+/// Of one in so many batches it is asked who sent the datagrams. Odd, so that two sockets that
+/// take turns do so here, too.
+const SAMPLE: u32 = 61;
 /// How long to rest after a socket failed, so that a network that is down costs no CPU time.
 const REST: Duration = Duration::from_millis(50);
 
@@ -35,9 +39,12 @@ pub(crate) struct DatagramSocket {
 pub(super) struct Datagrams {
     sockets: Vec<Socket>,
     batch: Batch,
-    /// For sockets to which not everybody may send: the kernel writes down who did. The others
-    /// are spared that.
-    batch_with_sources: Option<Batch>,
+    /// For sockets to which not everybody may send, and now and then for the others: the kernel
+    /// writes down who did.
+    batch_with_sources: Batch,
+    /// Batches until it is asked again who sends.
+    until_sample: u32,
+    senders: Senders,
 }
 
 struct Socket {
@@ -52,7 +59,9 @@ impl Datagrams {
     /// No socket yet.
     pub(super) fn new() -> Self {
         let batch = Batch::new(BATCH_PACKETS, PACKET_BYTES_MAX);
-        Self { sockets: Vec::new(), batch, batch_with_sources: None }
+        let batch_with_sources = Batch::with_sources(BATCH_PACKETS, PACKET_BYTES_MAX);
+        let (sockets, senders) = (Vec::new(), Senders::default());
+        Self { sockets, batch, batch_with_sources, until_sample: 0, senders }
     }
 
     /// Receives from these too.
@@ -62,7 +71,6 @@ impl Datagrams {
             Socket { listener, of, gathering, dropped: 0 }
         };
         self.sockets.extend(sockets.into_iter().map(socket));
-        self.make_room();
     }
 
     /// From now on these may send to a listener.
@@ -70,23 +78,13 @@ impl Datagrams {
         for socket in self.sockets.iter_mut().filter(|socket| socket.listener == listener) {
             socket.of.sources.clone_from(sources);
         }
-        self.make_room();
     }
 
     /// Takes the sockets of a listener out.
     pub(super) fn take_out(&mut self, listener: ListenerId) -> Self {
         let is_taken = |socket: &mut Socket| socket.listener == listener;
         let sockets = self.sockets.extract_if(.., is_taken).collect();
-        let mut taken = Self { sockets, ..Self::new() };
-        taken.make_room();
-        taken
-    }
-
-    fn make_room(&mut self) {
-        if self.sockets.iter().any(|socket| !socket.of.sources.are_all()) {
-            self.batch_with_sources
-                .get_or_insert_with(|| Batch::with_sources(BATCH_PACKETS, PACKET_BYTES_MAX));
-        }
+        Self { sockets, ..Self::new() }
     }
 
     /// What becomes readable when one of them has a datagram.
@@ -99,9 +97,10 @@ impl Datagrams {
         let mut most = Brought::Nothing;
         for Socket { listener, of: socket, gathering, .. } in &mut self.sockets {
             gathering.before(&socket.socket, intake.now);
-            let batch = match &mut self.batch_with_sources {
-                Some(batch) if !socket.sources.are_all() => batch,
-                _ => &mut self.batch,
+            let is_sample = self.until_sample == 0 && !socket.is_unix;
+            let batch = match is_sample || !socket.sources.are_all() {
+                true => &mut self.batch_with_sources,
+                false => &mut self.batch,
             };
             let most_buffers = gathering.buffers_max(BATCH_PACKETS);
             match batch.receive(socket.socket.as_fd(), most_buffers) {
@@ -114,6 +113,12 @@ impl Datagrams {
                         true => intake.packets(*listener, batch.packets()),
                         false => take_in_admitted(*listener, intake, batch, &socket.sources),
                     }
+                    if is_sample {
+                        let sources = batch.packets_with_sources().filter_map(|(from, _)| from);
+                        sources.for_each(|source| self.senders.saw(source));
+                        self.until_sample = SAMPLE;
+                    }
+                    self.until_sample = self.until_sample.saturating_sub(1);
                     let is_all = received < most_buffers;
                     let gathered = || batch.has_segments();
                     gathering.after(&socket.socket, received, gathered, is_all, intake.now);
@@ -125,6 +130,11 @@ impl Datagrams {
             }
         }
         most
+    }
+
+    /// Who sent most since it was last asked.
+    pub(super) fn take_senders(&mut self) -> Senders {
+        std::mem::take(&mut self.senders)
     }
 
     /// How many datagrams the kernel has dropped since it was last asked.
@@ -197,6 +207,30 @@ mod tests {
         assert_eq!(counts.datagrams_received, 3);
         assert_eq!(counts.lines_rejected[Reason::Truncated as usize], 2);
         assert_eq!((counts.lines, counts.samples_received), (5, 3));
+    }
+
+    #[test]
+    fn of_one_in_so_many_batches_it_is_known_who_sent_them() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let sources = Sources::default();
+        let mut datagrams = Datagrams::new();
+        let socket = DatagramSocket { socket: socket.into(), sources, is_unix: false };
+        datagrams.open(ListenerId(0), vec![socket]);
+        let (mut table, dialects) = (table(), Dialects::default());
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut receive = |batches: u32| {
+            for _ in 0..batches {
+                sender.send_to(b"a:1|c", address).unwrap();
+                datagrams.receive(&mut intake(&mut table, &dialects));
+            }
+            datagrams.take_senders().told()
+        };
+        let told = |count| Some(format!("127.0.0.1 100 %, of {count} datagrams looked at"));
+        assert_eq!(receive(1), told(1));
+        assert_eq!(receive(SAMPLE - 1), None);
+        assert_eq!(receive(SAMPLE + 1), told(2));
+        assert_eq!(table.counts_mut().datagrams_received, 2 * u64::from(SAMPLE) + 1);
     }
 
     #[test]
