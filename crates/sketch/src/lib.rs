@@ -1,0 +1,15 @@
+//! Summaries of many numbers that take little room and can be merged.
+//!
+//! [`Histogram`] is the base-2 exponential histogram of OpenTelemetry, which is also the native
+//! histogram of Prometheus: the buckets of both are ours, so that no output puts a value into
+//! another bucket. It knows no keys, no time and no names.
+
+mod buckets;
+mod encoding;
+mod histogram;
+mod scale;
+
+pub use buckets::Buckets;
+pub use encoding::DecodeError;
+pub use histogram::{BUCKETS_MAX, Histogram};
+pub use scale::{SCALE_MAX, SCALE_MIN};
