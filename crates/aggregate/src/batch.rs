@@ -48,7 +48,7 @@ pub(crate) struct Pending<'p> {
     /// The line that it comes from; it begins with the name.
     pub(crate) line: &'p [u8],
     pub(crate) number: f64,
-    rate: f64,
+    pub(crate) rate: f64,
     pub(crate) kind: SeriesKind,
     pub(crate) listener: u8,
     /// Whether the number changes a gauge.
@@ -120,9 +120,10 @@ impl<'t, 'p> Batch<'t, 'p> {
     }
 
     /// Whether a spelling is a name and nothing else: tags make no difference, and the listener
-    /// has the dialect of the table.
+    /// has the dialect of the table. And no sample has a time of its own.
     fn is_plain(&self) -> bool {
-        self.dialect.grammar.tags == Tags::Skip && self.listener == 0
+        let grammar = &self.dialect.grammar;
+        grammar.tags == Tags::Skip && !grammar.timestamps && self.listener == 0
     }
 
     /// What is counted of the interval.
@@ -135,6 +136,23 @@ impl<'t, 'p> Batch<'t, 'p> {
         let counts = &mut self.table.part.counts;
         counts.datagrams_received += 1;
         counts.datagrams_empty += u64::from(packet.is_empty());
+    }
+
+    /// Takes in a sample with a time of its own, which waits for no other.
+    #[cold]
+    fn pass_on(&mut self, sample: &Sample<'p>, fingerprint: u128, second: u64) {
+        let (Value::Number(number) | Value::Delta(number)) = sample.value else { return };
+        let pending = Pending {
+            fingerprint,
+            line: self.line,
+            number,
+            rate: sample.rate,
+            kind: self.kinds[sample.kind as usize],
+            listener: self.listener,
+            is_change: false,
+        };
+        self.table.part.counts.samples_received += 1;
+        self.table.pass_on(&pending, self.number, second.cast_signed());
     }
 
     /// Writes what waits.
@@ -278,8 +296,14 @@ impl<'p, const PLAIN: bool> Receiver<'p> for Reader<'_, '_, 'p, PLAIN> {
                 batch.metric_lines += 1;
                 return;
             }
-            Line::Event(_) => part.counts.events += 1,
-            Line::ServiceCheck(_) => part.counts.service_checks += 1,
+            Line::Event(line) => {
+                part.counts.events += 1;
+                part.notice(line);
+            }
+            Line::ServiceCheck(line) => {
+                part.counts.service_checks += 1;
+                part.notice(line);
+            }
             Line::Rejected(Rejection { reason, text }) => {
                 part.counts.lines_rejected[reason as usize] += 1;
                 part.example(reason, text);
@@ -302,6 +326,10 @@ impl<'p, const PLAIN: bool> Receiver<'p> for Reader<'_, '_, 'p, PLAIN> {
         let mut fingerprint = fingerprinter.of(kind, listener, name, tags);
         if !origin.is_empty() {
             fingerprint = fingerprinter.with_origin(fingerprint, origin);
+        }
+        if !PLAIN && let Some(second) = sample.timestamp {
+            batch.pass_on(&sample, fingerprint, second);
+            return;
         }
         batch.table.index.prefetch(fingerprint);
         let number = match value {

@@ -34,8 +34,8 @@ impl Shed {
 /// Two identities hold at every flush:
 ///
 /// * `lines = metric_lines + events + service_checks + lines_relayed + lines_rejected`
-/// * `samples_received = samples_aggregated + samples_dropped_rule + samples_rejected +
-///   samples_shed`
+/// * `samples_received = samples_aggregated + samples_passed_on + samples_dropped_rule +
+///   samples_rejected + samples_shed`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Datagrams that were read.
@@ -56,6 +56,8 @@ pub struct Counts {
     pub events: u64,
     /// Service checks.
     pub service_checks: u64,
+    /// Events and service checks, among those, that no sink gets: they were too many to be held.
+    pub notices_shed: u64,
     /// Lines that a relay passed on, in place of aggregating them.
     pub lines_relayed: u64,
     /// Rejected lines, by [`Reason`].
@@ -65,6 +67,9 @@ pub struct Counts {
     /// Samples that went into a series: counted where parts are merged, not where samples
     /// arrive, so that the identity proves the way between.
     pub samples_aggregated: u64,
+    /// Samples with a time of their own, which go to the sinks with it; counted where parts are
+    /// merged.
+    pub samples_passed_on: u64,
     /// Good samples that a rule drops.
     pub samples_dropped_rule: u64,
     /// Rejected samples, by [`Reason`].
@@ -92,10 +97,12 @@ impl Counts {
             metric_lines,
             events,
             service_checks,
+            notices_shed,
             lines_relayed,
             lines_rejected,
             samples_received,
             samples_aggregated,
+            samples_passed_on,
             samples_dropped_rule,
             samples_rejected,
             samples_shed,
@@ -111,9 +118,11 @@ impl Counts {
         self.metric_lines += metric_lines;
         self.events += events;
         self.service_checks += service_checks;
+        self.notices_shed += notices_shed;
         self.lines_relayed += lines_relayed;
         self.samples_received += samples_received;
         self.samples_aggregated += samples_aggregated;
+        self.samples_passed_on += samples_passed_on;
         self.samples_dropped_rule += samples_dropped_rule;
         self.tags_repeated += tags_repeated;
         self.overflows += overflows;
@@ -137,6 +146,7 @@ impl Counts {
     #[must_use]
     pub fn samples_residual(&self) -> i128 {
         let accounted = self.samples_aggregated
+            + self.samples_passed_on
             + self.samples_dropped_rule
             + self.samples_rejected.iter().sum::<u64>()
             + self.samples_shed.iter().sum::<u64>();
@@ -156,9 +166,13 @@ impl Counts {
         emit("lines.events", "", self.events);
         emit("lines.service_checks", "", self.service_checks);
         emit("lines.relayed", "", self.lines_relayed);
+        if self.notices_shed > 0 {
+            emit("notices.shed.", "memory", self.notices_shed);
+        }
         emit_reasons(&self.lines_rejected, "lines.rejected.", &mut emit);
         emit("samples.received", "", self.samples_received);
         emit("samples.aggregated", "", self.samples_aggregated);
+        emit("samples.passed_on", "", self.samples_passed_on);
         emit("samples.dropped.rule", "", self.samples_dropped_rule);
         emit_reasons(&self.samples_rejected, "samples.rejected.", &mut emit);
         for (shed, &count) in Shed::ALL.iter().zip(&self.samples_shed) {
@@ -228,9 +242,11 @@ mod tests {
             &mut counts.metric_lines,
             &mut counts.events,
             &mut counts.service_checks,
+            &mut counts.notices_shed,
             &mut counts.lines_relayed,
             &mut counts.samples_received,
             &mut counts.samples_aggregated,
+            &mut counts.samples_passed_on,
             &mut counts.samples_dropped_rule,
             &mut counts.tags_repeated,
             &mut counts.overflows,

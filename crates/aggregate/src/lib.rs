@@ -10,6 +10,7 @@
 
 mod batch;
 mod counts;
+mod dated;
 mod detours;
 mod dialect;
 mod fingerprint;
@@ -20,6 +21,7 @@ mod members;
 mod merge;
 mod names;
 mod naming;
+mod notices;
 mod number;
 mod part;
 mod prefetch;
@@ -33,6 +35,7 @@ mod timer;
 
 pub use batch::Batch;
 pub use counts::{Counts, Shed};
+pub use dated::DatedReading;
 pub use dialect::{Dialect, Sanitising};
 pub use fold::{TagTemplate, TagTemplateError};
 pub use gauge::Order;

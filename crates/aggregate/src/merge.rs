@@ -11,7 +11,9 @@ mod log;
 mod registry;
 mod totals;
 
+use crate::dated::DatedValues;
 use crate::gauge::Gauge;
+use crate::notices::Notices;
 use crate::part::{Part, Record as PartRecord};
 use crate::snapshot::{Reading, Span, Texts};
 use crate::{Counts, OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
@@ -37,6 +39,8 @@ pub struct Merger {
     members: Texts,
     timers: Log<f64>,
     totals: Totals,
+    dated: DatedValues,
+    notices: Notices,
     idle: Idle,
     frequency: Option<Frequency>,
     /// Room for the group of each record of a part, where it has one.
@@ -75,6 +79,11 @@ impl Merger {
         self.registry.follow(worker, &std::mem::take(&mut part.changes), &mut self.totals);
         part.counts.samples_aggregated += self.add_records(worker, part);
         part.counts.samples_aggregated += self.add_totals(worker, part);
+        let order = |batch| part.order(batch, worker);
+        let (passed_on, overflows) = self.dated.add(&part.dated, order);
+        part.counts.samples_passed_on += passed_on;
+        part.counts.overflows += overflows;
+        self.notices.extend(&part.notices);
         self.count_samples(worker, part);
         let Self { timers, sets, members, route, .. } = self;
         for (&record, &value) in part.timed.iter().zip(&part.values) {
@@ -125,6 +134,8 @@ impl Merger {
             members,
             timers,
             values,
+            dated: self.dated.take(),
+            notices: std::mem::take(&mut self.notices),
         }
     }
 

@@ -168,14 +168,32 @@ impl Naming {
         }
     }
 
-    /// How many points [`Naming::points`] makes of a snapshot.
+    /// Every point that has a second of its own, with that in seconds since the epoch. They are
+    /// named like those of the interval, and rates are divided by its length too.
+    pub fn dated_points(&self, snapshot: &Snapshot, mut emit: impl FnMut(Point<'_>, i64)) {
+        for dated in &snapshot.dated {
+            let mut writer = Writer::new(&self.layout, &self.prefix, |point: Point<'_>| {
+                emit(point, dated.second)
+            });
+            let state = match dated.kind {
+                SeriesKind::Counter => State::Counter(dated.value),
+                _ => State::Gauge(dated.value),
+            };
+            let series = Series { kind: dated.kind, name: &dated.name, settings: 0, state };
+            self.series_points(&series, snapshot.window, &mut writer);
+        }
+    }
+
+    /// How many points [`Naming::points`] and [`Naming::dated_points`] make of a snapshot.
     #[must_use]
     pub fn point_count(&self, snapshot: &Snapshot) -> u64 {
         let count = |kind| snapshot.kind_count(kind) as u64;
         let Layout { rate, sum, gauges, .. } = &self.layout;
         let of_counter = u64::from(rate.is_some()) + u64::from(sum.is_some());
-        let mut points = count(SeriesKind::Counter) * of_counter
-            + count(SeriesKind::Gauge) * gauges.len() as u64
+        let dated = |kind| snapshot.dated.iter().filter(|dated| dated.kind == kind).count() as u64;
+        let all = |kind| count(kind) + dated(kind);
+        let mut points = all(SeriesKind::Counter) * of_counter
+            + all(SeriesKind::Gauge) * gauges.len() as u64
             + count(SeriesKind::Set)
             + snapshot.own.len() as u64;
         for (kind, settings, values) in snapshot.timer_lengths() {

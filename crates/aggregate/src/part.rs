@@ -2,9 +2,11 @@
 
 use gstatsd_wire::Reason;
 
+use crate::dated::DatedSamples;
 use crate::gauge::{Gauge, Order, Write};
 use crate::index::Discarded;
 use crate::members::Members;
+use crate::notices::Notices;
 use crate::{Counts, SeriesKind, sum};
 
 /// How much of a rejected text is kept as an example, in bytes.
@@ -26,6 +28,10 @@ pub struct Part {
     pub(crate) values: Vec<f64>,
     /// Totals of counters that are repeated, as they came.
     pub(crate) totals: Vec<Total>,
+    /// Samples that have a time of their own.
+    pub(crate) dated: DatedSamples,
+    /// Events and service checks.
+    pub(crate) notices: Notices,
     /// Changes of gauges, each with the one before it of the same record.
     steps: Vec<Step>,
     /// When each batch was received, in nanoseconds.
@@ -115,13 +121,15 @@ impl Part {
     /// Empties it, and keeps the room.
     pub fn clear(&mut self) {
         let Self { changes, records, members, timed, values, totals, steps, .. } = self;
-        let Self { batches, discarded, counts, examples, .. } = self;
+        let Self { dated, notices, batches, discarded, counts, examples, .. } = self;
         *changes = Changes::default();
         records.clear();
         members.clear();
         timed.clear();
         values.clear();
         totals.clear();
+        dated.clear();
+        notices.clear();
         steps.clear();
         batches.clear();
         *discarded = Discarded::default();
@@ -140,7 +148,8 @@ impl Part {
 
     /// How many things of the interval are held beside the records, which are bounded otherwise.
     pub(crate) fn things(&self) -> usize {
-        self.values.len() + self.members.len() + self.totals.len() + self.steps.len()
+        let Self { values, members, totals, dated, steps, .. } = self;
+        values.len() + members.len() + totals.len() + dated.len() + steps.len()
     }
 
     /// Appends a total, of the batch that is taken in now.
@@ -179,6 +188,11 @@ impl Part {
             Some(write(step.batch, step.change))
         });
         Gauge::of(record.is_set.then(|| write(record.batch, record.value)), steps)
+    }
+
+    /// Keeps an event or a service check for the sinks, if there is room.
+    pub(crate) fn notice(&mut self, line: &[u8]) {
+        self.counts.notices_shed += u64::from(!self.notices.push(line));
     }
 
     pub(crate) fn example(&mut self, reason: Reason, text: &[u8]) {

@@ -13,7 +13,8 @@ mod texts;
 
 use std::time::Duration;
 
-use crate::{Counts, SeriesKind};
+use crate::notices::Notices;
+use crate::{Counts, DatedReading, SeriesKind};
 pub(crate) use texts::Texts;
 
 /// What all workers gathered in one interval, merged by key.
@@ -39,6 +40,9 @@ pub struct Snapshot {
     pub(crate) timers: Vec<Span>,
     /// Of all timers, in their order.
     pub(crate) values: Vec<f64>,
+    /// Series at a second of their own, in the order of kind, name and second.
+    pub dated: Vec<DatedReading>,
+    pub(crate) notices: Notices,
 }
 
 /// The interval of a snapshot.
@@ -148,7 +152,21 @@ impl Snapshot {
             members: Texts::default(),
             timers: Vec::new(),
             values: Vec::new(),
+            dated: Vec::new(),
+            notices: Notices::default(),
         }
+    }
+
+    /// The lines of the events and service checks of the interval: those of one worker in the
+    /// order in which they came. [`Notice`](gstatsd_wire::Notice) reads them.
+    pub fn notices(&self) -> impl Iterator<Item = &[u8]> {
+        self.notices.iter()
+    }
+
+    /// How many events and service checks there are.
+    #[must_use]
+    pub fn notice_count(&self) -> usize {
+        self.notices.len()
     }
 
     /// Appends a counter; `sum` is finite.
@@ -243,8 +261,11 @@ impl Snapshot {
         let own: usize = self.own.iter().map(|own| size_of::<OwnPoint>() + own.name.len()).sum();
         let readings = self.counters.capacity() + self.gauges.capacity();
         let spans = self.sets.capacity() + self.timers.capacity();
+        let dated = self.dated.iter().map(|dated| size_of::<DatedReading>() + dated.name.len());
         size_of::<Self>()
             + own
+            + dated.sum::<usize>()
+            + self.notices.bytes()
             + self.names.reference_bytes()
             + readings * size_of::<Reading>()
             + spans * size_of::<Span>()

@@ -15,7 +15,7 @@ use crate::gauge::Order;
 use crate::index::{Index, Learned};
 use crate::names::{ConstantTag, Names, Verdict, Ways};
 use crate::part::{Record, index_of_last};
-use crate::{Counts, Dialect, Naming, Part, Rules, SeriesKind, Shed, TagTemplate};
+use crate::{Counts, Dialect, Naming, Part, Rules, SeriesKind, Shed, TagTemplate, sum};
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
@@ -223,20 +223,10 @@ impl Table {
         if let Some(source) = self.sources.find(fingerprint, self.interval) {
             return Way::Source(source);
         }
-        let verdict = self.ways.find(kind, pending.listener, pending.line, &mut self.names);
-        let (settings, absolute, is_spelling) = match verdict {
-            Verdict::Dropped => {
-                self.dropped.insert(fingerprint);
-                return Way::Refused(Refusal::Dropped);
-            }
-            Verdict::Rejected(reason) => return Way::Refused(Refusal::Rejected(reason)),
-            Verdict::Series { settings, absolute, is_spelling } => {
-                (settings, absolute, is_spelling)
-            }
+        let (settings, absolute, is_spelling) = match self.find_series(pending) {
+            Ok(found) => found,
+            Err(refusal) => return Way::Refused(refusal),
         };
-        if self.naming.is_reserved(kind, &self.names.series) {
-            return Way::Refused(Refusal::Rejected(Reason::ReservedName));
-        }
         let way = match absolute {
             true => self.learn_source(fingerprint, settings),
             false => self.learn_slot(fingerprint, kind, settings, is_spelling),
@@ -245,6 +235,62 @@ impl Table {
             self.part.counts.tags_repeated += self.names.tags_repeated;
         }
         way
+    }
+
+    /// Finds the name of the series of a spelling. Gives the number of its settings, whether its
+    /// samples are totals, and whether the name is a spelling.
+    fn find_series(&mut self, pending: &Pending<'_>) -> Result<(u16, bool, bool), Refusal> {
+        let Pending { fingerprint, kind, listener, line, .. } = *pending;
+        match self.ways.find(kind, listener, line, &mut self.names) {
+            Verdict::Dropped => {
+                self.dropped.insert(fingerprint);
+                Err(Refusal::Dropped)
+            }
+            Verdict::Rejected(reason) => Err(Refusal::Rejected(reason)),
+            Verdict::Series { .. } if self.naming.is_reserved(kind, &self.names.series) => {
+                Err(Refusal::Rejected(Reason::ReservedName))
+            }
+            Verdict::Series { settings, absolute, is_spelling } => {
+                Ok((settings, absolute, is_spelling))
+            }
+        }
+    }
+
+    /// Keeps a sample with a time of its own for the sinks.
+    pub(crate) fn pass_on(&mut self, pending: &Pending<'_>, batch: u32, second: i64) {
+        match self.dated_series(pending) {
+            Err(refusal) => self.refuse(pending, refusal),
+            Ok(_) if !self.has_room(1) => self.refuse(pending, Refusal::Shed(Shed::Memory)),
+            Ok(series) => {
+                let (value, overflow) = match pending.kind {
+                    SeriesKind::Counter => sum::weighted(0.0, pending.number, pending.rate),
+                    _ => (pending.number, false),
+                };
+                self.part.counts.overflows += u64::from(overflow);
+                self.part.dated.push(series, batch, second, value);
+            }
+        }
+    }
+
+    /// The number of a series among those with samples that have a time of their own.
+    fn dated_series(&mut self, pending: &Pending<'_>) -> Result<u32, Refusal> {
+        let Pending { fingerprint, kind, .. } = *pending;
+        if let Some(series) = self.part.dated.find(fingerprint) {
+            return Ok(series);
+        }
+        if self.dropped.contains(fingerprint) {
+            return Err(Refusal::Dropped);
+        }
+        let (_, absolute, _) = self.find_series(pending)?;
+        if absolute {
+            // How much a total has grown at some time nobody can say.
+            return Err(Refusal::Rejected(Reason::Unsupported));
+        }
+        if self.part.dated.spellings() >= self.limits.series_max {
+            return Err(Refusal::Shed(Shed::SeriesLimit));
+        }
+        self.part.counts.tags_repeated += self.names.tags_repeated;
+        Ok(self.part.dated.learn(fingerprint, kind, &self.names.series))
     }
 
     /// Makes a spelling known as one of the series whose name was found.

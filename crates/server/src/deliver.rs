@@ -38,6 +38,10 @@ pub(crate) struct Books {
     pub(crate) dropped_shutdown: u64,
     /// Dropped because the sink is in the configuration no more, and its time was over.
     pub(crate) dropped_config_removed: u64,
+    /// Events and service checks that went with the snapshots; no points.
+    pub(crate) notices_emitted: u64,
+    /// Those that did not, because the sink carries none.
+    pub(crate) notices_unsupported: u64,
 }
 
 impl Books {
@@ -65,6 +69,8 @@ impl Books {
             dropped_refused,
             dropped_shutdown,
             dropped_config_removed,
+            notices_emitted,
+            notices_unsupported,
         } = other;
         self.emitted += emitted;
         self.delivered += delivered;
@@ -74,6 +80,8 @@ impl Books {
         self.dropped_refused += dropped_refused;
         self.dropped_shutdown += dropped_shutdown;
         self.dropped_config_removed += dropped_config_removed;
+        self.notices_emitted += notices_emitted;
+        self.notices_unsupported += notices_unsupported;
     }
 
     /// Every count with its name; reasons that never happened are left out.
@@ -91,6 +99,12 @@ impl Books {
             if count > 0 {
                 emit("points.dropped.", reason, count);
             }
+        }
+        if self.notices_emitted > 0 {
+            emit("notices.emitted", "", self.notices_emitted);
+        }
+        if self.notices_unsupported > 0 {
+            emit("notices.dropped.", "unsupported", self.notices_unsupported);
         }
     }
 }
@@ -110,6 +124,8 @@ pub(crate) struct Outlet {
     name: String,
     /// Counts the points that a snapshot will make.
     point_count: PointCounter,
+    /// Whether the sink carries events and service checks.
+    carries_notices: bool,
     queue: Arc<Queue>,
 }
 
@@ -124,13 +140,21 @@ impl Outlet {
         sink: S,
         queue_bytes: usize,
     ) -> std::io::Result<Self> {
-        let point_count = sink.point_counter();
+        let (point_count, carries_notices) = (sink.point_counter(), sink.carries_notices());
         let queue = Arc::new(Queue::new(queue_bytes));
         let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
         thread::Builder::new()
             .name(format!("sink {name}"))
             .spawn(move || Courier { name: courier_name, sink, queue: courier_queue }.run())?;
-        Ok(Self { name: name.to_owned(), point_count, queue })
+        Ok(Self { name: name.to_owned(), point_count, carries_notices, queue })
+    }
+
+    fn count_notices(&self, notices: u64) {
+        let books = &mut self.queue.lock().books;
+        match self.carries_notices {
+            true => books.notices_emitted += notices,
+            false => books.notices_unsupported += notices,
+        }
     }
 }
 
@@ -165,6 +189,7 @@ impl Outlets {
         for outlet in &self.outlets {
             let points = (outlet.point_count)(snapshot, naming);
             let (snapshot, naming) = (Arc::clone(snapshot), Arc::clone(naming));
+            outlet.count_notices(snapshot.notice_count() as u64);
             let item = Item { snapshot, naming, points, bytes };
             let dropped = outlet.queue.push(item);
             if dropped > 0 {

@@ -6,6 +6,9 @@
 //!   gauge    workers       4
 //!   set      users         17 distinct
 //!   timer    request.time  n 5  lower 1  mean 3  upper_90 5  upper 5
+//!   at 1700000000  gauge  level  7
+//!   event  deployed: version 7
+//!   check  critical  redis: no answer
 //!   lost since start: lines.rejected.no_value 3
 //! ```
 
@@ -16,6 +19,8 @@ use std::io::{self, ErrorKind, Write};
 use gstatsd_aggregate::{Naming, Series, Snapshot, State, TimerSummary, Window};
 
 use crate::{PointCounter, SendError, Sink};
+
+mod notices;
 
 /// The most series that one table shows.
 const ROWS_MAX: usize = 200;
@@ -56,11 +61,16 @@ impl Sink for Console {
         |snapshot, naming| naming.point_count(snapshot)
     }
 
+    fn carries_notices(&self) -> bool {
+        true
+    }
+
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
         let lost = lost(naming, snapshot);
         let mut text = if self.torn { "\n".to_owned() } else { String::new() };
         write_head(snapshot, &mut text);
         write_table(naming, snapshot, &mut text);
+        notices::write(snapshot, &mut text);
         // In an idle interval only news is worth a line.
         if !lost.is_empty() && (snapshot.series_count() > 0 || lost != self.lost) {
             text.push_str("  lost since start: ");
@@ -149,7 +159,7 @@ impl Row {
             State::Set(members) => (format!("{} distinct", members.count()), None),
             State::Timer { count, .. } => (timer(&series, count, naming), None),
         };
-        Self { kind: series.kind.word(), name: printable(series.name), value, rate }
+        Self { kind: series.kind.word(), name: notices::series(series.name), value, rate }
     }
 }
 

@@ -82,18 +82,20 @@ impl Graphite {
         let mut written = Ok(());
         let (mut bytes, mut writing, mut both) = (0, Duration::ZERO, Duration::ZERO);
         clock.time(&mut both, || {
-            naming.points(snapshot, |point| {
+            let mut put = |point: Point<'_>, end: &str| {
                 // Points cannot be cut short, but the rest of them costs little.
                 if written.is_err() {
                     return;
                 }
-                write_line(point, &end, buffer);
+                write_line(point, end, buffer);
                 if buffer.len() >= CHUNK {
                     bytes += buffer.len() as u64;
                     written = clock.time(&mut writing, || connection.write(buffer));
                     buffer.clear();
                 }
-            });
+            };
+            naming.points(snapshot, |point| put(point, &end));
+            naming.dated_points(snapshot, |point, second| put(point, &format!(" {second}\n")));
         });
         written?;
         stats.calculation = both.saturating_sub(writing);

@@ -33,6 +33,11 @@ pub trait Sink: Send {
     /// snapshots are counted on one thread while the sink sends on another.
     fn point_counter(&self) -> PointCounter;
 
+    /// Whether it carries events and service checks too.
+    fn carries_notices(&self) -> bool {
+        false
+    }
+
     /// Sends one whole snapshot, its series named so; returns when the peer has it.
     ///
     /// # Errors

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use gstatsd_aggregate::{
-    Captures, Counts, Merger, Order, Part, Pattern, Rules, SeriesKind, Template, Window,
+    Captures, Counts, Merger, Order, Part, Pattern, Point, Rules, SeriesKind, Template, Window,
 };
-use gstatsd_wire::{Line, Reason, Receiver, Rejection, Sample, Tag, Tagged, Tags, Value};
+use gstatsd_wire::{Line, Notice, Reason, Receiver, Rejection, Sample, Tag, Tagged, Tags, Value};
 
 use crate::aggregation::{self, SettingsBook};
 use crate::cli::ExplainArgs;
@@ -49,21 +49,28 @@ fn outcome(config: &Config, packet: &[u8]) -> String {
     merger.add(0, &mut part);
     let seconds = config.flush_interval.as_secs_f64();
     let snapshot = merger.finish(Window { timestamp: 0, seconds }, Vec::new());
-    if snapshot.series_count() == 0 {
+    if snapshot.series_count() == 0 && snapshot.dated.is_empty() {
         return nothing(&part.counts);
     }
     let mut text = format!("becomes, when an interval of {seconds} s brings nothing else:\n");
     let mut value = Vec::new();
-    naming.points(&snapshot, |point| {
-        // The number of series is not of the line.
-        if point.name == b"statsd.numStats" {
-            return;
-        }
+    let mut put_point = |point: Point<'_>, second: Option<i64>| {
         value.clear();
         point.value.write(&mut value);
         let (name, value) = (point.name.escape_ascii(), value.escape_ascii());
-        put(&mut text, format_args!("  {name} {value}\n"));
+        put(&mut text, format_args!("  {name} {value}"));
+        if let Some(second) = second {
+            put(&mut text, format_args!(" at {second}"));
+        }
+        text.push('\n');
+    };
+    naming.points(&snapshot, |point| {
+        // The number of series is not of the line.
+        if point.name != b"statsd.numStats" {
+            put_point(point, None);
+        }
     });
+    naming.dated_points(&snapshot, |point, second| put_point(point, Some(second)));
     text
 }
 
@@ -95,8 +102,7 @@ impl<'a> Receiver<'a> for Reading<'_> {
     fn line(&mut self, line: Line<'a>) {
         self.lines += 1;
         match line {
-            Line::Event(_) => self.say("an event: counted, not aggregated"),
-            Line::ServiceCheck(_) => self.say("a service check: counted, not aggregated"),
+            Line::Event(line) | Line::ServiceCheck(line) => self.say_notice(line),
             Line::Rejected(rejection) => self.say_rejected("line", rejection),
             Line::Metric(line) => {
                 let tagged = self.dialect.grammar.tagged_line(line);
@@ -133,6 +139,9 @@ impl<'a> Receiver<'a> for Reading<'_> {
             };
             put(&mut text, format_args!(", rate {}: {effect}", sample.rate));
         }
+        if let Some(second) = sample.timestamp {
+            put(&mut text, format_args!(", of the second {second}: passed on, not aggregated"));
+        }
         self.say(&text);
         self.say_rule(kind);
     }
@@ -146,6 +155,18 @@ impl Reading<'_> {
     fn say(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
+    }
+
+    /// What an event or a service check says.
+    fn say_notice(&mut self, line: &[u8]) {
+        let what = match Notice::read(line) {
+            Some(Notice::Event(event)) => format!("an event '{}'", event.title.escape_ascii()),
+            Some(Notice::ServiceCheck(check)) => {
+                format!("a service check '{}', {}", check.name.escape_ascii(), check.status.word())
+            }
+            None => "a line that says nothing".to_owned(),
+        };
+        self.say(&format!("{what}: counted, not aggregated, and shown by sinks that can"));
     }
 
     /// Which rule a sample of this kind meets, where there are rules.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use gstatsd_aggregate::{Merger, Naming, Order, Part, Table, Window};
+use gstatsd_aggregate::{Merger, Naming, Order, Part, Point, Table, Window};
 use gstatsd_wire::recording;
 
 use crate::aggregation::{self, SettingsBook};
@@ -17,7 +17,8 @@ use crate::config::Config;
 
 /// Prints the Graphite lines of each interval, sorted by bytes, then an empty line.
 ///
-/// The virtual clock starts at the epoch. Our own metrics are left out: they tell of the daemon.
+/// The virtual clock starts at the epoch. Samples with a time of their own come out with that. Our
+/// own metrics are left out: they tell of the daemon.
 ///
 /// # Errors
 /// The configuration or the file is not valid, or standard output does not take it.
@@ -78,16 +79,19 @@ impl Replay {
         };
         let snapshot = self.merger.finish(window, Vec::new());
         let mut lines = Vec::new();
-        self.naming.points(&snapshot, |point| {
+        let mut put = |point: Point<'_>, second: Option<i64>| {
             let mut line = point.name.to_vec();
             line.push(b' ');
             point.value.write(&mut line);
-            if self.show_timestamps {
-                line.extend_from_slice(format!(" {}", window.timestamp).as_bytes());
+            if let Some(second) = second {
+                line.extend_from_slice(format!(" {second}").as_bytes());
             }
             line.push(b'\n');
             lines.push(line);
-        });
+        };
+        let shown = self.show_timestamps.then_some(window.timestamp);
+        self.naming.points(&snapshot, |point| put(point, shown));
+        self.naming.dated_points(&snapshot, |point, second| put(point, Some(second)));
         lines.sort_unstable();
         lines.push(b"\n".to_vec());
         lines.concat()

@@ -68,7 +68,7 @@ fn explain_says_how_a_line_is_read_and_what_it_becomes() {
         ),
         (
             &["_e{1,1}:a|b"],
-            "an event: counted, not aggregated\n\
+            "an event 'a': counted, not aggregated, and shown by sinks that can\n\
              becomes nothing\n",
         ),
         (

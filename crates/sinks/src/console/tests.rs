@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use gstatsd_aggregate::OwnPoint;
+use gstatsd_aggregate::{Dialect, Limits, Merger, Order, OwnPoint, Table};
 
 use super::*;
 
@@ -217,4 +217,46 @@ fn points_are_counted_as_another_sink_would_make_them() {
     let snapshot = snapshot(&["a"], &[("gstatsd.lines.received", 1)]);
     let console = Console::new(io::sink());
     assert_eq!(console.point_counter()(&snapshot, &naming()), 4);
+}
+
+#[test]
+fn samples_with_a_time_events_and_service_checks_stand_below_the_table() {
+    let naming = naming();
+    let limits = Limits { series_max: 10, samples_max: 10 };
+    let mut table = Table::new(Dialect::DOGSTATSD, naming, limits);
+    let packet = "a:1|c|#k:v\nb:7|g|T17|#k:v\n\
+                  _e{8,12}:deployed|line1\\nline2|t:info|h:web1|#env:prod,x\n_e{1,0}:q|\n\
+                  _sc|redis|2|m:no \x1b[31m|#env:prod\n_sc|web|0";
+    table.packet(packet.as_bytes(), Order::default());
+    let mut merger = Merger::new();
+    merger.add(0, &mut table.rotate(Box::default()));
+    let snapshot = merger.finish(Window { timestamp: 0, seconds: 10.0 }, Vec::new());
+    assert_eq!(
+        shown(&[snapshot]),
+        "00:00:00 UTC  10 s  1 series\n  \
+           counter  a;k=v  1  0.1/s\n  \
+           at 17  gauge  b;k=v  7\n  \
+           event  info  deployed: line1 line2  host web1  #env:prod,x\n  \
+           event  q\n  \
+           check  critical  redis: no \\u{1b}[31m  #env:prod\n  \
+           check  ok  web\n"
+    );
+}
+
+#[test]
+fn a_flood_of_events_is_cut_short() {
+    let limits = Limits { series_max: 10, samples_max: 1_000 };
+    let mut table = Table::new(Dialect::DOGSTATSD, naming(), limits);
+    let long = "x".repeat(300);
+    let packet = format!("_e{{1,300}}:a|{long}\nb:1|c|T7\n").repeat(201).replace("T7", "T8");
+    let dated: String = (1..=201).map(|second| format!("b:1|c|T{second}\n")).collect();
+    table.packet(packet.as_bytes(), Order::default());
+    table.packet(dated.as_bytes(), Order::default());
+    let mut merger = Merger::new();
+    merger.add(0, &mut table.rotate(Box::default()));
+    let text = shown(&[merger.finish(Window { timestamp: 0, seconds: 10.0 }, Vec::new())]);
+    assert!(text.contains("  ... and 1 more samples with a time of their own\n"), "{text}");
+    assert!(text.contains("  ... and 1 more events and service checks\n"), "{text}");
+    assert!(text.contains(&format!(": {}...\n", "x".repeat(200))), "{text}");
+    assert_eq!(text.lines().count(), 403);
 }
