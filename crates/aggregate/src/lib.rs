@@ -39,7 +39,7 @@ pub use dated::DatedReading;
 pub use dialect::{Dialect, Sanitising};
 pub use fold::{TagTemplate, TagTemplateError};
 pub use gauge::Order;
-pub use merge::{IdlePolicy, Merger, NameSamples};
+pub use merge::{Deleted, Family, IdlePolicy, Merger, NameSamples};
 pub use names::ConstantTag;
 pub use naming::{
     CounterValue, Namespace, Naming, NamingSettings, Point, Scheme, SeriesSettings, SinkStats,

@@ -8,6 +8,7 @@
 mod frequency;
 mod idle;
 mod log;
+mod open;
 mod registry;
 mod totals;
 
@@ -22,7 +23,8 @@ pub use frequency::NameSamples;
 use idle::Idle;
 pub use idle::IdlePolicy;
 use log::{Group, Log};
-use registry::{Entry, Record, Registry};
+pub use open::{Deleted, Family};
+use registry::{Entry, NO_NAME, Record, Registry};
 use totals::Totals;
 
 /// The registry of the series that workers hold, and what the current interval brought to them.
@@ -49,6 +51,8 @@ pub struct Merger {
     counts: Counts,
     /// How many intervals were closed.
     number: u64,
+    /// Whether there are records of the interval whose series was deleted.
+    has_deleted: bool,
 }
 
 /// Stands for the group of a counter or a gauge.
@@ -103,6 +107,9 @@ impl Merger {
             false => self.close_gauges(),
         };
         gauges.sort_unstable_by_key(|gauge| gauge.name);
+        if std::mem::take(&mut self.has_deleted) {
+            self.counters.retain(|counter| counter.name != NO_NAME);
+        }
         // In the order of names, which are then read from memory from front to back.
         self.counters.sort_unstable_by_key(|counter| counter.name);
         self.counters.shrink_to_fit();
@@ -241,7 +248,8 @@ impl Merger {
     /// Gauges that vanish with their interval, so that there is none before it.
     fn close_gauges(&mut self) -> Vec<Reading> {
         let value = |GaugeRecord { name, gauge }| Reading { name, value: gauge.resolve(0.0) };
-        self.gauges.drain(..).map(value).collect()
+        let gauges = self.gauges.drain(..).filter(|gauge| gauge.name != NO_NAME);
+        gauges.map(value).collect()
     }
 
     /// Adds what idle series come out with to what the interval brought to the others. Gives the

@@ -137,6 +137,12 @@ impl Part {
         examples.clear();
     }
 
+    /// When its last batch was received, in nanoseconds.
+    #[must_use]
+    pub fn last_batch(&self) -> Option<u64> {
+        self.batches.last().copied()
+    }
+
     /// Begins a batch, received at so many nanoseconds. Gives its number. Batches of one time, as
     /// those of many connections are, need but one.
     pub(crate) fn begin_batch(&mut self, nanoseconds: u64) -> u32 {

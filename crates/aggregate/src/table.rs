@@ -46,8 +46,17 @@ pub struct Table {
     dropped: Dropped,
     sources: Sources,
     pub(crate) part: Box<Part>,
-    /// The number of the current interval.
+    /// The number of the current interval. It goes up with each part, those that were pushed early
+    /// among them.
     interval: u32,
+    /// What parts of the interval that were pushed early hold of what `samples_max` bounds.
+    pushed: usize,
+    /// How many intervals have ended.
+    ended: u32,
+    /// For each of the last intervals, by its number, how many parts were pushed early.
+    early: [u32; IDLE_INTERVALS_MAX as usize],
+    /// After how many parts without it a spelling is forgotten: those of so many intervals.
+    idle_max: u32,
     names: Names,
 }
 
@@ -69,6 +78,10 @@ impl Table {
             sources: Sources::new(limits.series_max),
             part,
             interval: 1,
+            pushed: 0,
+            ended: 0,
+            early: [0; IDLE_INTERVALS_MAX as usize],
+            idle_max: IDLE_INTERVALS_MAX,
             names: Names::default(),
         }
     }
@@ -133,8 +146,23 @@ impl Table {
         let mut part = std::mem::replace(&mut self.part, empty);
         part.discarded = self.index.take_discarded();
         self.interval = self.interval.wrapping_add(1);
+        self.ended = self.ended.wrapping_add(1);
+        self.pushed = 0;
+        self.idle_max -= std::mem::take(self.early_now());
         self.sweep(SWEEP_ROTATION);
         self.sweep_sources();
+        part
+    }
+
+    /// Gives what the interval brought so far, and goes on with it. All parts of the interval
+    /// together come to the same as one.
+    #[must_use]
+    pub fn push_early(&mut self) -> Box<Part> {
+        let part = std::mem::take(&mut self.part);
+        self.pushed += part.things();
+        self.interval = self.interval.wrapping_add(1);
+        *self.early_now() += 1;
+        self.idle_max += 1;
         part
     }
 
@@ -166,7 +194,7 @@ impl Table {
 
     /// Whether so many values, members and changes more may be held.
     pub(crate) fn has_room(&self, things: usize) -> bool {
-        self.part.things() + things <= self.limits.samples_max
+        self.pushed + self.part.things() + things <= self.limits.samples_max
     }
 
     /// Where the record of a sample stands. The first sample of an interval makes the record,
@@ -341,16 +369,21 @@ impl Table {
 
     fn sweep(&mut self, budget: usize) {
         let changes = &mut self.part.changes;
-        self.index.sweep(budget, self.interval, IDLE_INTERVALS_MAX, |slot| changes.retired(slot));
+        self.index.sweep(budget, self.interval, self.idle_max, |slot| changes.retired(slot));
     }
 
     /// Now and then: all sources are looked at.
     fn sweep_sources(&mut self) {
-        if self.interval.is_multiple_of(IDLE_INTERVALS_MAX) {
+        if self.ended.is_multiple_of(IDLE_INTERVALS_MAX) {
             let changes = &mut self.part.changes;
-            self.sources
-                .sweep(self.interval, IDLE_INTERVALS_MAX, |number| changes.source_retired(number));
+            let retire = |number| changes.source_retired(number);
+            self.sources.sweep(self.interval, self.idle_max, retire);
         }
+    }
+
+    /// How many parts of this interval were pushed early.
+    fn early_now(&mut self) -> &mut u32 {
+        &mut self.early[(self.ended % IDLE_INTERVALS_MAX) as usize]
     }
 }
 

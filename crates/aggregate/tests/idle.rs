@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use gstatsd_aggregate::{
-    Dialect, IdlePolicy, Limits, Merger, Naming, Order, Part, SeriesKind, State, Table, Window,
+    Dialect, Family, IdlePolicy, Limits, Merger, Naming, Order, Part, Series, SeriesKind, State,
+    Table, Window,
 };
 use proptest::prelude::*;
 
@@ -63,6 +64,24 @@ impl Ours {
             .collect();
         assert_eq!(outcome.len(), snapshot.series_count(), "each series comes out once");
         outcome
+    }
+
+    /// The numbers that series of a family have now, while the interval is open.
+    fn look(&mut self, family: Family) -> Vec<f64> {
+        for (worker, table) in self.tables.iter_mut().enumerate() {
+            self.merger.add(worker, &mut table.push_early());
+        }
+        let snapshot = self.merger.open(family, Window { timestamp: 0, seconds: 10.0 });
+        let number = |series: Series<'_>| match series.state {
+            State::Counter(number) | State::Gauge(number) => number,
+            State::Timer { values, .. } => values.len() as f64,
+            State::Set(_) => f64::NAN,
+        };
+        snapshot.series().map(number).collect()
+    }
+
+    fn delete(&mut self, family: Family) -> usize {
+        self.merger.delete(family, |_, _| true).iter().count()
     }
 
     /// The gauges of so many intervals.
@@ -249,4 +268,32 @@ fn a_timer_whose_samples_had_no_room_is_idle() {
     let timer = |name: &str| (SeriesKind::Timer, name.to_owned());
     let expected = Outcome::from([(timer("other"), 1_000.0), (timer("t"), 0.0)]);
     assert_eq!(ours.interval(), expected);
+}
+
+#[test]
+fn what_is_kept_is_seen_in_the_open_interval_and_can_be_deleted_from_it() {
+    for (kind, family, before, idle, changed) in [
+        ("c", Family::Counters, 5.0, 0.0, 1.0),
+        ("g", Family::Gauges, 5.0, 5.0, 6.0),
+        ("ms", Family::Timers, 1.0, 0.0, 1.0),
+    ] {
+        let mut ours = Ours::new(keeping(FOREVER), 10);
+        ours.packet(0, &format!("a:5|{kind}"));
+        assert_eq!(ours.look(family), [before], "{kind}");
+        ours.interval();
+        assert_eq!(ours.look(family), [idle], "{kind}");
+        ours.packet(1, &format!("a:+1|{kind}"));
+        assert_eq!(ours.look(family), [changed], "{kind}");
+        assert_eq!((ours.delete(family), ours.delete(family)), (1, 0), "{kind}");
+        assert_eq!(ours.look(family), [0.0; 0], "{kind}");
+        assert_eq!(ours.interval(), Outcome::new(), "{kind}");
+        // What comes now finds nothing of what was.
+        ours.packet(1, &format!("a:+1|{kind}"));
+        assert_eq!(ours.interval().values().copied().collect::<Vec<_>>(), [1.0], "{kind}");
+        ours.delete(family);
+        for _ in 0..130 {
+            assert_eq!(ours.interval(), Outcome::new(), "{kind}");
+        }
+        assert_eq!(ours.merger.series_count(), 0, "{kind}");
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gstatsd_aggregate::{
-    Dialect, Limits, Merger, Naming, Order, Part, Series, SeriesKind, Snapshot, State, Table,
-    Window,
+    Dialect, Family, Limits, Merger, Naming, Order, Part, Series, SeriesKind, Snapshot, State,
+    Table, Window,
 };
 use proptest::prelude::*;
 
@@ -24,6 +24,10 @@ enum Step {
     Intervals { count: usize, reversed: bool },
     /// A worker goes on with another table, as after a reload.
     Reload { worker: usize },
+    /// All workers push early what they have, to be looked at.
+    Look { family: Family },
+    /// The same, and a series is deleted.
+    Delete { family: Family, name: &'static str },
 }
 
 /// What an interval made of each series, by kind and name.
@@ -36,7 +40,10 @@ enum Outcome {
     Values(Vec<f64>),
 }
 
+const FAMILIES: &[Family] = &[Family::Counters, Family::Gauges, Family::Timers];
+
 fn step() -> impl Strategy<Value = Step> {
+    let family = || prop::sample::select(FAMILIES);
     prop_oneof![
         12 => (0..WORKERS, prop::sample::select(SPELLINGS), prop::sample::select(KINDS), 0..9_u8)
             .prop_map(|(worker, spelling, kind, value)| {
@@ -46,12 +53,15 @@ fn step() -> impl Strategy<Value = Step> {
         // Long enough for every spelling to expire, or nearly so.
         1 => (58..64_usize).prop_map(|count| Step::Intervals { count, reversed: false }),
         2 => (0..WORKERS).prop_map(|worker| Step::Reload { worker }),
+        3 => family().prop_map(|family| Step::Look { family }),
+        1 => (family(), prop::sample::select(&["ab", "b", "a_b"][..]))
+            .prop_map(|(family, name)| Step::Delete { family, name }),
     ]
 }
 
 proptest! {
     #[test]
-    fn property_test_tables_and_merger_equal_a_plain_map_and_a_reload_changes_no_count(
+    fn property_test_tables_and_merger_equal_a_plain_map_whatever_is_reloaded_or_pushed_early(
         steps in prop::collection::vec(step(), 0..200)
     ) {
         let mut ours = Ours::new(LIMITS);
@@ -68,6 +78,12 @@ proptest! {
                     }
                 }
                 Step::Reload { worker } => ours.reload(worker),
+                Step::Look { family } => {
+                    prop_assert_eq!(ours.look(family), twin.look(family));
+                }
+                Step::Delete { family, name } => {
+                    prop_assert_eq!(ours.delete(family, name), twin.delete(family, name));
+                }
             }
         }
         prop_assert_eq!(ours.interval(false), twin.interval());
@@ -158,6 +174,39 @@ fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
     assert!(ours.interval(false).contains_key(&(SeriesKind::Counter, b"b".to_vec())));
 }
 
+#[test]
+fn what_was_pushed_early_counts_as_held() {
+    let mut ours = Ours::new(Limits { series_max: 10, samples_max: 2 });
+    for _ in 0..3 {
+        ours.packet(0, "a:1|ms");
+        ours.look(Family::Timers);
+    }
+    let a = (SeriesKind::Timer, b"a".to_vec());
+    assert_eq!(ours.interval(false)[&a], Outcome::Values(vec![1.0, 1.0]));
+    ours.packet(0, "a:2|ms");
+    assert_eq!(ours.interval(false)[&a], Outcome::Values(vec![2.0]));
+}
+
+#[test]
+fn a_spelling_expires_after_as_many_intervals_whether_or_not_parts_are_pushed_early() {
+    let held = |looks: usize, intervals: usize| {
+        let mut ours = Ours::new(LIMITS);
+        for _ in 0..200 {
+            (0..looks).for_each(|_| drop(ours.look(Family::Gauges)));
+            ours.interval(false);
+        }
+        ours.packet(0, "a:1|c");
+        for _ in 0..intervals {
+            (0..looks).for_each(|_| drop(ours.look(Family::Gauges)));
+            ours.interval(false);
+        }
+        ours.merger.series_count()
+    };
+    for looks in [0, 1, 20] {
+        assert_eq!((held(looks, 58), held(looks, 64)), (1, 0), "{looks}");
+    }
+}
+
 /// The code under test.
 struct Ours {
     tables: Vec<Table>,
@@ -183,6 +232,26 @@ impl Ours {
     fn reload(&mut self, worker: usize) {
         let former = std::mem::replace(&mut self.tables[worker], (self.new_table)());
         self.replaced.push((worker, former.end()));
+    }
+
+    /// All that was gathered so far goes to the merger.
+    fn push_early(&mut self) {
+        let early = self.tables.iter_mut().map(Table::push_early).enumerate();
+        for (worker, mut part) in self.replaced.drain(..).chain(early.collect::<Vec<_>>()) {
+            self.merger.add(worker, &mut part);
+        }
+    }
+
+    fn look(&mut self, family: Family) -> Expected {
+        self.push_early();
+        by_key(&self.merger.open(family, WINDOW))
+    }
+
+    /// Deletes the series of this name. Gives whether it was there.
+    fn delete(&mut self, family: Family, meant: &str) -> bool {
+        self.push_early();
+        let deleted = self.merger.delete(family, |_, name| name == meant.as_bytes());
+        deleted.iter().count() > 0
     }
 
     fn packet(&mut self, worker: usize, packet: &str) {
@@ -227,7 +296,7 @@ fn outcome(series: Series<'_>) -> ((SeriesKind, Vec<u8>), Outcome) {
 }
 
 /// The slow, obvious way: one map, no workers, no spellings, nothing kept.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Twin {
     counters: BTreeMap<Vec<u8>, f64>,
     gauges: BTreeMap<Vec<u8>, f64>,
@@ -252,6 +321,21 @@ impl Twin {
                 self.sets.entry(name).or_default().insert(value.to_string());
             }
             _ => self.timers.entry(name).or_default().push(number),
+        }
+    }
+
+    fn look(&self, family: Family) -> Expected {
+        let mut all = self.clone().interval();
+        all.retain(|(kind, _), _| family.contains(*kind));
+        all
+    }
+
+    fn delete(&mut self, family: Family, name: &str) -> bool {
+        let name = name.as_bytes();
+        match family {
+            Family::Counters => self.counters.remove(name).is_some(),
+            Family::Gauges => self.gauges.remove(name).is_some(),
+            Family::Timers => self.timers.remove(name).is_some(),
         }
     }
 

@@ -72,6 +72,10 @@ struct Kept {
     value: f64,
 }
 
+impl Kept {
+    const NONE: Self = Self { idle: NOT_KEPT, value: 0.0 };
+}
+
 impl Default for Idle {
     fn default() -> Self {
         Self { policy: IdlePolicy::vanish(), kept: Vec::new(), forgotten: 0 }
@@ -101,12 +105,13 @@ impl Idle {
     /// Begins to look at each of so many entries.
     pub(super) fn begin(&mut self, entries: usize) {
         // What has no place yet was never written.
-        self.kept.resize(entries, Kept { idle: NOT_KEPT, value: 0.0 });
+        self.kept.resize(entries, Kept::NONE);
     }
 
     /// The value of a gauge before the interval, 0 where it has none.
     pub(super) fn before(&self, index: usize, entry: &Entry) -> f64 {
-        let Kept { idle, value } = self.kept[index];
+        let kept = self.kept.get(index).copied();
+        let Kept { idle, value } = kept.unwrap_or(Kept::NONE);
         // Its value ends with its lifetime, whether or not this interval has a sample.
         if idle != NOT_KEPT && idle + 1 < self.policy.lifetime(entry) { value } else { 0.0 }
     }
@@ -134,7 +139,21 @@ impl Idle {
 
     /// Whether the series of an entry is kept.
     pub(super) fn is_kept(&self, index: usize) -> bool {
-        self.kept.get(index).is_some_and(|kept| kept.idle != NOT_KEPT)
+        self.value(index).is_some()
+    }
+
+    /// The last value of a gauge whose series is kept, and anything of another kind.
+    pub(super) fn value(&self, index: usize) -> Option<f64> {
+        self.kept.get(index).filter(|kept| kept.idle != NOT_KEPT).map(|kept| kept.value)
+    }
+
+    /// Forgets the series of an entry. Says whether it was kept.
+    pub(super) fn forget(&mut self, index: usize) -> bool {
+        let was_kept = self.is_kept(index);
+        if was_kept {
+            self.kept[index] = Kept::NONE;
+        }
+        was_kept
     }
 
     /// Of the kept series that no worker holds, those that are too many; they are forgotten.

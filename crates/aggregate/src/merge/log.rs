@@ -1,7 +1,7 @@
 //! What an interval brings to series that take any number of things: the values of timers, the
 //! members of sets.
 
-use super::registry::{Entry, Record};
+use super::registry::{Entry, NO_NAME, Record};
 use crate::SeriesKind;
 use crate::snapshot::Span;
 
@@ -27,8 +27,6 @@ pub(super) struct Group {
     pub(super) samples: f64,
     /// How many things there are.
     count: usize,
-    /// Where the next of them goes when they are put in order.
-    next: usize,
     /// Whether the series comes out although there are none.
     is_idle: bool,
 }
@@ -37,7 +35,7 @@ impl Group {
     /// A group without things.
     pub(super) fn new(entry: &Entry) -> Self {
         let &Entry { name, kind, settings, .. } = entry;
-        Self { name, kind, settings, samples: 0.0, count: 0, next: 0, is_idle: false }
+        Self { name, kind, settings, samples: 0.0, count: 0, is_idle: false }
     }
 
     /// One that comes out without things.
@@ -48,6 +46,11 @@ impl Group {
     /// Whether there are no things.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Makes it the group of no series. Its things are to be dropped.
+    pub(super) fn delete(&mut self) {
+        (self.name, self.count, self.is_idle) = (NO_NAME, 0, false);
     }
 }
 
@@ -71,35 +74,57 @@ impl<T: Copy + Default> Log<T> {
         self.thing_groups.push(group);
     }
 
-    /// Empties it: gives all things, those of a series side by side and in the order in which
-    /// they came, and the series that have any, in the order of their names' numbers.
+    /// All things, those of a series side by side and in the order in which they came, and the
+    /// series that have any, in the order of their names' numbers.
     ///
     /// Each thing is written once, to where the counts of the groups before say (counting sort).
-    pub(super) fn take_grouped(&mut self) -> (Vec<Span>, Vec<T>) {
-        let groups = &mut self.groups;
+    pub(super) fn grouped(&self) -> (Vec<Span>, Vec<T>) {
+        let groups = &self.groups;
         let mut by_name: Vec<usize> = (0..groups.len()).collect();
         by_name.sort_unstable_by_key(|&index| groups[index].name);
         let mut spans = Vec::with_capacity(groups.len());
+        // Where the next thing of each group goes.
+        let mut next = vec![0; groups.len()];
         let mut end = 0;
         for index in by_name {
-            let group = &mut groups[index];
-            group.next = end;
+            let group = &groups[index];
+            next[index] = end;
             end += group.count;
             if group.count > 0 || group.is_idle {
-                let &mut Group { name, kind, settings, samples, .. } = group;
+                let &Group { name, kind, settings, samples, .. } = group;
                 spans.push(Span { name, kind, settings, end, count: samples });
             }
         }
         let mut grouped = vec![T::default(); end];
         for (&thing, &group) in self.things.iter().zip(&self.thing_groups) {
-            let next = &mut groups[group as usize].next;
+            let next = &mut next[group as usize];
             grouped[*next] = thing;
             *next += 1;
         }
+        (spans, grouped)
+    }
+
+    /// The same, and empties it.
+    pub(super) fn take_grouped(&mut self) -> (Vec<Span>, Vec<T>) {
+        let grouped = self.grouped();
         self.groups.clear();
         self.things.clear();
         self.thing_groups.clear();
-        (spans, grouped)
+        grouped
+    }
+
+    /// Drops the things of the groups that were deleted.
+    pub(super) fn drop_deleted(&mut self) {
+        let Self { groups, things, thing_groups } = self;
+        let mut kept = 0;
+        for place in 0..things.len() {
+            if groups[thing_groups[place] as usize].name != NO_NAME {
+                (things[kept], thing_groups[kept]) = (things[place], thing_groups[place]);
+                kept += 1;
+            }
+        }
+        things.truncate(kept);
+        thing_groups.truncate(kept);
     }
 }
 
@@ -133,5 +158,21 @@ mod tests {
                 log.push(group, thing);
             }
         }
+    }
+
+    #[test]
+    fn the_things_of_a_deleted_group_go_with_it() {
+        let mut log = Log::default();
+        for name in [30, 20, 10] {
+            log.groups.push(group(name));
+        }
+        for (group, thing) in [(2, 'a'), (0, 'b'), (2, 'c'), (1, 'd'), (0, 'e')] {
+            log.push(group, thing);
+        }
+        log.groups[2].delete();
+        log.drop_deleted();
+        let (spans, things) = log.grouped();
+        let spans: Vec<_> = spans.iter().map(|span| (span.name, span.end)).collect();
+        assert_eq!((spans, things), (vec![(20, 1), (30, 3)], vec!['d', 'b', 'e']));
     }
 }

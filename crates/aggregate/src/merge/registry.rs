@@ -14,6 +14,9 @@ use crate::snapshot::{Reading, Texts};
 /// than of the others.
 const DEAD_NAMES_MAX: usize = 10_000;
 
+/// Stands for the name of a record whose series was deleted.
+pub(super) const NO_NAME: u32 = u32::MAX;
+
 /// Stands for the entry of a slot that has no series.
 const NO_SERIES: u32 = u32::MAX;
 
@@ -63,6 +66,11 @@ impl Entry {
     /// Its record of this interval, where it has one. `records` are those of its kind.
     pub(super) fn written<'r, R: Record>(&self, records: &'r [R]) -> Option<&'r R> {
         records.get(self.record as usize).filter(|record| record.name() == self.name)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn written_mut<'r, R: Record>(&self, records: &'r mut [R]) -> Option<&'r mut R> {
+        records.get_mut(self.record as usize).filter(|record| record.name() == self.name)
     }
 }
 
