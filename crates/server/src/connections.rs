@@ -160,6 +160,17 @@ pub(crate) struct ConnectionCounts {
     refused: [u64; Refusal::ALL.len()],
     /// Listeners whose certificates in use are not those of their files.
     stale_certificates: u64,
+    management: ManagementCounts,
+}
+
+/// What came to the management port since the start. Its connections are none of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct ManagementCounts {
+    /// Connections that were not refused.
+    connections: u64,
+    /// Connections of those who may not connect, and those that were too many.
+    refused: u64,
+    commands: u64,
 }
 
 /// The place of one connection. It is free again when this is dropped, by default because we end.
@@ -215,6 +226,17 @@ impl Connections {
     /// Writes down how many listeners could not read the certificates that they have now.
     pub(crate) fn note_stale_certificates(&self, listeners: u64) {
         self.lock().counts.stale_certificates = listeners;
+    }
+
+    /// Counts a connection to the management port, which is taken or refused.
+    pub(crate) fn note_management(&self, is_taken: bool) {
+        let management = &mut self.lock().counts.management;
+        *(if is_taken { &mut management.connections } else { &mut management.refused }) += 1;
+    }
+
+    /// Counts a command.
+    pub(crate) fn note_command(&self) {
+        self.lock().counts.management.commands += 1;
     }
 
     /// What became of all of them.
@@ -302,6 +324,12 @@ impl ConnectionCounts {
             emit("connections.closed.", label, count);
         }
         emit("connections.stale_certificates", "", self.stale_certificates);
+        let ManagementCounts { connections, refused, commands } = self.management;
+        let management =
+            [("connections", connections), ("refused", refused), ("commands", commands)];
+        for (what, count) in management.into_iter().filter(|(_, count)| *count > 0) {
+            emit("management.", what, count);
+        }
         let refused = Refusal::ALL.iter().map(|refusal| refusal.label()).zip(self.refused);
         for (label, count) in refused.filter(|(_, count)| *count > 0) {
             emit("connections.refused.", label, count);

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 
 use crate::config::{Config, LogTarget, Sink, SinkKind, Source};
 use crate::forward::refuse_loops;
-use crate::listen::{self, Sockets};
+use crate::listen::{self, ManagementSockets, Sockets};
 use crate::logging::Logger;
 use crate::pid_file::PidFile;
 use crate::signals::{Request, Signals};
@@ -33,6 +33,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         .map(|listener| listen::bind(listener, &config))
         .collect::<anyhow::Result<Vec<_>>>()?;
     refuse_loops(&config, &sockets)?;
+    let management = listen::bind_management(&config.management)?;
     let logger = open_log(&config)?;
     let mut pid_file = config.pid_file.as_deref().map(PidFile::lock).transpose()?;
     let ready = match config.daemonize {
@@ -40,7 +41,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         true => match detach().context("cannot go to the background")? {
             Detached::Starter { started } => {
                 // The files and the lock are the daemon's now: forgotten here, not removed.
-                std::mem::forget((pid_file, sockets));
+                std::mem::forget((pid_file, sockets, management));
                 return Ok(if started { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             Detached::Daemon(ready) => Some(ready),
@@ -51,8 +52,8 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     }
     let logger = logger.install();
     let mut signals = Signals::take_over()?;
-    announce(&config, &sockets);
-    let mut service = Service::start(&config, sockets)?;
+    announce(&config, &sockets, &management);
+    let mut service = Service::start(&config, sockets, management)?;
     if let Some(ready) = ready {
         ready.tell()?;
     }
@@ -81,7 +82,7 @@ fn open_log(config: &Config) -> anyhow::Result<Logger> {
 }
 
 /// Says what is listened to, where things go, and one line to try.
-fn announce(config: &Config, sockets: &[Sockets]) {
+fn announce(config: &Config, sockets: &[Sockets], management: &ManagementSockets) {
     let (seconds, workers) = (config.flush_interval.as_secs_f64(), config.workers);
     log::info!(
         "gstatsd {} with {workers} workers flushes every {seconds} s",
@@ -89,6 +90,9 @@ fn announce(config: &Config, sockets: &[Sockets]) {
     );
     for sockets in sockets {
         announce_listener(sockets, config);
+    }
+    for url in &management.urls {
+        log::info!("taking commands on {url}");
     }
     for sink in &config.sinks {
         announce_sink(sink);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gstatsd_aggregate::{Naming, Snapshot};
+use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
 use gstatsd_sinks::{PointCounter, Sink};
 
 use crate::clock;
@@ -142,6 +142,7 @@ impl Outlet {
     ) -> std::io::Result<Self> {
         let (point_count, carries_notices) = (sink.point_counter(), sink.carries_notices());
         let queue = Arc::new(Queue::new(queue_bytes));
+        queue.lock().stats = sink.stats();
         let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
         thread::Builder::new()
             .name(format!("sink {name}"))
@@ -208,6 +209,12 @@ impl Outlets {
         all
     }
 
+    /// What each sink tells of itself, by its name: those that do, before they sent anything too.
+    pub(crate) fn stats(&self) -> Vec<(String, SinkStats)> {
+        let stats = |outlet: &Outlet| Some((outlet.name.clone(), outlet.queue.lock().stats?));
+        self.outlets.iter().filter_map(stats).collect()
+    }
+
     /// Lets the sinks send what they have until the deadline, and counts the rest as dropped.
     /// Gives the final books.
     pub(crate) fn close(mut self, deadline: Instant) -> BTreeMap<String, Books> {
@@ -240,6 +247,8 @@ struct QueueState {
     /// Of what waits.
     bytes: usize,
     books: Books,
+    /// What the sink tells of itself, after it last sent something.
+    stats: Option<SinkStats>,
     phase: Phase,
 }
 
@@ -405,7 +414,9 @@ impl<S: Sink> Courier<S> {
         let mut failures = 0;
         let mut mentioned: Option<Instant> = None;
         loop {
-            let Err(error) = self.sink.send(&item.snapshot, &item.naming) else {
+            let sent = self.sink.send(&item.snapshot, &item.naming);
+            self.queue.lock().stats = self.sink.stats();
+            let Err(error) = sent else {
                 if failures > 0 {
                     log::info!("sink {}: delivers again", self.name);
                 }

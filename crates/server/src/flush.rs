@@ -4,13 +4,18 @@
 //! An interval is closed when every worker has pushed a part of it or of a later one. Nobody asks
 //! a worker for anything.
 
-use std::collections::VecDeque;
+mod gathering;
+mod request;
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{Counts, FlushTimes, IdlePolicy, Merger, Naming, OwnPoint, Part, Window};
 
+use self::gathering::{Closed, Gathering};
+use self::request::Asked;
+pub(crate) use self::request::{Answer, Ask, Deletion, Meant, Request, State, write_shown};
 use crate::clock::{self, Cadence, Timestamps};
 use crate::connections::Connections;
 use crate::deliver::{Outlet, Outlets};
@@ -22,8 +27,6 @@ use crate::senders::Senders;
 /// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
 /// counts what it drops meanwhile.
 const PARTS_MAX: usize = 8;
-/// The shortest time by which rates are divided: the last interval may have just begun.
-const WINDOW_MIN: Duration = Duration::from_millis(1);
 
 /// What a worker pushes at its deadline.
 pub(crate) struct Push {
@@ -44,6 +47,8 @@ pub(crate) struct Push {
 pub(crate) enum Closes {
     /// Nothing: more of the interval follows, from another table.
     Nothing,
+    /// Nothing: more of the interval follows. The request of this number is the reason.
+    Request(u64),
     /// The interval, for this worker.
     Interval,
     /// The worker.
@@ -80,6 +85,8 @@ pub(crate) enum Message {
     Reloaded(Box<Reload>),
     /// The configuration was read again, and the old one stays.
     ReloadFailed,
+    /// Somebody asks about the open interval, and has told every worker to push early.
+    Asked(Request),
 }
 
 /// Where `flush` is told things.
@@ -120,6 +127,13 @@ pub(crate) struct Flush {
     /// The timestamp of the last flush.
     last: Option<i64>,
     totals: Counts,
+    /// Of the open interval, as far as it was merged.
+    counts: Counts,
+    senders: Senders,
+    /// What was asked and is not answered yet.
+    asked: Option<Asked>,
+    /// When lines were last received.
+    last_lines: Option<Instant>,
     flushes: u64,
     reloads: Reloads,
     losses: Losses,
@@ -165,6 +179,10 @@ impl Flush {
             interval,
             last: None,
             totals: Counts::default(),
+            counts: Counts::default(),
+            senders: Senders::default(),
+            asked: None,
+            last_lines: None,
             flushes: 0,
             reloads: Reloads::default(),
             losses: Losses::default(),
@@ -183,7 +201,11 @@ impl Flush {
     pub(crate) fn run(mut self) -> (Outlets, Counts) {
         while let Ok(message) = self.inbox.recv() {
             match message {
-                Message::Push(push) => self.gathering.take_in(push),
+                Message::Push(push) => self.take_in(push),
+                // Who asked before has given up.
+                Message::Asked(request) => {
+                    self.asked = Some(Asked::new(request, self.spares.len()));
+                }
                 Message::Reloaded(reload) => self.reload(*reload),
                 Message::ReloadFailed => {
                     self.reloads.failed += 1;
@@ -193,6 +215,7 @@ impl Flush {
             while let Some(closed) = self.gathering.close(self.cadence) {
                 self.flush(closed);
             }
+            self.answer_if_ready();
             if self.gathering.all_ended() {
                 let closed = self.gathering.close_last(self.cadence, clock::now());
                 self.flush(closed);
@@ -219,23 +242,39 @@ impl Flush {
         }
     }
 
+    fn take_in(&mut self, push: Push) {
+        if let (Closes::Request(number), Some(asked)) = (push.closes, &mut self.asked) {
+            asked.heard(number, push.worker);
+        }
+        self.gathering.take_in(push);
+    }
+
+    /// Merges a part, and gives it back to its worker.
+    fn merge(&mut self, mut push: Push) {
+        if push.part.counts.lines > 0 {
+            let since = push.part.last_batch().map(Duration::from_nanos);
+            let received = since.map(|since| self.cadence.begin(0) + since);
+            self.last_lines = self.last_lines.max(received);
+        }
+        self.merger.add(push.worker, &mut push.part);
+        self.counts.add(&push.part.counts);
+        self.senders.add(&push.senders);
+        self.losses.add_examples(&push.part.examples);
+        // A part that does not end an interval is one more than the worker needs.
+        if matches!(push.closes, Closes::Nothing | Closes::Request(_)) {
+            return;
+        }
+        push.part.clear();
+        // A worker that has ended takes nothing back. One that had to make a part, because
+        // this took longer than an interval, needs only one of them.
+        self.spares[push.worker].try_send(push.part).ok();
+    }
+
     fn flush(&mut self, closed: Closed) {
         let start = clock::now();
-        let (mut counts, mut senders) = (Counts::default(), Senders::default());
-        for mut push in closed.pushes {
-            senders.add(&push.senders);
-            self.merger.add(push.worker, &mut push.part);
-            counts.add(&push.part.counts);
-            self.losses.add_examples(&push.part.examples);
-            // The part of a table that was replaced is one more than the worker needs.
-            if push.closes == Closes::Nothing {
-                continue;
-            }
-            push.part.clear();
-            // A worker that has ended takes nothing back. One that had to make a part, because
-            // this took longer than an interval, needs only one of them.
-            self.spares[push.worker].try_send(push.part).ok();
-        }
+        closed.pushes.into_iter().for_each(|push| self.merge(push));
+        let counts = std::mem::take(&mut self.counts);
+        let senders = std::mem::take(&mut self.senders);
         self.totals.add(&counts);
         self.flushes += 1;
         debug_assert_eq!(self.totals.lines_residual(), 0, "{:?}", self.totals);
@@ -303,165 +342,5 @@ impl Flush {
             forwarding.named(|name, count| point(&[name], count));
         }
         own
-    }
-}
-
-/// The parts that wait for their interval to be closed.
-#[derive(Default)]
-struct Gathering {
-    /// In the order in which they came; those of one worker are in order of their intervals.
-    waiting: VecDeque<Push>,
-    /// For each worker, the interval after the last one that it has pushed.
-    pushed: Vec<u64>,
-    ended: usize,
-    /// The first interval that is not closed.
-    open: u64,
-}
-
-/// An interval that is complete. It may be several, when all workers were late.
-struct Closed {
-    pushes: Vec<Push>,
-    length: Duration,
-}
-
-impl Gathering {
-    fn new(workers: usize) -> Self {
-        Self { pushed: vec![0; workers], ..Self::default() }
-    }
-
-    fn take_in(&mut self, push: Push) {
-        match push.closes {
-            Closes::Nothing => {}
-            Closes::Interval => self.pushed[push.worker] = push.interval + 1,
-            // The last part is of an interval that is not over: `close_last` takes it.
-            Closes::Worker => self.ended += 1,
-        }
-        self.waiting.push_back(push);
-    }
-
-    fn all_ended(&self) -> bool {
-        self.ended == self.pushed.len()
-    }
-
-    /// The intervals that every worker has pushed.
-    fn close(&mut self, cadence: Cadence) -> Option<Closed> {
-        let complete = self.pushed.iter().copied().min().unwrap_or(0);
-        if complete <= self.open {
-            return None;
-        }
-        let length = cadence.begin(complete) - cadence.begin(self.open);
-        self.open = complete;
-        let (pushes, waiting) = self
-            .waiting
-            .drain(..)
-            .partition(|push| push.closes != Closes::Worker && push.interval < complete);
-        self.waiting = waiting;
-        Some(Closed { pushes: Vec::from_iter::<VecDeque<Push>>(pushes), length })
-    }
-
-    /// All that is left, as one interval that ends now.
-    fn close_last(&mut self, cadence: Cadence, now: Instant) -> Closed {
-        let length = now.saturating_duration_since(cadence.begin(self.open)).max(WINDOW_MIN);
-        Closed { pushes: self.waiting.drain(..).collect(), length }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEN: Duration = Duration::from_secs(10);
-
-    fn cadence(start: Instant) -> Cadence {
-        Cadence::new(start, clock::wall(), TEN, false)
-    }
-
-    fn push(worker: usize, interval: u64, closes: Closes) -> Push {
-        let (part, senders) = (Box::default(), Senders::default());
-        Push { worker, interval, closes, part, senders }
-    }
-
-    fn told(closed: &Closed) -> Vec<(usize, u64)> {
-        closed.pushes.iter().map(|push| (push.worker, push.interval)).collect()
-    }
-
-    #[test]
-    fn an_interval_is_closed_when_every_worker_has_pushed_it() {
-        let cadence = cadence(clock::now());
-        let mut gathering = Gathering::new(2);
-        gathering.take_in(push(0, 0, Closes::Interval));
-        gathering.take_in(push(0, 1, Closes::Interval));
-        assert!(gathering.close(cadence).is_none());
-        gathering.take_in(push(1, 0, Closes::Interval));
-        let closed = gathering.close(cadence).unwrap();
-        assert_eq!(told(&closed), [(0, 0), (1, 0)]);
-        assert_eq!(closed.length, TEN);
-        assert!(gathering.close(cadence).is_none());
-        gathering.take_in(push(1, 1, Closes::Interval));
-        assert_eq!(told(&gathering.close(cadence).unwrap()), [(0, 1), (1, 1)]);
-    }
-
-    #[test]
-    fn a_part_that_is_late_by_intervals_closes_all_of_them_as_one() {
-        let cadence = cadence(clock::now());
-        let mut gathering = Gathering::new(2);
-        gathering.take_in(push(0, 4, Closes::Interval));
-        gathering.take_in(push(1, 0, Closes::Interval));
-        assert_eq!(told(&gathering.close(cadence).unwrap()), [(1, 0)]);
-        gathering.take_in(push(1, 4, Closes::Interval));
-        let closed = gathering.close(cadence).unwrap();
-        assert_eq!(told(&closed), [(0, 4), (1, 4)]);
-        assert_eq!(closed.length, 4 * TEN);
-    }
-
-    #[test]
-    fn the_last_interval_is_as_long_as_it_was() {
-        let start = clock::now();
-        let cadence = cadence(start);
-        let mut gathering = Gathering::new(2);
-        for worker in [0, 1] {
-            gathering.take_in(push(worker, 0, Closes::Interval));
-        }
-        gathering.close(cadence).unwrap();
-        gathering.take_in(push(0, 1, Closes::Worker));
-        assert!(gathering.close(cadence).is_none());
-        assert!(!gathering.all_ended());
-        gathering.take_in(push(1, 1, Closes::Worker));
-        assert!(gathering.close(cadence).is_none());
-        assert!(gathering.all_ended());
-        let closed = gathering.close_last(cadence, start + TEN + Duration::from_secs(4));
-        assert_eq!(told(&closed), [(0, 1), (1, 1)]);
-        assert_eq!(closed.length, Duration::from_secs(4));
-        assert_eq!(gathering.close_last(cadence, start).length, WINDOW_MIN);
-    }
-
-    #[test]
-    fn a_worker_that_ended_early_holds_nobody_up_at_the_end() {
-        let start = clock::now();
-        let cadence = cadence(start);
-        let mut gathering = Gathering::new(2);
-        gathering.take_in(push(0, 0, Closes::Worker));
-        gathering.take_in(push(1, 0, Closes::Interval));
-        assert!(gathering.close(cadence).is_none());
-        gathering.take_in(push(1, 1, Closes::Worker));
-        let closed = gathering.close_last(cadence, start + TEN + TEN);
-        assert_eq!(told(&closed), [(0, 0), (1, 0), (1, 1)]);
-        assert_eq!(closed.length, TEN + TEN);
-    }
-
-    #[test]
-    fn a_part_in_the_middle_of_an_interval_closes_nothing_and_belongs_to_it() {
-        let start = clock::now();
-        let cadence = cadence(start);
-        let mut gathering = Gathering::new(1);
-        gathering.take_in(push(0, 0, Closes::Nothing));
-        assert!(gathering.close(cadence).is_none());
-        gathering.take_in(push(0, 0, Closes::Interval));
-        gathering.take_in(push(0, 1, Closes::Nothing));
-        assert_eq!(told(&gathering.close(cadence).unwrap()), [(0, 0), (0, 0)]);
-        gathering.take_in(push(0, 1, Closes::Worker));
-        assert!(gathering.all_ended());
-        let closed = gathering.close_last(cadence, start + TEN + TEN);
-        assert_eq!(told(&closed), [(0, 1), (0, 1)]);
     }
 }

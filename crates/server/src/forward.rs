@@ -74,6 +74,11 @@ impl Forwarding {
         }
     }
 
+    /// The nodes of the relay that are up, as `HOST:PORT`; `None` where there is no relay.
+    pub(crate) fn nodes_up(&self) -> Option<Vec<String>> {
+        self.relay.as_ref().map(|relay| relay.nodes_up())
+    }
+
     /// The counts of the relay and how far they are from closing, for so many lines that were
     /// passed on, as a line of the log; `None` where there is no relay.
     pub(crate) fn relay_accounting(&self, lines_relayed: u64) -> Option<String> {

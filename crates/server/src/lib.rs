@@ -41,6 +41,7 @@ mod import;
 mod listen;
 mod logging;
 mod losses;
+mod manage;
 mod pid_file;
 mod senders;
 mod signals;

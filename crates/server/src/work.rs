@@ -36,6 +36,7 @@ use crate::clock::{self, Cadence};
 use crate::config::Sources;
 use crate::flush::{Closes, Inbox, Push};
 use crate::forward::Forwarder;
+use crate::senders::Senders;
 
 mod datagrams;
 mod gaps;
@@ -60,6 +61,8 @@ pub(crate) enum Control {
     Adopt(Box<Connection>),
     /// From now on only these may send datagrams to a listener, whose dialect has this number.
     Change(ListenerId, u8, Sources),
+    /// Take what waits, and push what was gathered, for a request of this number.
+    PushEarly(u64),
     /// Take what waits in the sockets and connections of a listener, and close them.
     Close(ListenerId),
     /// Take what waits in the sockets, push it, and end.
@@ -219,6 +222,13 @@ impl Worker {
             Control::Open(listener, dialect, sockets) => {
                 self.dialects.set(listener, dialect);
                 self.datagrams.open(listener, sockets);
+            }
+            Control::PushEarly(request) => {
+                // What was sent before the request is in the answer, unless there is much of it.
+                self.receive(now);
+                let (worker, interval, part) = (self.index, self.interval, self.table.push_early());
+                let (closes, senders) = (Closes::Request(request), Senders::default());
+                self.flush.push(Push { worker, interval, closes, part, senders });
             }
             Control::Adopt(connection) => self.streams.adopt(*connection, now),
             Control::Change(listener, dialect, sources) => {

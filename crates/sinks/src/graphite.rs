@@ -139,6 +139,10 @@ impl Sink for Graphite {
         };
         sent
     }
+
+    fn stats(&self) -> Option<SinkStats> {
+        Some(self.stats)
+    }
 }
 
 /// Appends a line. A byte that would end the name or the line becomes `_`.

@@ -22,7 +22,7 @@ pub use error::SendError;
 pub use graphite::{Graphite, GraphiteSettings};
 pub use tcp::{Connection, Fault};
 
-use gstatsd_aggregate::{Naming, Snapshot};
+use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
 
 /// How many points a sink makes of a snapshot whose series are named so.
 pub type PointCounter = fn(&Snapshot, &Naming) -> u64;
@@ -44,4 +44,9 @@ pub trait Sink: Send {
     /// Any part of the snapshot may have arrived. The whole of it may be sent again, unless
     /// [`SendError::is_final`]; what is sent next begins on the start of a line.
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError>;
+
+    /// What it tells of itself, where it does.
+    fn stats(&self) -> Option<SinkStats> {
+        None
+    }
 }

@@ -116,6 +116,21 @@ const MODULES: &[Module] = &[
             "work::DatagramSocket",
         ]),
     },
+    // Takes commands: asks the flush, and tells the workers to push early for it.
+    Module {
+        name: "manage",
+        may_use: Uses::Only(&[
+            "clock",
+            "config",
+            "connections",
+            "flush",
+            "forward::Forwarding",
+            "listen::ManagementSockets",
+            "listen::SocketFile",
+            "work::Control",
+            "work::ControlInbox",
+        ]),
+    },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "lib"]) },
     // Foreign configurations as ours: text in, text out.

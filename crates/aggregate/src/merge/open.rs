@@ -89,7 +89,7 @@ impl Merger {
     pub fn delete(
         &mut self,
         family: Family,
-        is_meant: impl Fn(SeriesKind, &[u8]) -> bool,
+        mut is_meant: impl FnMut(SeriesKind, &[u8]) -> bool,
     ) -> Deleted {
         let Self { registry, counters, gauges, timers, idle, .. } = self;
         let names = registry.names().clone();

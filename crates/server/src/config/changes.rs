@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::{Config, keys::ALL};
+use super::{Config, Management, keys::ALL};
 
 /// What a configuration that was read again changes.
 #[derive(Debug)]
@@ -45,6 +45,11 @@ fn keep_what_stays(now: &Config, next: Config) -> Config {
         daemonize: now.daemonize,
         repeaters: now.repeaters.clone(),
         relay: now.relay.clone(),
+        management: Management {
+            endpoint: now.management.endpoint.clone(),
+            mode: now.management.mode,
+            ..next.management
+        },
         ..next
     }
 }

@@ -19,6 +19,7 @@ use crate::cli::Flags;
 
 mod dialect;
 mod listeners;
+mod management;
 mod peers;
 mod rules;
 mod sinks;
@@ -73,6 +74,7 @@ pub(crate) fn config(
         sinks: draft.sinks(),
         repeaters: draft.repeaters(),
         relay: draft.relay(),
+        management: draft.management(),
         rules: draft.rules(dialect, &scheme),
         tags: draft.tags(),
         idle: draft.idle(dialect),

@@ -8,12 +8,12 @@ use gstatsd_aggregate::{CounterValue, Namespace, Pattern};
 use gstatsd_wire::TagStyles;
 
 use super::{
-    Action, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Node, Peer, Relay,
-    Repeater, Rule, Sink, SinkKind, TagMode, Tags,
+    Action, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Management, Node, Peer,
+    Relay, Repeater, Rule, Sink, SinkKind, TagMode, Tags,
     expand::escape,
     file::{
-        Bound, FileFrequentKeys, FileIdle, FileListener, FileLog, FileNamespace, FileNode,
-        FileRelay, FileRepeater, FileRule, FileSink, FileTags, Numbers, Origin,
+        Bound, FileFrequentKeys, FileIdle, FileListener, FileLog, FileManagement, FileNamespace,
+        FileNode, FileRelay, FileRepeater, FileRule, FileSink, FileTags, Numbers, Origin,
     },
     sources::Network,
 };
@@ -69,6 +69,7 @@ pub(crate) fn file(config: &Config) -> File {
         sink: config.sinks.iter().map(sink).collect(),
         repeater: config.repeaters.iter().map(repeater).collect(),
         relay: config.relay.as_ref().map(relay),
+        management: management(&config.management),
         origin: Origin::default(),
     }
 }
@@ -134,6 +135,20 @@ fn relay(relay: &Relay) -> FileRelay {
         packet_bytes: Some(i64::try_from(relay.packet_bytes).unwrap_or(i64::MAX)),
         queue_bytes: Some(i64::try_from(relay.queue_bytes).unwrap_or(i64::MAX)),
         node: relay.nodes.iter().map(node).collect(),
+    }
+}
+
+fn management(management: &Management) -> FileManagement {
+    let endpoint = management.endpoint.as_ref().map(ToString::to_string);
+    FileManagement {
+        address: Some(escape(&endpoint.unwrap_or_default())),
+        mode: Some(format!("{:04o}", management.mode)),
+        allow: Some(management.allow.iter().map(ToString::to_string).collect()),
+        allow_deletions: Some(management.allow_deletions),
+        health: Some(if management.healthy { "up" } else { "down" }.to_owned()),
+        connections_max: whole(management.connections_max),
+        line_bytes_max: whole(management.line_bytes_max),
+        idle_timeout: Some(management.idle_timeout.as_secs_f64()),
     }
 }
 

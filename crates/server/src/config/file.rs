@@ -101,6 +101,9 @@ pub(crate) struct File {
     pub(crate) repeater: Vec<FileRepeater>,
     /// `[relay]`
     pub(crate) relay: Option<FileRelay>,
+    /// `[management]`
+    #[serde(default)]
+    pub(crate) management: FileManagement,
     /// Where the keys were typed.
     #[serde(skip)]
     pub(crate) origin: Origin,
@@ -256,6 +259,29 @@ pub(crate) struct FileNode {
     pub(crate) url: Option<String>,
     /// `relay.node.health`
     pub(crate) health: Option<String>,
+}
+
+/// The table `[management]` as typed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(crate) struct FileManagement {
+    /// `management.address`
+    pub(crate) address: Option<String>,
+    /// `management.mode`
+    pub(crate) mode: Option<String>,
+    /// `management.allow`
+    pub(crate) allow: Option<Vec<String>>,
+    /// `management.allow_deletions`
+    pub(crate) allow_deletions: Option<bool>,
+    /// `management.health`
+    pub(crate) health: Option<String>,
+    /// `management.connections_max`
+    pub(crate) connections_max: Option<i64>,
+    /// `management.line_bytes_max`
+    pub(crate) line_bytes_max: Option<i64>,
+    /// `management.idle_timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) idle_timeout: Option<f64>,
 }
 
 /// Where the keys of a file were typed.

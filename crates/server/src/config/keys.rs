@@ -4,6 +4,7 @@
 //! from here, so that neither can say something else than the other.
 
 pub(crate) mod dialect;
+pub(crate) mod management;
 mod peers;
 pub(crate) mod rules;
 pub(crate) mod tags;
@@ -100,6 +101,14 @@ pub(crate) const ALL: &[Key] = &[
     Key::Whole(&RELAY_QUEUE_BYTES),
     Key::Text(&RELAY_NODE_URL),
     Key::Text(&RELAY_NODE_HEALTH),
+    Key::Text(&management::ADDRESS),
+    Key::Text(&management::MODE),
+    Key::List(&management::ALLOW),
+    Key::Switch(&management::ALLOW_DELETIONS),
+    Key::Text(&management::HEALTH),
+    Key::Whole(&management::CONNECTIONS_MAX),
+    Key::Whole(&management::LINE_BYTES_MAX),
+    Key::Number(&management::IDLE_TIMEOUT),
 ];
 
 /// `dialect`

@@ -16,6 +16,7 @@ pub(crate) use self::{
     expand::escape,
     file::File,
     listener::{Endpoint, Framing, Listener, Stream, TlsFiles},
+    management::Management,
     rule::{Action, Keep, Rule, RuleSettings},
     source::Source,
     sources::Sources,
@@ -33,6 +34,7 @@ mod file;
 mod key;
 mod keys;
 mod listener;
+mod management;
 pub(crate) mod reference;
 mod rule;
 mod source;
@@ -95,6 +97,8 @@ pub(crate) struct Config {
     pub(crate) rules: Vec<Rule>,
     /// What is done with tags.
     pub(crate) tags: Tags,
+    /// Where commands are taken.
+    pub(crate) management: Management,
     /// What becomes of idle series.
     pub(crate) idle: Idle,
     /// How names that come often are told.

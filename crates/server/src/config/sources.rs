@@ -36,7 +36,7 @@ impl Sources {
 
 impl Network {
     /// Whether an address is one of the network's. It is none in IPv6 clothes.
-    fn has(&self, address: IpAddr) -> bool {
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
         match (self.address, address) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
                 shifted(u128::from(own.to_bits() ^ other.to_bits()), 32 - self.bits) == 0

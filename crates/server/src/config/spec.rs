@@ -42,6 +42,25 @@ pub(crate) fn listener(text: &str) -> Result<Endpoint, String> {
     }
 }
 
+/// Reads what is typed for where commands are taken. The path of a unix socket is as typed.
+///
+/// # Errors
+/// One line that names the text and what is allowed.
+pub(crate) fn management(text: &str) -> Result<Endpoint, String> {
+    const ALLOWED: &str = "give [HOST]:PORT, tcp://[HOST]:PORT or unix://PATH";
+    let trimmed = text.trim();
+    let address = match trimmed.split_once("://") {
+        Some(("unix", path)) if !path.is_empty() => return Ok(Endpoint::Unix(path.into())),
+        Some(("tcp", address)) => address,
+        Some(_) => return Err(format!("'{text}': no commands are taken there; {ALLOWED}")),
+        None => trimmed,
+    };
+    match Address::parse(address, 0) {
+        Ok(address) => Ok(Endpoint::Tcp(address.or_localhost())),
+        Err(why) => Err(format!("'{text}' is no address: {why}; {ALLOWED}")),
+    }
+}
+
 /// Reads what is typed for a sink.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 mod dialect;
 mod errors;
 mod listeners;
+mod management;
 mod rules;
 mod tags;
 
@@ -106,6 +107,7 @@ fn nothing_typed_is_the_default() {
         }],
         repeaters: Vec::new(),
         relay: None,
+        management: management::default(),
         rules: Vec::new(),
         tags: tags::usual(),
         idle: Idle {
@@ -191,6 +193,7 @@ pub(super) fn full_file() -> File {
             queue_bytes: Some(4098),
             node: vec![FileNode { url: text("udp://[::2]:3"), health: text("foo:4") }],
         }),
+        management: management::full_file(),
         origin: Origin::default(),
     }
 }
@@ -235,6 +238,7 @@ fn every_key_of_a_file_takes_effect() {
             queue_bytes: 4098,
         }),
         tags: tags::full(),
+        management: management::full(),
         rules: rules::full(),
         idle: Idle {
             counters: IdleSeries::Kept,

@@ -20,11 +20,14 @@ use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Making, Message};
 use crate::forward::{self, Forwarding, refuse_loops};
 use crate::frequent::FrequentNames;
-use crate::listen::{self, SocketFile, Sockets};
+use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
+use crate::manage::{Managing, Subjects};
 use crate::work::{Control, ControlInbox, ListenerId, Worker};
 
 /// The running threads.
 pub(super) struct Service {
+    /// Where commands are taken.
+    managing: Option<Managing>,
     accepting: Accepting,
     connections: Connections,
     workers: Vec<(JoinHandle<()>, ControlInbox)>,
@@ -62,7 +65,11 @@ pub(super) struct Plan {
 impl Service {
     /// Starts the threads from the end of the path to its beginning, so that nothing is received
     /// that has nowhere to go. `sockets` are those of the listeners, in their order.
-    pub(super) fn start(config: &Config, sockets: Vec<Sockets>) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        sockets: Vec<Sockets>,
+        management: ManagementSockets,
+    ) -> anyhow::Result<Self> {
         let settings = SettingsBook::of(config);
         let rules = Arc::new(settings.rules(config));
         let making = making(config, &settings)?;
@@ -99,6 +106,7 @@ impl Service {
         let accepting = Accepting::start(connections.clone(), inboxes)?;
         let (listeners, listeners_opened) = (Vec::new(), 0);
         let mut service = Self {
+            managing: None,
             accepting,
             connections,
             workers,
@@ -112,6 +120,7 @@ impl Service {
         for (listener, sockets) in config.listeners.iter().zip(sockets) {
             service.open(listener.clone(), sockets);
         }
+        service.take_commands(config, management)?;
         Ok(service)
     }
 
@@ -160,6 +169,9 @@ impl Service {
             }
         }
         self.connections.limit(limits(next));
+        if let Some(managing) = &self.managing {
+            managing.change(now, next);
+        }
         for (listener, sockets) in plan.opened {
             self.open(listener, sockets);
         }
@@ -176,6 +188,20 @@ impl Service {
     /// Counts a reload that failed.
     pub(super) fn reload_failed(&self) {
         self.flush_inbox.tell(Message::ReloadFailed);
+    }
+
+    fn take_commands(&mut self, config: &Config, sockets: ManagementSockets) -> io::Result<()> {
+        if sockets.sockets.is_empty() {
+            return Ok(());
+        }
+        let subjects = Subjects {
+            flush: self.flush_inbox.clone(),
+            workers: self.workers.iter().map(|(_, control)| control.clone()).collect(),
+            forwarding: Arc::clone(&self.forwarding),
+            connections: self.connections.clone(),
+        };
+        self.managing = Some(Managing::start(sockets, config, subjects)?);
+        Ok(())
     }
 
     fn open(&mut self, listener: Listener, sockets: Sockets) {
@@ -216,6 +242,9 @@ impl Service {
     /// Ends the threads in the order of the path, and says what became of everything.
     pub(super) fn stop(self, config: &Config) -> anyhow::Result<()> {
         let deadline = clock::now() + config.shutdown_timeout;
+        if let Some(managing) = self.managing {
+            managing.stop().ok().context("what takes commands panicked")?;
+        }
         // From now on unix sockets cannot be found, instead of being found deaf.
         drop(self.listeners);
         // A panic of a thread has ended the process already.

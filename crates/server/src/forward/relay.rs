@@ -120,6 +120,12 @@ impl Relay {
         i128::from(lines_relayed) - i128::from(passed + no_node + probes)
     }
 
+    /// The nodes that are on the ring, as they are called there.
+    pub(crate) fn nodes_up(&self) -> Vec<String> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.in_the_ring().map(|index| self.nodes[index].label.to_string()).collect()
+    }
+
     /// The nodes.
     pub(crate) fn peers(&self) -> impl Iterator<Item = &Peer> {
         self.nodes.iter()

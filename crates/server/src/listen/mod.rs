@@ -13,12 +13,14 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub(crate) use self::management::{ManagementSockets, bind_management};
 pub(crate) use self::unix::SocketFile;
 use crate::accept::{Listening, Terms};
 use crate::config::{Address, Config, Endpoint, Listener, Transport};
 use crate::tls::Certificates;
 use crate::work::DatagramSocket;
 
+mod management;
 mod passed;
 mod unix;
 
@@ -154,6 +156,15 @@ enum Place {
     At(SocketAddr),
 }
 
+impl Place {
+    fn with_port(self, port: u16) -> Self {
+        match self {
+            Self::Everywhere(_) => Self::Everywhere(port),
+            Self::At(address) => Self::At(SocketAddr::new(address.ip(), port)),
+        }
+    }
+}
+
 fn resolve(address: &Address) -> anyhow::Result<Vec<Place>> {
     let (host, port) = (address.host.as_str(), address.port);
     if host.is_empty() {
@@ -182,10 +193,7 @@ fn bind_group(place: Place, workers: NonZeroUsize) -> io::Result<Vec<Socket>> {
     // is none; now it makes room for the group, on its port.
     let port = bound_address(&alone)?.port();
     drop(alone);
-    let place = match place {
-        Place::Everywhere(_) => Place::Everywhere(port),
-        Place::At(address) => Place::At(SocketAddr::new(address.ip(), port)),
-    };
+    let place = place.with_port(port);
     (0..workers.get()).map(|_| bind_one(place, Type::DGRAM, true)).collect()
 }
 

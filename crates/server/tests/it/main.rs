@@ -14,6 +14,7 @@ mod emitters;
 mod exactness;
 mod forward;
 mod lifetime;
+mod management;
 mod passed;
 mod reload;
 mod reloaded_rules;

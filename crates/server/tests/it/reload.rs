@@ -104,7 +104,9 @@ fn what_takes_a_restart_is_told_by_name_and_the_rest_is_applied() {
 fn a_percentile_is_that_of_the_interval_in_which_it_was_reloaded() {
     let spy = SpyGraphite::start();
     let sink = spy.sink();
-    let daemon = Daemon::configured("", &["-b", "127.0.0.1:0", "-s", &sink, "-f", "600"]);
+    // One worker: of two, one may read its socket later than what is sent after the reload.
+    let arguments = ["-b", "127.0.0.1:0", "-s", &sink, "-f", "600", "--workers", "1"];
+    let daemon = Daemon::configured("", &arguments);
     daemon.send(&["a:1|ms", "a:2|ms", "b:1|g", "c:1|c", "d:x|s"]);
     daemon.reload("percent = 50\nseries_max = 500");
     // A signal is awaited in order, so that this comes when the reload is done.

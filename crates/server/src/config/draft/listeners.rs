@@ -82,7 +82,7 @@ impl Draft<'_> {
             allow: self.networks(&listen::ALLOW, table, keys.allow.as_deref()),
             deny: self.networks(&listen::DENY, table, keys.deny.as_deref()),
         };
-        let mode = self.mode(table, keys.mode.as_deref());
+        let mode = self.mode(&listen::MODE, table, keys.mode.as_deref());
         let stream = self.stream(table, keys);
         let tls = self.tls(table, keys);
         let address = keys.address.as_deref().map(|text| self.expanded(text));
@@ -102,7 +102,7 @@ impl Draft<'_> {
     }
 
     /// The endpoint with the absolute path of its socket.
-    fn endpoint(&mut self, place: &str, endpoint: Endpoint) -> Option<Endpoint> {
+    pub(super) fn endpoint(&mut self, place: &str, endpoint: Endpoint) -> Option<Endpoint> {
         let mut absolute = |path: PathBuf| {
             let path = self.path(place, &path)?;
             if path.as_os_str().as_bytes().len() > SOCKET_PATH_BYTES_MAX {
@@ -123,7 +123,12 @@ impl Draft<'_> {
         }
     }
 
-    fn networks(&mut self, key: &List, table: &str, typed: Option<&[String]>) -> Vec<Network> {
+    pub(super) fn networks(
+        &mut self,
+        key: &List,
+        table: &str,
+        typed: Option<&[String]>,
+    ) -> Vec<Network> {
         let mut networks = Vec::new();
         for text in typed.unwrap_or_default() {
             match text.parse::<Network>() {
@@ -134,14 +139,15 @@ impl Draft<'_> {
         networks
     }
 
-    fn mode(&mut self, table: &str, typed: Option<&str>) -> u32 {
-        let text = typed.or(listen::MODE.default).unwrap_or_default();
+    /// The permissions of the key of a table.
+    pub(super) fn mode(&mut self, key: &Text, table: &str, typed: Option<&str>) -> u32 {
+        let text = typed.or(key.default).unwrap_or_default();
         let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         match u32::from_str_radix(text, 8) {
             Ok(mode) if digits && mode <= MODE_MAX => mode,
             _ => {
-                let wrong = format!("'{text}' is not {}", listen::MODE.bounds());
-                self.wrong_in_file(&path(table, &listen::MODE.about), &wrong);
+                let wrong = format!("'{text}' is not {}", key.bounds());
+                self.wrong_in_file(&path(table, &key.about), &wrong);
                 MODE_MAX
             }
         }
