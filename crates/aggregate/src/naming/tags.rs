@@ -51,6 +51,35 @@ pub(super) fn write_safe_name(name: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The longest part of a name between dots, in bytes: Graphite makes a file or a folder of each,
+/// whose name can have 255 bytes with its ending.
+pub(super) const PART_BYTES_MAX: usize = 250;
+
+/// Shortens the parts of a name that are too long for a file: what is cut off is told apart by a
+/// hash (FNV-1a) of the whole part, so that two series remain two.
+pub(super) fn shorten_parts(name: &[u8], out: &mut Vec<u8>) {
+    for (index, part) in name.split(|&byte| byte == b'.').enumerate() {
+        if index > 0 {
+            out.push(b'.');
+        }
+        if part.len() <= PART_BYTES_MAX {
+            out.extend_from_slice(part);
+            continue;
+        }
+        let hash = part.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let hash = format!("_{hash:016x}");
+        let mut end = PART_BYTES_MAX - hash.len();
+        // Not within a character.
+        while end > 0 && part[end] & 0b1100_0000 == 0b1000_0000 {
+            end -= 1;
+        }
+        out.extend_from_slice(&part[..end]);
+        out.extend_from_slice(hash.as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use gstatsd_wire::Tag;
@@ -101,6 +130,29 @@ mod tests {
             let mut out = b"x".to_vec();
             write_safe_name(name.as_bytes(), &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), format!("x{expected}"), "{name}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_too_long_for_a_file_are_shortened_and_stay_apart() {
+        let shortened = |name: &str| {
+            let mut out = Vec::new();
+            shorten_parts(name.as_bytes(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let longest = "x".repeat(PART_BYTES_MAX);
+        assert_eq!(shortened(&format!("a.{longest}..b")), format!("a.{longest}..b"));
+        let [one, other] = ["y", "z"].map(|end| shortened(&format!("a.{longest}{end}.b")));
+        assert_ne!(one, other);
+        for name in [&one, &other] {
+            let parts: Vec<_> = name.split('.').collect();
+            assert_eq!((parts[0], parts[1].len(), parts[2]), ("a", PART_BYTES_MAX, "b"));
+            assert!(parts[1].starts_with(&longest[..233]));
+        }
+        assert!(shortened(&"a".repeat(251)).ends_with("_032fd0337586c62a"));
+        for before in 0..4 {
+            let name = shortened(&format!("{}{}", "a".repeat(before), "\u{1f600}".repeat(80)));
+            assert!(name.len() > PART_BYTES_MAX - 4 && name.len() <= PART_BYTES_MAX, "{name}");
         }
     }
 }

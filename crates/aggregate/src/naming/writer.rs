@@ -39,6 +39,10 @@ pub(super) fn write_key(
     } else {
         key.extend_from_slice(series.name());
     }
+    if key.len() - prefix.len() > tags::PART_BYTES_MAX {
+        let long = key.split_off(prefix.len());
+        tags::shorten_parts(&long, key);
+    }
     tags::write_tags(series, tail);
 }
 
