@@ -11,8 +11,8 @@ pub struct Dialect {
     pub grammar: Grammar,
     /// What becomes of names.
     pub sanitising: Sanitising,
-    /// Whether histograms and distributions are series of their own. Otherwise all values of a
-    /// name and tags are one timer.
+    /// Whether distributions are series of their own, apart from histograms, which timers are
+    /// too. Otherwise all values of a name and tags are one timer.
     pub histograms_apart: bool,
 }
 
@@ -53,7 +53,7 @@ impl Dialect {
             Kind::Counter | Kind::Meter => SeriesKind::Counter,
             Kind::Distribution if self.histograms_apart => SeriesKind::Distribution,
             Kind::Gauge | Kind::KeyValue => SeriesKind::Gauge,
-            Kind::Histogram if self.histograms_apart => SeriesKind::Histogram,
+            Kind::Histogram | Kind::Timer if self.histograms_apart => SeriesKind::Histogram,
             Kind::Set => SeriesKind::Set,
             Kind::Distribution | Kind::Histogram | Kind::Timer => SeriesKind::Timer,
         }

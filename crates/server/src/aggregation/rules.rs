@@ -1,6 +1,6 @@
 //! The rules of a configuration, and the numbers of the settings that they give to series.
 
-use gstatsd_aggregate::{Effect, KindSet, Rule, Rules, SeriesSettings};
+use gstatsd_aggregate::{Effect, KindSet, Rule, Rules, SeriesKind, SeriesSettings};
 
 use crate::config::{Action, Config, Keep, RuleSettings};
 
@@ -71,10 +71,7 @@ impl SettingsBook {
     pub(crate) fn rules(&self, config: &Config) -> Rules {
         let rule = |rule: &crate::config::Rule| Rule {
             pattern: rule.pattern.clone(),
-            kinds: match rule.kinds.is_empty() {
-                true => KindSet::ALL,
-                false => rule.kinds.iter().copied().collect(),
-            },
+            kinds: kinds(&rule.kinds),
             effect: match &rule.action {
                 Action::Drop => Effect { drop: true, ..Effect::default() },
                 Action::Keep(keep) => self.effect(keep),
@@ -93,5 +90,18 @@ impl SettingsBook {
             absolute: *absolute,
             settings: self.number(settings),
         }
+    }
+}
+
+/// The kinds that a rule lists; none are all. Timers are histograms where the dialect keeps
+/// distributions apart, and histograms are timers elsewhere.
+fn kinds(listed: &[SeriesKind]) -> KindSet {
+    let same = [SeriesKind::Histogram, SeriesKind::Timer];
+    let is_meant = |kind: &SeriesKind| {
+        listed.contains(kind) || same.contains(kind) && same.iter().any(|one| listed.contains(one))
+    };
+    match listed.is_empty() {
+        true => KindSet::ALL,
+        false => SeriesKind::ALL.into_iter().filter(is_meant).collect(),
     }
 }

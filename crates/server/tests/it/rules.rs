@@ -70,6 +70,26 @@ fn explain_shows_which_rule_matched_and_what_became_of_the_line() {
 }
 
 #[test]
+fn timers_and_histograms_are_the_same_to_a_rule_in_every_dialect() {
+    for dialect in ["gstatsd", "statsd", "dogstatsd"] {
+        for (kinds, line, matches) in [
+            ("timer", "a:1|h", true),
+            ("histogram", "a:1|ms", true),
+            ("distribution", "a:1|ms", false),
+            ("distribution", "a:1|d", dialect == "dogstatsd"),
+            ("timer", "a:1|d", dialect != "dogstatsd"),
+            ("timer", "a:1|c", false),
+        ] {
+            let rule = format!("[[rule]]\nmatch = \"a\"\nkinds = [\"{kinds}\"]\ndrop = true");
+            let config = format!("dialect = \"{dialect}\"\n{rule}");
+            let text = printed(&config, &["explain", line]);
+            assert_eq!(text.contains("rule 1"), matches, "{dialect} {kinds} {line}: {text}");
+            assert_eq!(text.contains("no rule matches"), !matches, "{dialect} {kinds} {line}");
+        }
+    }
+}
+
+#[test]
 fn what_rules_do_is_seen_at_a_sink_and_changes_with_a_reload() {
     let spy = SpyGraphite::start();
     let sink = spy.sink();

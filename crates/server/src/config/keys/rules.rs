@@ -36,8 +36,8 @@ pub(crate) const RULE_KINDS: List = List {
     about: About {
         path: "rule.kinds",
         flag: None,
-        effect: "The kinds of series that the rule is about. Histograms and distributions are \
-                 timers, unless the dialect keeps them apart.",
+        effect: "The kinds of series that the rule is about. Timers are histograms and histograms \
+                 timers, and so are distributions, unless the dialect keeps them apart.",
         edge: "Without it they are all of them.",
         reload: true,
     },
