@@ -170,6 +170,56 @@ fn a_live_node_statsd_is_counted_exactly() {
     outcome.assert_counts(5_000 + 500 + 250 + 20 + 30 + 1, 0, 0);
 }
 
+#[test]
+fn a_live_datadog_is_understood_in_its_own_dialect() {
+    let outcome = outcome("dialect = \"dogstatsd\"", |port| run_python(DATADOG, port));
+    let sampled: u16 = outcome.said.trim().strip_prefix("sampled ").unwrap().parse().unwrap();
+    for (name, expected) in [
+        ("dd.hits;bare=true;env=test;shard=0", 2_500.0),
+        ("dd.hits;bare=true;env=test;shard=1", 2_500.0),
+        ("dd.balance;env=test", -50.0),
+        ("dd.sampled;env=test", 4.0 * f64::from(sampled)),
+        ("dd.buffered;env=test", 40_000.0),
+        ("dd.load.count;env=test", 250.0),
+        ("dd.size.count;env=test;path=/a:b", 10.0),
+        ("dd.delay.count;env=test", 10.0),
+    ] {
+        assert_eq!(outcome.sum(name), expected, "{name}");
+    }
+    outcome.assert_members("dd.users;env=test", 4.0);
+    assert_eq!(outcome.values("dd.level;env=test").last(), Some(&-10.0));
+    for (name, value) in [("dd.past;env=test", "3"), ("dd.past.count;env=test", "4")] {
+        let of_name: Vec<_> = outcome.lines.iter().filter(|line| line.name == name).collect();
+        let [line] = of_name[..] else { panic!("{of_name:?}") };
+        assert_eq!((line.value.as_str(), line.timestamp), (value, 1_700_000_000));
+    }
+    let books = accounting(&outcome.log);
+    let samples = 5_000 + 100 + i128::from(sampled) + 250 + 40 + 20_000;
+    assert_eq!((books["samples.aggregated"], books["samples.passed_on"]), (samples, 2));
+    assert_eq!((books["lines.events"], books["lines.service_checks"]), (1, 1));
+}
+
+#[test]
+fn a_live_hot_shots_is_understood_in_the_dialect_of_datadog() {
+    let config = "dialect = \"dogstatsd\"\ntags.styles = [\"dogstatsd\", \"influx\"]";
+    let outcome = outcome(config, |port| run_node(HOT_SHOTS, port));
+    for (name, expected) in [
+        ("hs.hits;env=test;shard=0", 2_500.0),
+        ("hs.hits;env=test;shard=1", 2_500.0),
+        ("hs.sampled;env=test", 1_000.0),
+        ("hs.balance;env=test", -55.0),
+        ("hs.buffered;env=test", 40_000.0),
+        ("hs.load.count;env=test", 250.0),
+        ("hs.delay.count;env=test;url=a:b/c", 10.0),
+        ("tg.hits;env=test;shard=a", 50.0),
+    ] {
+        assert_eq!(outcome.sum(name), expected, "{name}");
+    }
+    // Absolute, as Datadog has it.
+    assert_eq!(outcome.values("hs.level;env=test").last(), Some(&-10.0));
+    outcome.assert_counts(5_000 + 500 + 250 + 20 + 40 + 20_000 + 50, 1, 1);
+}
+
 type Books = BTreeMap<String, i128>;
 
 /// Lets a script send to a daemon with this one listener, and gives its books and all lines that

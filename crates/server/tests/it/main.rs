@@ -10,6 +10,7 @@ mod carbon;
 mod client;
 mod commands;
 mod dialects;
+mod dogstatsd;
 mod emitters;
 mod exactness;
 mod forward;

@@ -40,33 +40,33 @@ enum Answer {
     Refused(String),
 }
 
-fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     Command::new(binary()).args(arguments).output().unwrap()
 }
 
-fn cases(file: &str, key: &str) -> Vec<Value> {
+pub(crate) fn cases(file: &str, key: &str) -> Vec<Value> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata");
     let text = fs::read_to_string(format!("{folder}/{file}")).unwrap();
     serde_json::from_str::<Value>(&text).unwrap()[key].as_array().unwrap().clone()
 }
 
-fn name(case: &Value) -> &str {
+pub(crate) fn name(case: &Value) -> &str {
     case["name"].as_str().unwrap()
 }
 
-fn texts(list: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap())
 }
 
 /// The lines of each flush, as a case tells them. No line stands in a flush twice.
-fn flushes(case: &Value) -> Vec<BTreeSet<String>> {
+pub(crate) fn flushes(case: &Value) -> Vec<BTreeSet<String>> {
     let flushes = case["flushes"].as_array().unwrap().iter();
     let lines = |flush| texts(flush).map(str::to_owned).collect();
     flushes.map(lines).collect()
 }
 
 /// The packets of a case as a recording.
-fn recording(intervals: &Value, bytes: impl Fn(&str) -> Vec<u8>) -> Vec<u8> {
+pub(crate) fn recording(intervals: &Value, bytes: impl Fn(&str) -> Vec<u8>) -> Vec<u8> {
     let mut recording = Vec::new();
     for interval in intervals.as_array().unwrap() {
         for packet in texts(interval) {
@@ -96,20 +96,21 @@ fn escape(packet: &[u8]) -> Vec<u8> {
 }
 
 /// What `replay` prints, by flushes.
-fn replay(arguments: &[&str], recording: &[u8]) -> Vec<BTreeSet<String>> {
+pub(crate) fn replay(arguments: &[&str], recording: &[u8]) -> Vec<BTreeSet<String>> {
     let folder = Folder::new();
     let file = folder.file("recording");
     fs::write(&file, recording).unwrap();
     let output = run(&[&["replay"], arguments, &[&file]].concat());
     assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    let flush = |lines: &str| {
-        let count = lines.lines().count();
-        let lines: BTreeSet<_> = lines.lines().map(str::to_owned).collect();
-        assert_eq!(lines.len(), count, "a line stands there twice: {lines:?}");
-        lines
-    };
-    text.split_terminator("\n\n").map(flush).collect()
+    let (mut flushes, mut flush) = (Vec::new(), BTreeSet::new());
+    for line in text.lines() {
+        match line {
+            "" => flushes.push(std::mem::take(&mut flush)),
+            line => assert!(flush.insert(line.to_owned()), "a line stands there twice: {line}"),
+        }
+    }
+    flushes
 }
 
 /// Imports the configuration of a case of the Node.js StatsD to a file of ours.
@@ -139,7 +140,10 @@ fn answer(case: &Value) -> Answer {
 }
 
 /// Where the flushes are not as expected: what is missing and what is too much.
-fn difference(expected: &[BTreeSet<String>], actual: &[BTreeSet<String>]) -> Option<String> {
+pub(crate) fn difference(
+    expected: &[BTreeSet<String>],
+    actual: &[BTreeSet<String>],
+) -> Option<String> {
     if expected == actual {
         return None;
     }
