@@ -9,6 +9,7 @@ use super::keys::Keys;
 use super::value::{Node, Table, Value};
 
 mod input;
+mod management;
 mod output;
 mod policies;
 mod proxy;
@@ -18,10 +19,7 @@ mod timers;
 mod tests;
 
 /// Why a key of the original is only a comment here.
-const WITHOUT_COUNTERPART: [(&str, &str); 6] = [
-    ("mgmt_address", "the management port, not in this version"),
-    ("mgmt_port", "the management port, not in this version"),
-    ("healthStatus", "what the management port answers, not in this version"),
+const WITHOUT_COUNTERPART: [(&str, &str); 3] = [
     ("title", "the title of the process"),
     ("automaticConfigReload", "the file is not watched; SIGHUP makes it be read again"),
     ("debugInterval", "not in the original any more"),
@@ -53,6 +51,7 @@ pub(super) fn document(config: &Table) -> Result<Document, Vec<Problem>> {
     document.add(import.idle());
     document.add(import.frequent_keys());
     import.listeners().into_iter().for_each(|section| document.add(section));
+    document.add(import.management());
     import.sinks().into_iter().for_each(|section| document.add(section));
     import.histograms().into_iter().for_each(|section| document.add(section));
     import.finish(document, &WITHOUT_COUNTERPART, "only a backend may know it")

@@ -7,9 +7,10 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::{Daemon, accounting, assert_books_close, binary};
+use crate::management::{ask, dump, management};
+use crate::support::{Daemon, PATIENCE, accounting, assert_books_close, binary};
 
 /// A management port that says what it is told to say.
 struct Health {
@@ -179,6 +180,71 @@ fn a_relay_keeps_every_line_while_a_node_leaves_and_comes_back() {
     assert!(of_each.iter().all(|&count| count > 0), "{of_each:?}");
     // Packed: more lines than packets.
     assert!(a["datagrams.received"] < a["lines.metric"], "{a:?}");
+}
+
+#[test]
+fn a_relay_follows_what_its_nodes_say_of_their_health() {
+    let commands = "[management]\naddress = \"127.0.0.1:0\"\n";
+    let nodes = [(); 2].map(|()| {
+        Daemon::configured(commands, &["-b", "127.0.0.1:0", "-s", "console:", "-f", "3600"])
+    });
+    let names = nodes.each_ref().map(|node| node.address().to_string());
+    let ports = nodes.each_ref().map(management);
+    let mut config = format!("{commands}[relay]\ncheck_interval = 0.1\n");
+    for (name, port) in names.iter().zip(ports) {
+        writeln!(config, "[[relay.node]]\nurl = \"{name}\"\nhealth = \"{port}\"").unwrap();
+    }
+    let relay = Daemon::configured(&config, &["-b", "127.0.0.1:0", "-s", "console:"]);
+    let status = management(&relay);
+    // Each node once: a check that is under way may have asked before the answer changed.
+    let wait_for_nodes = |up: &[&String]| {
+        let up: String = up.iter().map(|name| format!("{name} ")).collect();
+        let end = Instant::now() + PATIENCE;
+        while !ask(status, "status").ends_with(&format!("\nnodes: {up}\n")) {
+            assert!(Instant::now() < end, "{}", ask(status, "status"));
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let lines: Vec<_> = (0..50).map(|index| format!("name{index}:1|c")).collect();
+    wait_for_nodes(&[&names[0], &names[1]]);
+    let mut sent = 0;
+    for _ in 0..3 {
+        assert_eq!(ask(ports[0], "health down"), "health: down\n");
+        wait_for_nodes(&[&names[1]]);
+        relay.send(&lines);
+        ask(ports[1], "health down");
+        wait_for_nodes(&[]);
+        ask(ports[0], "health up");
+        wait_for_nodes(&[&names[0]]);
+        relay.send(&lines);
+        ask(ports[1], "health up");
+        wait_for_nodes(&[&names[0], &names[1]]);
+        relay.send(&lines);
+        sent += 150;
+    }
+    assert!(ask(status, "help").ends_with(", quit, status\n\n"));
+    assert_eq!(ask(ports[0], "status"), "ERROR\n");
+    // All of it has arrived.
+    let counted = |port: SocketAddr| -> f64 {
+        let counters = dump(port, "counters");
+        counters.as_object().unwrap().values().map(|value| value.as_f64().unwrap()).sum()
+    };
+    let end = Instant::now() + PATIENCE;
+    while ports.map(counted).iter().sum::<f64>() < 450.0 {
+        assert!(Instant::now() < end, "{:?}", ports.map(counted));
+    }
+    let [first, second] = nodes;
+    // One that is gone says nothing, which is not up either.
+    let first = stop(first);
+    wait_for_nodes(&[&names[1]]);
+    relay.send(&lines);
+    sent += 50;
+    let books = stop(relay);
+    assert_eq!((books["lines.relayed"], books["relay.lines.dropped.no_node"]), (sent, 0));
+    let second = stop(second);
+    let of_each = [&first, &second].map(|books| books["samples.aggregated"]);
+    assert_eq!(of_each.iter().sum::<i128>(), sent, "{of_each:?}");
+    assert!(of_each[0] >= 150 && of_each[1] >= 200, "{of_each:?}");
 }
 
 #[test]

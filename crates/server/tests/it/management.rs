@@ -35,7 +35,7 @@ pub(crate) fn ask(address: SocketAddr, command: &str) -> String {
 }
 
 /// The series of a dump.
-fn dump(address: SocketAddr, command: &str) -> Value {
+pub(crate) fn dump(address: SocketAddr, command: &str) -> Value {
     let answer = ask(address, command);
     let object = answer.strip_suffix("\nEND\n\n").unwrap_or_else(|| panic!("no end: {answer}"));
     serde_json::from_str(object).unwrap_or_else(|error| panic!("{error}: {answer}"))

@@ -7,13 +7,11 @@ use crate::import::keys::Keys;
 use crate::import::value::{Node, Table, Value};
 
 /// Why a key of the proxy is only a comment here.
-const WITHOUT_COUNTERPART: [(&str, &str); 6] = [
+const WITHOUT_COUNTERPART: [(&str, &str); 4] = [
     ("cacheSize", "each worker remembers where names belong, as many as it has room for"),
     ("resetStats", "what the nodes forget when the ring changes, not in this version"),
     ("host", "the proxy does not read it: address says where it listens"),
     ("udp_version", "the proxy does not read it: address_ipv6 says it"),
-    ("mgmt_address", "the management port, not in this version"),
-    ("mgmt_port", "the management port, not in this version"),
 ];
 
 /// The document for a configuration of the proxy.
@@ -42,6 +40,7 @@ pub(super) fn document(config: &Table) -> Result<Document, Vec<Problem>> {
     document.add(root);
     document.add(import.log());
     import.listeners().into_iter().for_each(|section| document.add(section));
+    document.add(import.management());
     let mut relay = Section::of("relay");
     let milliseconds = import.number_or("checkInterval", 10_000.0, &mut relay);
     relay.set("check_interval", number(milliseconds / 1000.0));

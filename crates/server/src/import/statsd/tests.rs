@@ -34,6 +34,26 @@ fn an_empty_configuration_is_the_dialect_with_its_listener() {
 }
 
 #[test]
+fn the_management_port_is_for_this_machine_unless_the_original_names_an_address() {
+    let management = |config: &str| lines(config).split_off(1);
+    let local = ["address = \"tcp://localhost:8126\"", "allow_deletions = true"];
+    let written = management("healthStatus: 'down'");
+    assert!(written[0].starts_with("# mgmt_address is not set: "), "{written:?}");
+    assert_eq!(written[2..], [local[0], local[1], "health = \"down\""]);
+    assert_eq!(management("mgmt_port: 0")[2..], local);
+    for (address, written) in [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]")] {
+        let config = format!("mgmt_address: '{address}', mgmt_port: 9000");
+        let address = format!("address = \"tcp://{written}:9000\"");
+        assert_eq!(management(&config), [&address, local[1]]);
+    }
+    let everybody = management("mgmt_address: '0.0.0.0'");
+    assert_eq!(everybody[0], "address = \"tcp://0.0.0.0:8126\"");
+    assert_eq!(everybody.last().unwrap(), "allow = [\"0.0.0.0/0\", \"::/0\"]");
+    let wrong = "a.js: line 2: healthStatus: 'UP' is neither up nor down";
+    assert_eq!(error("healthStatus: 'UP'"), wrong);
+}
+
+#[test]
 fn numbers_are_what_the_original_makes_of_them() {
     for (config, expected) in [
         ("flushInterval: 5000", &["flush_interval = 5"][..]),
