@@ -178,8 +178,9 @@ fn tables(
     page.push_str(&format!("\nTo name and format a line: {format_ns:.0} ns, aim 100.\n\n"));
     page.push_str(
         "From memory, without a socket: CPU time of a metric in nanoseconds.\n\n\
-         | keys | mixed | counters | timers | aim | two workers, times one | aim |\n\
-         |--:|--:|--:|--:|--:|--:|--:|\n",
+         | keys | mixed | counters | timers | aim | mixed, a quarter with tags, dogstatsd | \
+         two workers, times one | aim |\n\
+         |--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for (keys, aim, found) in from_memory {
         let of = |name: &str, digits: usize| match found.get(name) {
@@ -187,11 +188,12 @@ fn tables(
             None => String::new(),
         };
         page.push_str(&format!(
-            "| {} | {} | {} | {} | {aim:.0} | {} | 1.8 |\n",
+            "| {} | {} | {} | {} | {aim:.0} | {} | {} | 1.8 |\n",
             shortened(keys),
             of("mixed", 1),
             of("c", 1),
             of("ms", 1),
+            of("tags", 1),
             of("x2", 2),
         ));
     }
@@ -228,7 +230,8 @@ mod tests {
             resident_bytes: 100 << 20,
             lost: 0,
         };
-        let found = columns("keys  kinds  ns/metric\n 1000 mixed 48.84\n 1000 x2 2.01\n");
+        let found =
+            columns("keys  kinds  ns/metric\n 1000 mixed 48.84\n 1000 tags 51.52\n 1000 x2 2.01\n");
         let printed =
             "flush counters of 1 workers   51.2 ns/key\nwrite counters of 1 workers  36.4 ns/line";
         let format_ns = figure(printed, "write counters of 1 workers").unwrap();
@@ -239,7 +242,7 @@ mod tests {
             "sending, ms, median | 400.0 | 400.0 | 1500 |\n",
             "all of them, MiB | 100.0 | 100.0 | 200 for counters |\n",
             "a line: 36 ns, aim 100.\n",
-            "| 10M | 48.8 |  |  | 40 | 2.01 | 1.8 |\n",
+            "| 10M | 48.8 |  |  | 40 | 51.5 | 2.01 | 1.8 |\n",
         ] {
             assert!(page.contains(line), "{line}: {page}");
         }
