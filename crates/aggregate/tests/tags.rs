@@ -2,10 +2,11 @@
 //! for the tags of every sample.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gstatsd_aggregate::{
-    Dialect, Limits, Merger, Naming, Order, Part, SeriesKind, SeriesName, State, Table,
-    TagTemplate, Window, write_series,
+    Dialect, Effect, Glob, KindSet, Limits, Merger, Naming, Order, Part, Pattern, Rule, Rules,
+    SeriesKind, SeriesName, State, Table, TagTemplate, Template, Window, write_series,
 };
 use gstatsd_wire::{
     Grammar, Line, Receiver, Rejection, Sample, Tag, TagStyle, TagStyles, Tags, Value,
@@ -157,6 +158,46 @@ fn tags_folded_into_names_make_series_that_add_up() {
         counter("d_v.b.x", 8.0),
     ];
     assert_eq!(series, BTreeMap::from(expected));
+}
+
+#[test]
+fn rules_set_tags_and_take_them_away() {
+    let template = |text| Template::parse(text, 1).expect("it is one");
+    let tags = vec![("host".into(), template("$1")), ("k".into(), template(""))];
+    let glob = Glob::parse("a.*").expect("it is a pattern");
+    let effect = Effect { rename: Some(template("a")), tags, ..Effect::default() };
+    let rules =
+        Rules::new(vec![Rule { pattern: Pattern::Glob(glob), kinds: KindSet::ALL, effect }]);
+    for (dialect, expected) in [
+        (Dialect::DOGSTATSD, [("a;host=x;l=w", 7.0), ("a;host=y", 8.0), ("b;k=v", 16.0)]),
+        (Dialect::GSTATSD, [("a;host=x", 7.0), ("a;host=y", 8.0), ("b", 16.0)]),
+    ] {
+        let mut table = table(&[dialect]).with_rules(Arc::new(rules.clone()));
+        table.packet(
+            b"a.x:1|c|#k:v,l:w\na.x:2|c|#l:w,host:z\na.x:4|c|#l:w\na.y:8|c|#k:v\nb:16|c|#k:v",
+            Order::default(),
+        );
+        let series = interval(&mut table, &mut Merger::new());
+        let expected =
+            expected.map(|(name, value)| ((SeriesKind::Counter, name.to_owned()), value));
+        assert_eq!(series, BTreeMap::from(expected));
+    }
+}
+
+#[test]
+fn totals_with_tags_in_any_order_are_of_one_sender() {
+    let glob = Glob::parse("t").expect("it is a pattern");
+    let effect = Effect { absolute: true, ..Effect::default() };
+    let rules =
+        Rules::new(vec![Rule { pattern: Pattern::Glob(glob), kinds: KindSet::ALL, effect }]);
+    let mut table = table(&[Dialect::DOGSTATSD]).with_rules(Arc::new(rules));
+    let packets = [&b"t:10|c|#a:1,b:2"[..], b"t:13|c|#b:2,a:1", b"t:100|c|#a:2", b"t:101|c|#a:2"];
+    for (nanoseconds, packet) in (0..).zip(packets) {
+        table.packet(packet, Order { nanoseconds, worker: 0 });
+    }
+    let series = interval(&mut table, &mut Merger::new());
+    let counter = |name: &str, value| ((SeriesKind::Counter, name.to_owned()), value);
+    assert_eq!(series, BTreeMap::from([counter("t;a=1;b=2", 3.0), counter("t;a=2", 1.0)]));
 }
 
 #[test]
