@@ -183,7 +183,7 @@ fn read_tags(
         if bytes > bytes_max || tags.len() > count_max {
             return Err(Reason::TooManyTags);
         }
-        if !clean {
+        if !clean && grammar.names == Names::Utf8 {
             return Err(Reason::BadTag);
         }
     }
