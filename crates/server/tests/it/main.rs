@@ -14,6 +14,7 @@ mod dogstatsd;
 mod emitters;
 mod exactness;
 mod forward;
+mod hard_input;
 mod lifetime;
 mod management;
 mod passed;

@@ -78,7 +78,7 @@ pub(crate) fn recording(intervals: &Value, bytes: impl Fn(&str) -> Vec<u8>) -> V
 }
 
 /// A packet as a line of a recording.
-fn escape(packet: &[u8]) -> Vec<u8> {
+pub(crate) fn escape(packet: &[u8]) -> Vec<u8> {
     if packet.is_empty() {
         return b"\\\n".to_vec();
     }
@@ -95,22 +95,33 @@ fn escape(packet: &[u8]) -> Vec<u8> {
     line
 }
 
-/// What `replay` prints, by flushes.
-pub(crate) fn replay(arguments: &[&str], recording: &[u8]) -> Vec<BTreeSet<String>> {
+/// What `replay` prints: the lines of each flush.
+pub(crate) fn replay_lines(arguments: &[&str], recording: &[u8]) -> Vec<Vec<String>> {
     let folder = Folder::new();
     let file = folder.file("recording");
     fs::write(&file, recording).unwrap();
     let output = run(&[&["replay"], arguments, &[&file]].concat());
     assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
-    let (mut flushes, mut flush) = (Vec::new(), BTreeSet::new());
+    let (mut flushes, mut flush) = (Vec::new(), Vec::new());
     for line in text.lines() {
         match line {
             "" => flushes.push(std::mem::take(&mut flush)),
-            line => assert!(flush.insert(line.to_owned()), "a line stands there twice: {line}"),
+            line => flush.push(line.to_owned()),
         }
     }
     flushes
+}
+
+/// The same, where no line stands in a flush twice.
+pub(crate) fn replay(arguments: &[&str], recording: &[u8]) -> Vec<BTreeSet<String>> {
+    let flush = |lines: Vec<String>| {
+        let count = lines.len();
+        let lines: BTreeSet<_> = lines.into_iter().collect();
+        assert_eq!(lines.len(), count, "a line stands there twice: {lines:?}");
+        lines
+    };
+    replay_lines(arguments, recording).into_iter().map(flush).collect()
 }
 
 /// Imports the configuration of a case of the Node.js StatsD to a file of ours.
