@@ -10,16 +10,23 @@ const OVERHEAD: usize = size_of::<usize>();
 pub(crate) struct Notices {
     text: Vec<u8>,
     ends: Vec<usize>,
+    /// How many bytes of the same interval are held elsewhere.
+    elsewhere: usize,
 }
 
 impl Notices {
     /// Appends a line; says whether there was room for it.
     pub(crate) fn push(&mut self, line: &[u8]) -> bool {
-        let has_room = self.bytes() + line.len() + OVERHEAD <= NOTICE_BYTES_MAX;
+        let has_room = self.elsewhere + self.bytes() + line.len() + OVERHEAD <= NOTICE_BYTES_MAX;
         if has_room {
             self.append(line);
         }
         has_room
+    }
+
+    /// Goes on with an interval of which another holds the lines so far.
+    pub(crate) fn follow(&mut self, other: &Self) {
+        self.elsewhere = other.elsewhere + other.bytes();
     }
 
     /// Appends all lines of another.
@@ -46,6 +53,7 @@ impl Notices {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
+        self.elsewhere = 0;
     }
 
     fn append(&mut self, line: &[u8]) {

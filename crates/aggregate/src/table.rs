@@ -160,6 +160,7 @@ impl Table {
     pub fn push_early(&mut self) -> Box<Part> {
         let part = std::mem::take(&mut self.part);
         self.pushed += part.things();
+        self.part.notices.follow(&part.notices);
         self.interval = self.interval.wrapping_add(1);
         *self.early_now() += 1;
         self.idle_max += 1;

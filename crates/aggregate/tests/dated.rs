@@ -150,9 +150,18 @@ fn events_and_service_checks_go_to_the_sinks_as_they_came() {
 fn what_is_too_much_of_them_is_counted() {
     let mut table = table(LIMITS);
     let packet = format!("_e{{1,60000}}:a|{}", "x".repeat(60_000));
-    for _ in 0..20 {
+    let mut merger = Merger::new();
+    let mut early = Counts::default();
+    for count in 1..=20 {
         table.packet(packet.as_bytes(), Order::default());
+        // Parts that are pushed early have the same bound all together.
+        if count == 5 || count == 7 {
+            let mut part = table.push_early();
+            merger.add(0, &mut part);
+            early.add(&part.counts);
+        }
     }
-    let (snapshot, counts) = merged([table], &mut Merger::new());
-    assert_eq!((snapshot.notice_count(), counts.notices_shed, counts.events), (17, 3, 20));
+    let (snapshot, counts) = merged([table], &mut merger);
+    assert_eq!((early.events, counts.events), (7, 13));
+    assert_eq!((snapshot.notice_count(), counts.notices_shed), (17, 3));
 }
