@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod cpu;
 mod dialects;
+mod forwarding;
 mod instructions;
 mod machine;
 mod measure;
@@ -130,6 +131,11 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
         header("dialects");
         let dialects = dialects::measure(place, settings.pairs).context("dialects")?;
         tables.push_str(&dialects::table(&dialects));
+    }
+    if options.only.as_ref().is_none_or(|only| "forwarding".contains(only)) {
+        header("forwarding");
+        let ways = forwarding::measure(place, settings.pairs).context("forwarding")?;
+        tables.push_str(&forwarding::table(&ways));
     }
     show(place, options, &page::SERVER, &tables)
 }

@@ -84,9 +84,26 @@ impl Receiver {
         dialect: &str,
         flags: &[&str],
     ) -> anyhow::Result<Self> {
-        let config = place.target.join(format!("bench-{dialect}.toml"));
-        fs::write(&config, format!("dialect = '{dialect}'\nsamples_max = {SAMPLES_MAX}\n"))?;
-        let config = config.to_string_lossy();
+        let config = format!("dialect = '{dialect}'\n");
+        Self::configured(place, core, interval, dialect, &config, flags)
+    }
+
+    /// Starts a server with a configuration, whose file has this name.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub(crate) fn configured(
+        place: &Place,
+        core: Core,
+        interval: Duration,
+        name: &str,
+        config: &str,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
+        let file = place.target.join(format!("bench-{name}.toml"));
+        fs::write(&file, format!("samples_max = {SAMPLES_MAX}\n{config}"))?;
+        let config = file.to_string_lossy();
         let seconds = interval.as_secs().to_string();
         let common = ["-c", &config, "-b", "127.0.0.1:0", "-f", &seconds];
         let mut program = Program::server(place, core, &[&common, flags].concat())?;
