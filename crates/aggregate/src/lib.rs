@@ -8,6 +8,7 @@
 //! Everything here is pure: no clock, no socket, no file, no thread, no log. Bad data is not an
 //! error but a count with a reason, in [`Counts`].
 
+mod agreement;
 mod batch;
 mod counts;
 mod dated;
@@ -33,6 +34,8 @@ mod table;
 mod tags;
 mod timer;
 
+#[doc(hidden)]
+pub use agreement::{agree, fuzz_ingest};
 pub use batch::Batch;
 pub use counts::{Counts, Shed};
 pub use dated::DatedReading;

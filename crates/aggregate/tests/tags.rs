@@ -6,12 +6,9 @@ use std::sync::Arc;
 
 use gstatsd_aggregate::{
     Dialect, Effect, Glob, KindSet, Limits, Merger, Naming, Order, Part, Pattern, Rule, Rules,
-    SeriesKind, SeriesName, State, Table, TagTemplate, Template, Window, write_series,
+    SeriesKind, SeriesName, State, Table, TagTemplate, Template, Window, agree, fuzz_ingest,
 };
-use gstatsd_wire::{
-    Grammar, Line, Receiver, Rejection, Sample, Tag, TagStyle, TagStyles, Tags, Value,
-    parse_obviously,
-};
+use gstatsd_wire::{Grammar, TagStyle, TagStyles, Tags};
 use proptest::prelude::*;
 
 const LIMITS: Limits = Limits { series_max: 1_000, samples_max: 1_000 };
@@ -248,73 +245,6 @@ fn a_listener_reads_in_its_own_dialect_and_shares_series_with_the_others() {
     assert_eq!(series, BTreeMap::from(expected));
 }
 
-/// The naive twin: reads each line in the obvious way, and asks for the tags of each sample.
-#[derive(Debug)]
-struct Twin {
-    dialect: Dialect,
-    series: BTreeMap<(SeriesKind, Vec<u8>), Vec<TwinValue>>,
-}
-
-#[derive(Debug)]
-enum TwinValue {
-    Number(f64),
-    Member(Vec<u8>),
-}
-
-impl<'a> Receiver<'a> for Twin {
-    fn line(&mut self, _: Line<'a>) {}
-
-    fn sample(&mut self, sample: Sample<'a>) {
-        let tagged = self.dialect.grammar.tagged(&sample);
-        let (mut name, mut text) = (Vec::new(), Vec::new());
-        self.dialect.sanitise(&tagged.name.concat(), &mut name);
-        let safe = |text: &[u8]| {
-            let mut safe = Vec::new();
-            self.dialect.sanitise_tag(text, &mut safe);
-            safe
-        };
-        let kept = self.dialect.grammar.tags != Tags::Skip;
-        let tags = tagged.tags().filter(|_| kept);
-        let tags: Vec<_> = tags.map(|tag| (safe(tag.key), tag.value.map(safe))).collect();
-        let tags = tags.iter().filter(|(key, _)| !key.is_empty());
-        let mut tags: Vec<_> =
-            tags.map(|(key, value)| Tag { key, value: value.as_deref() }).collect();
-        write_series(&name, &mut tags, &mut text);
-        let value = match sample.value {
-            Value::Number(number) | Value::Delta(number) => TwinValue::Number(number),
-            Value::Member(member) => TwinValue::Member(member.to_vec()),
-        };
-        let kind = self.dialect.series_kind(sample.kind);
-        self.series.entry((kind, text)).or_default().push(value);
-    }
-
-    fn reject(&mut self, _: Rejection<'a>) {}
-}
-
-impl Twin {
-    #[expect(clippy::cast_precision_loss, reason = "few things are counted")]
-    fn outcome(self) -> Outcome {
-        let value = |kind, values: &[TwinValue]| {
-            let mut numbers = values.iter().map(|value| match value {
-                TwinValue::Number(number) => *number,
-                TwinValue::Member(_) => 0.0,
-            });
-            let members = values.iter().filter_map(|value| match value {
-                TwinValue::Number(_) => None,
-                TwinValue::Member(member) => Some(member),
-            });
-            match kind {
-                SeriesKind::Counter => numbers.sum(),
-                SeriesKind::Gauge => numbers.next_back().unwrap_or_default(),
-                SeriesKind::Set => members.collect::<std::collections::BTreeSet<_>>().len() as f64,
-                _ => values.len() as f64,
-            }
-        };
-        let series = self.series.iter();
-        series.map(|((kind, text), values)| ((*kind, shown(text)), value(*kind, values))).collect()
-    }
-}
-
 /// Every dialect, with tags kept and dropped, with its own styles, one of them and all.
 fn dialect() -> impl Strategy<Value = Dialect> {
     let dialects = vec![Dialect::GSTATSD, Dialect::STATSD, Dialect::DOGSTATSD];
@@ -354,28 +284,13 @@ fn line() -> impl Strategy<Value = String> {
     )
 }
 
-fn property(dialect: Dialect, packets: &[Vec<u8>]) -> Result<(), TestCaseError> {
-    let mut table = table(&[dialect]);
-    let mut merger = Merger::new();
-    // The second time all spellings are known.
-    for _ in 0..2 {
-        let mut twin = Twin { dialect, series: BTreeMap::new() };
-        for packet in packets {
-            table.packet(packet, Order::default());
-            parse_obviously(packet, &dialect.grammar, &mut twin);
-        }
-        prop_assert_eq!(interval(&mut table, &mut merger), twin.outcome());
-    }
-    Ok(())
-}
-
 proptest! {
     #[test]
     fn property_test_tags_of_every_style_lead_where_the_twin_says(
         dialect in dialect(),
         lines in prop::collection::vec(line(), 0..40),
     ) {
-        property(dialect, &[lines.concat().into_bytes()])?;
+        agree(dialect, &[lines.concat().as_bytes()]);
     }
 
     #[test]
@@ -388,7 +303,9 @@ proptest! {
             0..6,
         ),
     ) {
-        property(dialect, &packets)?;
+        let packets: Vec<_> = packets.iter().map(Vec::as_slice).collect();
+        agree(dialect, &packets);
+        fuzz_ingest(&packets.concat());
     }
 
     #[test]
