@@ -1,5 +1,6 @@
 //! `cargo xtask long`: what takes too long for `cargo xtask test`.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -23,18 +24,36 @@ const RATES: usize = 20;
 /// A sender that reaches less than this share of the rate has come to its end.
 const REACHED: f64 = 0.95;
 
-/// Proves that any metric of the client arrives as itself, that rules may change under it, and
-/// that nothing is lost in a minute
-/// at half the rate that the bare counter can take, and then measures.
+/// Where sanitizers are known to work.
+const SANITIZED: &str = "x86_64-unknown-linux-gnu";
+
+/// A step, and its name.
+type Step = (&'static str, fn(&Place) -> anyhow::Result<()>);
+
+/// All of them, in their order.
+const STEPS: [Step; 4] = [
+    ("random", round_trips),
+    ("exactness", exactness),
+    ("unsafe", unsafe_code),
+    ("bench", |place| bench::run(place, &bench::Options::default())),
+];
+
+/// Proves that any metric of the client arrives as itself, that rules may change under it, that
+/// nothing is lost in a minute at half the rate that the bare counter can take, and that the
+/// unsafe code is sound as far as a nightly toolchain can tell; and then measures. `only` names
+/// the one step to take.
 ///
 /// # Errors
 ///
 /// Something was lost, or a program does not do what it should.
-pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
+pub(crate) fn run(place: &Place, only: Option<&str>) -> anyhow::Result<()> {
     bench::build(place)?;
-    round_trips(place)?;
-    exactness(place)?;
-    bench::run(place, &bench::Options::default())
+    for (name, step) in STEPS {
+        if only.is_none_or(|only| only == name) {
+            step(place)?;
+        }
+    }
+    Ok(())
 }
 
 /// Ten million random names, tags and values through our client and our server; and rules that
@@ -109,4 +128,37 @@ fn lossless_rate(place: &Place, sender: &mut Program) -> anyhow::Result<f64> {
     }
     ensure!(lossless > 0.0, "the bare counter loses packets at {RATE_FIRST} a second");
     Ok(lossless)
+}
+
+/// Runs what has `unsafe` on its own memory under Miri, which checks each access but takes a
+/// thousand times as long, and under the address sanitizer. What depends on the processor's
+/// vectors is left to the sanitizer: Miri knows few of them.
+fn unsafe_code(place: &Place) -> anyhow::Result<()> {
+    let nightly = |args: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.arg("+nightly").args(args).current_dir(&place.root);
+        command
+    };
+    header("Miri");
+    if !command::succeeds(&mut nightly(&["miri", "--version"])) {
+        println!("left out: there is no nightly toolchain with Miri");
+        return Ok(());
+    }
+    let tests = ["index::", "members::", "--skip", "homes"];
+    let args = [&["miri", "test", "-p", "gstatsd-aggregate", "--lib", "--"][..], &tests].concat();
+    command::run(
+        nightly(&args)
+            .env("CARGO_TARGET_DIR", place.target.join("miri"))
+            .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+            .env("PROPTEST_CASES", "1"),
+    )?;
+    header("address sanitizer");
+    let packages = ["-p", "gstatsd-wire", "-p", "gstatsd-aggregate"];
+    // With a target named, the sanitizer is not for what runs while it is built.
+    let args = [&["test", "--target", SANITIZED, "--lib", "--tests"][..], &packages].concat();
+    command::run(
+        nightly(&args)
+            .env("CARGO_TARGET_DIR", place.target.join("sanitizer"))
+            .env("RUSTFLAGS", "-Zsanitizer=address"),
+    )
 }

@@ -46,7 +46,11 @@ enum Chore {
     /// Measure what a metric costs, beside a counter that only receives
     Bench(bench::Options),
     /// What takes too long for `test`: a minute in which nothing may be lost, then `bench`
-    Long,
+    Long {
+        /// Take only this step: random, exactness, unsafe or bench
+        #[arg(long, value_name = "STEP", value_parser = ["random", "exactness", "unsafe", "bench"])]
+        only: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -68,6 +72,6 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Generate { check: true } => generate::check(&place),
         Chore::Generate { check: false } => generate::write(&place),
         Chore::Bench(options) => bench::run(&place, options),
-        Chore::Long => long::run(&place),
+        Chore::Long { only } => long::run(&place, only.as_deref()),
     }
 }
