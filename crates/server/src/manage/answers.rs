@@ -137,9 +137,11 @@ fn delete<'w>(
     };
     let mut line = Vec::new();
     for Deletion { meant, deleted } in &deletions {
-        let mut is_any = false;
-        for (kind, name) in deleted.iter() {
-            is_any = true;
+        let mut series: Vec<_> = deleted.iter().collect();
+        // By name: which worker had which first is a matter of chance.
+        series.sort_unstable_by_key(|(kind, name)| (*name, *kind as u8));
+        let is_any = !series.is_empty();
+        for (kind, name) in series {
             line.clear();
             line.extend_from_slice(b"deleted: ");
             write_shown(kind, name, &mut line);
