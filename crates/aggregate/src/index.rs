@@ -32,7 +32,7 @@ use places::{Alias, Line, Places};
 const LINES_MIN: usize = if cfg!(test) { 2 } else { 512 };
 /// Up to so many lines a quarter of the places is taken at most, then a half: a small table costs
 /// nothing, and the sooner an alias is found the better.
-const LINES_SMALL: usize = if cfg!(test) { 4 } else { 1 << 15 };
+const LINES_SMALL: usize = if cfg!(test) { 4 } else { 1 << 17 };
 /// How many lines move with each new alias: all of them before the next growth.
 const MOVE_LINES: usize = 4;
 /// To look at a place for expiry costs about a sixteenth of moving a line.
