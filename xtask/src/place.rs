@@ -33,6 +33,11 @@ impl Place {
         self.target.join("release").join(name)
     }
 
+    /// What is unpacked of Debian packages.
+    pub(crate) fn debian(&self) -> PathBuf {
+        self.target.join("debian")
+    }
+
     /// The virtual environment with the Python packages of the tests.
     pub(crate) fn venv(&self) -> PathBuf {
         self.target.join("venv")

@@ -1,8 +1,9 @@
 //! `cargo xtask setup`: installs what the tests need and is missing.
 //!
-//! A real carbon with the Whisper tools from Debian, and the programs whose traffic the tests
-//! measure: those for Python from PyPI, and those for Node.js from npm, with a Node.js that comes
-//! from PyPI too, for Debian's npm is 387 packages. When all is there it only looks.
+//! A real carbon with the Whisper tools and a Prometheus from Debian, and the programs whose
+//! traffic the tests measure: those for Python from PyPI, and those for Node.js from npm, with a
+//! Node.js that comes from PyPI too, for Debian's npm is 387 packages. When all is there it only
+//! looks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,10 @@ const CARBON: Package = Package {
 /// What a system Python needs to make an environment; Debian keeps it apart.
 const PYTHON: Package = Package { name: "python3-venv", files: &["/usr/bin/python3"] };
 
+/// What is only unpacked, below the target directory, so that no service is started: the Debian
+/// package, and its program.
+const PROMETHEUS: (&str, &str) = ("prometheus", "usr/bin/prometheus");
+
 /// The Python packages, pinned.
 const REQUIREMENTS: &str = "testdata/python-requirements.txt";
 
@@ -48,6 +53,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             println!("do not need it: `systemctl disable --now carbon-cache` stops it");
         }
     }
+    let prometheus = unpacked(place, PROMETHEUS)?;
     let wanted = wanted(place)?;
     let venv = place.venv();
     if !venv_is_current(&venv, &wanted) {
@@ -56,6 +62,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
         fs::write(stamp(&venv), wanted).context("cannot mark the environment as complete")?;
     }
     println!("carbon: {}\npython: {}", CARBON.files[0], venv.join("bin/python").display());
+    println!("prometheus: {}", prometheus.display());
     println!("node: {}", venv.join("bin/node").display());
     Ok(())
 }
@@ -95,6 +102,35 @@ fn install(package: &Package) -> anyhow::Result<()> {
     println!("the package lists may be missing or old: reading them again");
     command::run(&mut apt_get(is_root, &["update"]))?;
     command::run(&mut apt_get(is_root, &arguments))
+}
+
+/// The program of a Debian package, which is downloaded and unpacked where it is not there.
+fn unpacked(place: &Place, (name, program): (&str, &str)) -> anyhow::Result<PathBuf> {
+    let folder = place.debian();
+    let program = folder.join(program);
+    if program.exists() {
+        return Ok(program);
+    }
+    command::header(&format!("apt-get download {name}"));
+    // Apart, so that what is there is whole, whenever this ends.
+    let download = folder.with_extension("download");
+    fs::create_dir_all(&download).with_context(|| format!("cannot make {}", folder.display()))?;
+    let fetch =
+        || command::run(Command::new("apt-get").args(["download", name]).current_dir(&download));
+    if fetch().is_err() {
+        let is_root = command::output(Command::new("id").arg("-u"))? == b"0\n";
+        command::run(&mut apt_get(is_root, &["update"]))?;
+        fetch()?;
+    }
+    let archives = fs::read_dir(&download)?.filter_map(Result::ok).map(|entry| entry.path());
+    for archive in archives.filter(|path| path.extension().is_some_and(|end| end == "deb")) {
+        command::run(Command::new("dpkg").arg("-x").arg(archive).arg(&folder))?;
+    }
+    fs::remove_dir_all(&download)?;
+    if !program.exists() {
+        bail!("the package {name} has no {}", program.display());
+    }
+    Ok(program)
 }
 
 fn apt_get(is_root: bool, arguments: &[&str]) -> Command {

@@ -16,7 +16,7 @@ const FEATURES: &str = "--features=gstatsd-client/metrics";
 /// Runs each step in turn and stops at the first that fails.
 ///
 /// The tests drive the release binaries; they find them, and the Python environment, by the
-/// variables `GSTATSD_BINARY`, `GSTATSD_LOAD_BINARY` and `GSTATSD_VENV`.
+/// variables `GSTATSD_BINARY`, `GSTATSD_LOAD_BINARY`, `GSTATSD_DEBIAN` and `GSTATSD_VENV`.
 pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     header("setup");
     setup::run(place)?;
@@ -30,6 +30,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
         command
             .env("GSTATSD_BINARY", place.release_binary("gstatsd"))
             .env("GSTATSD_LOAD_BINARY", place.release_binary("gstatsd-load"))
+            .env("GSTATSD_DEBIAN", place.debian())
             .env("GSTATSD_VENV", place.venv());
     })?;
     python::test(place)?;

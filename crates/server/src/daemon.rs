@@ -128,6 +128,8 @@ fn announce_listener(sockets: &Sockets, config: &Config) {
 fn announce_sink(Sink { name, kind, .. }: &Sink) {
     match kind {
         SinkKind::Console => log::info!("sink {name}: standard output"),
+        // Its server says where, once it listens.
+        SinkKind::Prometheus(_) => {}
         SinkKind::Graphite { address, .. } => log::info!("sink {name}: Graphite at {address}"),
     }
 }

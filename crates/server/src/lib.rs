@@ -43,6 +43,7 @@ mod logging;
 mod losses;
 mod manage;
 mod pid_file;
+mod scrape;
 mod senders;
 mod signals;
 mod sys;

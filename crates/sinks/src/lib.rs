@@ -13,6 +13,7 @@ mod clock;
 mod console;
 mod error;
 mod graphite;
+mod prometheus;
 mod sys;
 mod tcp;
 
@@ -20,6 +21,7 @@ pub use clock::Clock;
 pub use console::Console;
 pub use error::SendError;
 pub use graphite::{Graphite, GraphiteSettings};
+pub use prometheus::{Exposition, Format, Prometheus, PrometheusSettings, Scrape};
 pub use tcp::{Connection, Fault};
 
 use gstatsd_aggregate::{Naming, SinkStats, Snapshot};

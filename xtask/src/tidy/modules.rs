@@ -116,6 +116,8 @@ const MODULES: &[Module] = &[
             "work::DatagramSocket",
         ]),
     },
+    // A page for Prometheus: its sink, and a server of its own.
+    Module { name: "scrape", may_use: Uses::Only(&["config", "listen::bind_connections"]) },
     // Takes commands: asks the flush, and tells the workers to push early for it.
     Module {
         name: "manage",

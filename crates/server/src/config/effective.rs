@@ -225,17 +225,25 @@ fn idle(idle: &Idle) -> FileIdle {
 }
 
 fn sink(sink: &Sink) -> FileSink {
-    let (url, timeouts) = match &sink.kind {
-        SinkKind::Console => ("console:".to_owned(), None),
-        SinkKind::Graphite { address, connect_timeout, write_timeout } => {
-            (format!("graphite://{address}"), Some((connect_timeout, write_timeout)))
-        }
+    let of_kind = match &sink.kind {
+        SinkKind::Console => FileSink { url: Some("console:".to_owned()), ..FileSink::default() },
+        SinkKind::Graphite { address, connect_timeout, write_timeout } => FileSink {
+            url: Some(format!("graphite://{address}")),
+            connect_timeout: Some(connect_timeout.as_secs_f64()),
+            write_timeout: Some(write_timeout.as_secs_f64()),
+            ..FileSink::default()
+        },
+        SinkKind::Prometheus(page) => FileSink {
+            url: Some(format!("prometheus://{}{}", page.address, page.path)),
+            quantiles: Some(page.quantiles.clone()),
+            seconds: Some(page.seconds),
+            idle_timeout: Some(page.idle_timeout.as_secs_f64()),
+            ..FileSink::default()
+        },
     };
     FileSink {
-        url: Some(url),
         name: Some(sink.name.clone()),
-        connect_timeout: timeouts.map(|(connect, _)| connect.as_secs_f64()),
-        write_timeout: timeouts.map(|(_, write)| write.as_secs_f64()),
         queue_bytes: Some(i64::try_from(sink.queue_bytes).unwrap_or(i64::MAX)),
+        ..of_kind
     }
 }

@@ -220,6 +220,13 @@ pub(crate) struct FileSink {
     pub(crate) write_timeout: Option<f64>,
     /// `sink.queue_bytes`
     pub(crate) queue_bytes: Option<i64>,
+    /// `sink.quantiles`
+    pub(crate) quantiles: Option<Vec<f64>>,
+    /// `sink.seconds`
+    pub(crate) seconds: Option<bool>,
+    /// `sink.idle_timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) idle_timeout: Option<f64>,
 }
 
 /// One table `[[repeater]]` as typed.

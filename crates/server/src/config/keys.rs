@@ -7,6 +7,7 @@ pub(crate) mod dialect;
 pub(crate) mod management;
 mod peers;
 pub(crate) mod rules;
+pub(crate) mod sinks;
 pub(crate) mod tags;
 
 use super::key::{About, Key, Number, Switch, Text, Whole};
@@ -88,11 +89,14 @@ pub(crate) const ALL: &[Key] = &[
     Key::Text(&listen::TLS_CERTIFICATE),
     Key::Text(&listen::TLS_KEY),
     Key::Text(&listen::TLS_CLIENT_CA),
-    Key::Text(&SINK_URL),
-    Key::Text(&SINK_NAME),
-    Key::Number(&SINK_CONNECT_TIMEOUT),
-    Key::Number(&SINK_WRITE_TIMEOUT),
-    Key::Whole(&SINK_QUEUE_BYTES),
+    Key::Text(&sinks::URL),
+    Key::Text(&sinks::NAME),
+    Key::Number(&sinks::CONNECT_TIMEOUT),
+    Key::Number(&sinks::WRITE_TIMEOUT),
+    Key::Whole(&sinks::QUEUE_BYTES),
+    Key::List(&sinks::QUANTILES),
+    Key::Switch(&sinks::SECONDS),
+    Key::Number(&sinks::IDLE_TIMEOUT),
     Key::Text(&REPEATER_URL),
     Key::Text(&REPEATER_MATCH),
     Key::Whole(&REPEATER_QUEUE_BYTES),
@@ -360,84 +364,6 @@ pub(crate) const LOG_LEVEL: Text = Text {
     },
     allowed: "`\"off\"`, `\"error\"`, `\"warn\"`, `\"info\"`, `\"debug\"` or `\"trace\"`",
     default: Some("info"),
-};
-
-/// `sink.url`
-pub(crate) const SINK_URL: Text = Text {
-    about: About {
-        path: "sink.url",
-        flag: Some("-s"),
-        effect: "Where metrics go: Graphite over TCP, or a table on standard output. Each sink \
-                 gets everything. Any `-s` replaces all `[[sink]]` of the file.",
-        edge: "An empty host is localhost.",
-        reload: true,
-    },
-    allowed: "`graphite://HOST:PORT`, `[HOST]:PORT`, `PORT` or `console:`; an IPv6 address \
-              stands in brackets",
-    default: Some("console:"),
-};
-
-/// `sink.name`
-pub(crate) const SINK_NAME: Text = Text {
-    about: About {
-        path: "sink.name",
-        flag: None,
-        effect: "The name of the sink in the log and in own metrics. Without one it is made from \
-                 the url (`console`, `graphite_HOST_PORT`).",
-        edge: "Two sinks cannot have one name.",
-        reload: true,
-    },
-    allowed: "1 to 64 letters, digits, `_` and `-`",
-    default: None,
-};
-
-/// `sink.connect_timeout`
-pub(crate) const SINK_CONNECT_TIMEOUT: Number = Number {
-    about: About {
-        path: "sink.connect_timeout",
-        flag: None,
-        effect: "How long a connection to Graphite may take to be made before it is tried again.",
-        edge: "0 is refused.",
-        reload: true,
-    },
-    unit: "seconds",
-    min: 0.01,
-    above_min: false,
-    max: 3_600.0,
-    default: 5.0,
-};
-
-/// `sink.write_timeout`
-pub(crate) const SINK_WRITE_TIMEOUT: Number = Number {
-    about: About {
-        path: "sink.write_timeout",
-        flag: None,
-        effect: "How long Graphite may take nothing before the connection is given up and made \
-                 anew.",
-        edge: "0 is refused.",
-        reload: true,
-    },
-    unit: "seconds",
-    min: 0.01,
-    above_min: false,
-    max: 3_600.0,
-    default: 10.0,
-};
-
-/// `sink.queue_bytes`
-pub(crate) const SINK_QUEUE_BYTES: Whole = Whole {
-    about: About {
-        path: "sink.queue_bytes",
-        flag: None,
-        effect: "How much may wait for this sink while it is slow or down. What does not fit is \
-                 dropped and counted; other sinks do not notice.",
-        edge: "",
-        reload: true,
-    },
-    unit: "bytes",
-    min: 1024,
-    max: 1 << 40,
-    default: 64 << 20,
 };
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ pub(crate) struct FrequentKeys {
 }
 
 /// Where metrics go.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sink {
     /// Its name in the log and in own metrics: `[A-Za-z0-9_-]+`.
     pub(crate) name: String,
@@ -181,7 +181,7 @@ pub(crate) struct Sink {
 }
 
 /// The protocol of a sink and its settings.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SinkKind {
     /// A table per flush on standard output.
     Console,
@@ -194,6 +194,23 @@ pub(crate) enum SinkKind {
         /// How long the other end may take nothing.
         write_timeout: Duration,
     },
+    /// A page that Prometheus scrapes.
+    Prometheus(ScrapePage),
+}
+
+/// A page that Prometheus scrapes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScrapePage {
+    /// Where it is served; an empty host is every address, port 0 is any free one.
+    pub(crate) address: Address,
+    /// The path of its URL; begins with `/`.
+    pub(crate) path: String,
+    /// The quantiles of timers, in (0, 1].
+    pub(crate) quantiles: Vec<f64>,
+    /// Whether timers come out in seconds.
+    pub(crate) seconds: bool,
+    /// For how long a series is shown that nothing comes of.
+    pub(crate) idle_timeout: Duration,
 }
 
 /// Another StatsD that things are passed on to.

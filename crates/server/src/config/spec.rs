@@ -11,6 +11,8 @@ pub(crate) enum SinkSpec {
     Console,
     /// `[host]:port` or `graphite://host:port`
     Graphite(Address),
+    /// `prometheus://[host]:port/path`: the address, and the path with its `/`
+    Prometheus(Address, String),
 }
 
 /// Reads what is typed for a listener. The path of a unix socket is as typed.
@@ -66,13 +68,18 @@ pub(crate) fn management(text: &str) -> Result<Endpoint, String> {
 /// # Errors
 /// One line that names the text and what is allowed.
 pub(crate) fn sink(text: &str) -> Result<SinkSpec, String> {
-    const ALLOWED: &str = "give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT or console:";
+    const ALLOWED: &str = "give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, \
+                           prometheus://[HOST]:PORT or console:";
     let trimmed = text.trim();
     if trimmed == "console:" {
         return Ok(SinkSpec::Console);
     }
     let address = match trimmed.split_once("://") {
         Some(("graphite", address)) => address,
+        Some(("prometheus", rest)) => {
+            return scrape_page(rest)
+                .map_err(|why| format!("'{text}' is no sink: {why}; {ALLOWED}"));
+        }
         Some((scheme, _)) => {
             return Err(format!("'{text}': there is no sink '{scheme}'; {ALLOWED}"));
         }
@@ -82,6 +89,20 @@ pub(crate) fn sink(text: &str) -> Result<SinkSpec, String> {
         Ok(address) => Ok(SinkSpec::Graphite(address.or_localhost())),
         Err(why) => Err(format!("'{text}' is no sink: {why}; {ALLOWED}")),
     }
+}
+
+/// Reads `[host]:port/path`; without a path it is that which Prometheus asks for.
+fn scrape_page(text: &str) -> Result<SinkSpec, String> {
+    let (address, path) = match text.find('/') {
+        Some(start) if text[start..].len() > 1 => text.split_at(start),
+        Some(start) => (&text[..start], "/metrics"),
+        None => (text, "/metrics"),
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    if !path.bytes().all(is_plain) {
+        return Err(format!("'{path}' is no plain path"));
+    }
+    Ok(SinkSpec::Prometheus(Address::parse(address, 0)?, path.to_owned()))
 }
 
 /// Reads what is typed for a peer that things are passed on to.
@@ -108,13 +129,16 @@ pub(crate) fn peer(text: &str) -> Result<(Transport, Address), String> {
 impl SinkSpec {
     /// The name of a sink that was given none, safe in a metric name.
     pub(crate) fn default_name(&self) -> String {
-        match self {
-            Self::Console => "console".to_owned(),
-            Self::Graphite(address) => {
-                let safe = |c: char| if is_name_char(c) { c } else { '_' };
-                let host: String = address.host.chars().map(safe).collect();
-                format!("graphite_{host}_{}", address.port)
-            }
+        let (word, address) = match self {
+            Self::Console => return "console".to_owned(),
+            Self::Graphite(address) => ("graphite", address),
+            Self::Prometheus(address, _) => ("prometheus", address),
+        };
+        let safe = |c: char| if is_name_char(c) { c } else { '_' };
+        let host: String = address.host.chars().map(safe).collect();
+        match host.as_str() {
+            "" => format!("{word}_{}", address.port),
+            host => format!("{word}_{host}_{}", address.port),
         }
     }
 }

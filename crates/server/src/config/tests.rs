@@ -11,6 +11,7 @@ mod errors;
 mod listeners;
 mod management;
 mod rules;
+mod sinks;
 mod tags;
 
 pub(super) use dialect::{dogstatsd_file, statsd_file};
@@ -22,7 +23,7 @@ use super::{
     Node, Peer, Relay, Repeater, Sink, SinkKind, Statistics, Transport,
     file::{
         FileFrequentKeys, FileIdle, FileListener, FileLog, FileNode, FileRelay, FileRepeater,
-        FileSink, Numbers, Origin,
+        Numbers, Origin,
     },
     key::Key,
     keys,
@@ -175,13 +176,7 @@ pub(super) fn full_file() -> File {
             FileListener { address: text("0"), ..FileListener::default() },
             FileListener { address: text("udp://:0"), ..FileListener::default() },
         ],
-        sink: vec![FileSink {
-            url: text("graphite://foo:1"),
-            name: text("first"),
-            connect_timeout: Some(1.0),
-            write_timeout: Some(2.0),
-            queue_bytes: Some(4096),
-        }],
+        sink: sinks::full_file(),
         repeater: vec![FileRepeater {
             url: text("tcp://foo:2"),
             names: Some(vec!["a.*".to_owned()]),
@@ -222,7 +217,7 @@ fn every_key_of_a_file_takes_effect() {
         connections_max: 15,
         connections_per_address_max: 16,
         listeners: [&listeners::full()[..], &[listeners::udp("0"), listeners::udp(":0")]].concat(),
-        sinks: vec![graphite("first", "foo:1", 1, 2, 4096)],
+        sinks: vec![graphite("first", "foo:1", 1, 2, 4096), sinks::full()],
         repeaters: vec![Repeater {
             peer: peer("foo_2", Transport::Tcp, "foo:2"),
             names: vec![Glob::parse("a.*").unwrap()],

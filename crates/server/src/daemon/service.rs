@@ -22,6 +22,7 @@ use crate::forward::{self, Forwarding, refuse_loops};
 use crate::frequent::FrequentNames;
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
+use crate::scrape::ScrapeServer;
 use crate::work::{Control, ControlInbox, ListenerId, Worker};
 
 /// The running threads.
@@ -75,7 +76,7 @@ impl Service {
         let making = making(config, &settings)?;
         let mut outlets = Outlets::default();
         for sink in &config.sinks {
-            outlets.add(open_outlet(sink)?);
+            outlets.add(open_outlet(sink, config)?);
         }
         let forwarding = Arc::new(Forwarding::start(config)?);
         let cadence =
@@ -146,7 +147,7 @@ impl Service {
         settings.learn_next(next);
         let making = making(next, &settings)?;
         // Last, so that no thread is left where something fails.
-        let outlets = added.map(open_outlet).collect::<io::Result<_>>()?;
+        let outlets = added.map(|sink| open_outlet(sink, next)).collect::<anyhow::Result<_>>()?;
         Ok(Plan { opened, changed, outlets, removed_sinks, making, settings })
     }
 
@@ -290,9 +291,16 @@ fn making(config: &Config, settings: &SettingsBook) -> io::Result<Making> {
     Ok(Making { naming, idle: aggregation::idle_policy(config, settings), frequent })
 }
 
-fn open_outlet(sink: &Sink) -> io::Result<Outlet> {
+fn open_outlet(sink: &Sink, config: &Config) -> anyhow::Result<Outlet> {
     match &sink.kind {
-        SinkKind::Console => Outlet::open(&sink.name, Console::new(io::stdout()), sink.queue_bytes),
+        SinkKind::Console => {
+            Ok(Outlet::open(&sink.name, Console::new(io::stdout()), sink.queue_bytes)?)
+        }
+        SinkKind::Prometheus(page) => {
+            let served = ScrapeServer::open(&sink.name, page, config.flush_interval)
+                .with_context(|| format!("sink {}: cannot serve {}", sink.name, page.address))?;
+            Ok(Outlet::open(&sink.name, served, sink.queue_bytes)?)
+        }
         SinkKind::Graphite { address, connect_timeout, write_timeout } => {
             let settings = GraphiteSettings {
                 host: address.host.clone(),
@@ -300,11 +308,8 @@ fn open_outlet(sink: &Sink) -> io::Result<Outlet> {
                 connect_timeout: *connect_timeout,
                 write_timeout: *write_timeout,
             };
-            Outlet::open(
-                &sink.name,
-                Graphite::new(settings, Clock { now: clock::now, wall: clock::wall }),
-                sink.queue_bytes,
-            )
+            let graphite = Graphite::new(settings, Clock { now: clock::now, wall: clock::wall });
+            Ok(Outlet::open(&sink.name, graphite, sink.queue_bytes)?)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use socket2::{Socket, Type};
 
-use super::{BACKLOG, SocketFile, bind_one, bound_address, resolve, unix};
+use super::{BACKLOG, SocketFile, bind_connections, unix};
 use crate::config::{Address, Endpoint, Management};
 
 /// The sockets where commands are taken.
@@ -37,13 +37,9 @@ pub(crate) fn bind_management(management: &Management) -> anyhow::Result<Managem
 
 impl ManagementSockets {
     fn bind_tcp(&mut self, address: &Address) -> anyhow::Result<()> {
-        let mut port = address.port;
-        for place in resolve(address)? {
-            // All addresses of a name have one port.
-            let socket = bind_one(place.with_port(port), Type::STREAM, false)?;
-            let bound = bound_address(&socket)?;
-            port = bound.port();
-            self.listen(socket, format!("tcp://{bound}"))?;
+        for (socket, bound) in bind_connections(address)? {
+            self.urls.push(format!("tcp://{bound}"));
+            self.sockets.push(socket);
         }
         Ok(())
     }

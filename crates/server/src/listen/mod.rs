@@ -138,6 +138,23 @@ impl Sockets {
     }
 }
 
+/// Sockets where connections come in, with each address of a host; all have one port. None of
+/// them is waited for.
+///
+/// # Errors
+/// An address cannot be resolved or bound.
+pub(crate) fn bind_connections(address: &Address) -> anyhow::Result<Vec<(Socket, SocketAddr)>> {
+    let (mut sockets, mut port) = (Vec::new(), address.port);
+    for place in resolve(address)? {
+        let socket = bind_one(place.with_port(port), Type::STREAM, false)?;
+        let bound = bound_address(&socket)?;
+        port = bound.port();
+        socket.listen(BACKLOG)?;
+        sockets.push((socket, bound));
+    }
+    Ok(sockets)
+}
+
 /// What holds for those who connect to a listener.
 ///
 /// # Errors

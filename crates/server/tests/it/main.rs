@@ -21,6 +21,7 @@ mod passed;
 mod reload;
 mod reloaded_rules;
 mod rules;
+mod scrape;
 mod sinks;
 mod streams;
 mod support;

@@ -51,6 +51,8 @@ fn value_at<'a>(table: &'a toml::Table, path: &str) -> Option<&'a toml::Value> {
 fn the_documented_defaults_are_the_defaults() {
     let console: toml::Table = shown(&of_file("")).parse().unwrap();
     let graphite: toml::Table = shown(&of_file("[[sink]]\nurl = \"foo:1\"")).parse().unwrap();
+    let page = "[[sink]]\nurl = \"prometheus://:1\"";
+    let page: toml::Table = shown(&of_file(page)).parse().unwrap();
     let peers = "[[repeater]]\nurl = \"a:1\"\n[[relay.node]]\nurl = \"a:1\"";
     let peers: toml::Table = shown(&of_file(peers)).parse().unwrap();
     let unix = "[[listen]]\naddress = \"unix:///a\"";
@@ -70,6 +72,7 @@ fn the_documented_defaults_are_the_defaults() {
             _ if path.starts_with("listen.") => value_at(&unix, path),
             // A console has no connection to wait for.
             "sink.connect_timeout" | "sink.write_timeout" => value_at(&graphite, path),
+            "sink.quantiles" | "sink.seconds" | "sink.idle_timeout" => value_at(&page, path),
             _ if path.starts_with("repeater.") || path.starts_with("relay.") => {
                 value_at(&peers, path)
             }

@@ -67,8 +67,9 @@ fn every_error_of_the_listeners_and_sinks_is_told() {
         "line 8: sink.url: is missing",
         "line 14: sink.connect_timeout: 0 is not between 0.01 and 3600 seconds",
         "line 12: sink.url: 'foo' is no sink: 'foo' is not a port from 1 to 65535; \
-         give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT or console:",
-        "line 18: sink.write_timeout: a console has no connection",
+         give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, prometheus://[HOST]:PORT or \
+         console:",
+        "line 18: sink.write_timeout: means nothing for this kind of sink",
     ];
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");
     for line in expected {

@@ -1,0 +1,127 @@
+//! The keys of `[[sink]]`.
+
+use crate::config::key::{About, List, Number, Switch, Text, Whole};
+
+/// `sink.url`
+pub(crate) const URL: Text = Text {
+    about: About {
+        path: "sink.url",
+        flag: Some("-s"),
+        effect: "Where metrics go: Graphite over TCP, a table on standard output, or this address, \
+                 where a Prometheus scrapes them. Each sink gets everything. Any `-s` replaces all \
+                 `[[sink]]` of the file.",
+        edge: "An empty host is localhost; for `prometheus://` it is every address of this machine.",
+        reload: true,
+    },
+    allowed: "`graphite://HOST:PORT`, `[HOST]:PORT`, `PORT`, `prometheus://[HOST]:PORT/PATH` or \
+              `console:`; an IPv6 address stands in brackets",
+    default: Some("console:"),
+};
+
+/// `sink.name`
+pub(crate) const NAME: Text = Text {
+    about: About {
+        path: "sink.name",
+        flag: None,
+        effect: "The name of the sink in the log and in own metrics. Without one it is made from \
+                 the url (`console`, `graphite_HOST_PORT`).",
+        edge: "Two sinks cannot have one name.",
+        reload: true,
+    },
+    allowed: "1 to 64 letters, digits, `_` and `-`",
+    default: None,
+};
+
+/// `sink.connect_timeout`
+pub(crate) const CONNECT_TIMEOUT: Number = Number {
+    about: About {
+        path: "sink.connect_timeout",
+        flag: None,
+        effect: "How long a connection to Graphite may take to be made before it is tried again.",
+        edge: "0 is refused.",
+        reload: true,
+    },
+    unit: "seconds",
+    min: 0.01,
+    above_min: false,
+    max: 3_600.0,
+    default: 5.0,
+};
+
+/// `sink.write_timeout`
+pub(crate) const WRITE_TIMEOUT: Number = Number {
+    about: About {
+        path: "sink.write_timeout",
+        flag: None,
+        effect: "How long Graphite may take nothing before the connection is given up and made \
+                 anew.",
+        edge: "0 is refused.",
+        reload: true,
+    },
+    unit: "seconds",
+    min: 0.01,
+    above_min: false,
+    max: 3_600.0,
+    default: 10.0,
+};
+
+/// `sink.queue_bytes`
+pub(crate) const QUEUE_BYTES: Whole = Whole {
+    about: About {
+        path: "sink.queue_bytes",
+        flag: None,
+        effect: "How much may wait for this sink while it is slow or down. What does not fit is \
+                 dropped and counted; other sinks do not notice.",
+        edge: "",
+        reload: true,
+    },
+    unit: "bytes",
+    min: 1024,
+    max: 1 << 40,
+    default: 64 << 20,
+};
+
+/// `sink.quantiles`
+pub(crate) const QUANTILES: List = List {
+    about: About {
+        path: "sink.quantiles",
+        flag: None,
+        effect: "The quantiles of timers, histograms and distributions that Prometheus gets: those \
+                 of the last interval that had samples, unless that is five minutes ago.",
+        edge: "`[]` is none: sums and counts are left.",
+        reload: true,
+    },
+    allowed: "numbers in (0, 1], each once",
+    default: "[0.5, 0.9, 0.99]",
+};
+
+/// `sink.seconds`
+pub(crate) const SECONDS: Switch = Switch {
+    about: About {
+        path: "sink.seconds",
+        flag: None,
+        effect: "Whether Prometheus gets timers in seconds, as its other metrics are. They come in \
+                 milliseconds. Histograms and distributions stay as they are, where the dialect \
+                 tells them from timers.",
+        edge: "",
+        reload: true,
+    },
+    default: false,
+};
+
+/// `sink.idle_timeout`
+pub(crate) const IDLE_TIMEOUT: Number = Number {
+    about: About {
+        path: "sink.idle_timeout",
+        flag: None,
+        effect: "For how long Prometheus still gets a series that nothing comes of: its last \
+                 total, or its last value.",
+        edge: "It is at least one flush interval.",
+        reload: true,
+    },
+    unit: "seconds",
+    min: 0.0,
+    above_min: true,
+    max: 31_536_000.0,
+    default: 3_600.0,
+};

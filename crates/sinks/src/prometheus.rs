@@ -1,0 +1,149 @@
+//! What Prometheus scrapes: every series with its total since it was first seen.
+//!
+//! ```text
+//! snapshots --> Prometheus (the sink) --> Registry <-- Scrape <-- whoever serves HTTP
+//! ```
+//!
+//! The formats are the text format 0.0.4 of Prometheus and OpenMetrics 1.0. Names and labels that
+//! they do not allow are made valid; see [`identity`]. What is one series then adds up where it
+//! is a counter or a timer; of gauges the greatest counts.
+
+mod exposition;
+mod identity;
+mod registry;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gstatsd_aggregate::{Naming, Series, SeriesKind, Snapshot, State};
+
+pub use self::exposition::{Exposition, Format};
+use self::identity::Kind;
+use self::registry::{News, Registry};
+use crate::{PointCounter, SendError, Sink};
+
+/// What a scrape shows of timers and of idle series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrometheusSettings {
+    /// The quantiles of timers, in (0, 1].
+    pub quantiles: Vec<f64>,
+    /// Whether timers are shown in seconds; they come in milliseconds.
+    pub seconds: bool,
+    /// For how many flushes a series is shown that nothing comes of; at least 1.
+    pub idle_flushes_max: u32,
+    /// For how many flushes quantiles are shown, those of the interval included; at least 1.
+    pub quantile_flushes_max: u32,
+}
+
+/// A sink that remembers what it got, for scrapes.
+#[derive(Debug)]
+pub struct Prometheus {
+    shared: Arc<Shared>,
+    quantiles: Vec<f64>,
+}
+
+/// What scrapes read.
+#[derive(Clone, Debug)]
+pub struct Scrape(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: PrometheusSettings,
+    registry: Mutex<Registry>,
+}
+
+impl Prometheus {
+    /// A sink, and what scrapes read of it.
+    #[must_use]
+    pub fn new(settings: PrometheusSettings) -> (Self, Scrape) {
+        let registry = Mutex::new(Registry::new(settings.quantiles.len()));
+        let shared = Arc::new(Shared { settings, registry });
+        (Self { shared: Arc::clone(&shared), quantiles: Vec::new() }, Scrape(shared))
+    }
+
+    fn take(&mut self, registry: &mut Registry, series: &Series<'_>, created: u32) {
+        let PrometheusSettings { quantiles, seconds, .. } = &self.shared.settings;
+        let news = match series.state {
+            State::Counter(sum) => News::More(sum),
+            State::Gauge(value) => News::Now(value),
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            State::Set(members) => News::Now(members.count() as f64),
+            State::Timer { values, count } => {
+                let in_unit = |value: f64| match *seconds && series.kind == SeriesKind::Timer {
+                    true => value / 1e3,
+                    false => value,
+                };
+                self.quantiles.clear();
+                let ranked = quantiles.iter().map(|quantile| in_unit(at_rank(values, *quantile)));
+                self.quantiles.extend(ranked);
+                let sum = in_unit(weighted_sum(values, count));
+                News::Timer { count, sum, quantiles: &self.quantiles }
+            }
+        };
+        registry.take(Kind::of(series.kind), series.name, news, created);
+    }
+}
+
+impl Sink for Prometheus {
+    fn point_counter(&self) -> PointCounter {
+        |snapshot, _| (snapshot.series_count() + snapshot.own.len()) as u64
+    }
+
+    fn send(&mut self, snapshot: &Snapshot, _: &Naming) -> Result<(), SendError> {
+        let shared = Arc::clone(&self.shared);
+        let mut registry = shared.lock();
+        registry.begin();
+        // What is new counts from the begin of the interval on.
+        #[expect(clippy::cast_possible_truncation, reason = "no interval is so long")]
+        let begin = snapshot.window.timestamp - snapshot.window.seconds.ceil() as i64;
+        let created = u32::try_from(begin.max(0)).unwrap_or(u32::MAX);
+        for series in snapshot.series() {
+            self.take(&mut registry, &series, created);
+        }
+        for own in &snapshot.own {
+            #[expect(clippy::cast_precision_loss, reason = "it is a float to Prometheus")]
+            let news = News::Now(own.value as f64);
+            registry.take(Kind::Own, own.name.as_bytes(), news, created);
+        }
+        registry.end(shared.settings.idle_flushes_max);
+        Ok(())
+    }
+}
+
+impl Scrape {
+    /// Begins to read all series in a format.
+    #[must_use]
+    pub fn exposition(&self, format: Format) -> Exposition {
+        Exposition::new(self.clone(), format)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The value of the nearest rank of a quantile; the values are sorted.
+fn at_rank(values: &[f64], quantile: f64) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank, which is held between the first and the last"
+    )]
+    let rank = (values.len() as f64 * quantile).ceil() as usize;
+    values.get(rank.clamp(1, values.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// The sum of all samples, of which only some were sent where there is a sample rate.
+fn weighted_sum(values: &[f64], count: f64) -> f64 {
+    let sum: f64 = values.iter().sum();
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let sent = values.len() as f64;
+    // One that was sent each time is not to be rounded.
+    let sum = if sent == 0.0 || count == sent { sum } else { sum / sent * count };
+    sum.clamp(f64::MIN, f64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
