@@ -167,3 +167,58 @@ fn delete(merger: &mut Merger, family: Family, meant: Meant) -> Deletion {
     });
     Deletion { meant, deleted }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, channel, sync_channel};
+    use std::time::Duration;
+
+    use gstatsd_aggregate::{IdlePolicy, Naming};
+
+    use super::*;
+    use crate::clock::{self, Cadence};
+    use crate::connections::{Connections, Limits};
+    use crate::deliver::Outlets;
+    use crate::flush::{Closes, Making, Push, inbox};
+    use crate::senders::Senders;
+
+    /// A flush of two workers that is asked something, and where the answer comes.
+    fn asked(number: u64) -> (Flush, Receiver<Answer>) {
+        let (interval, (_, messages)) = (Duration::from_secs(10), inbox(2));
+        let cadence = Cadence::new(clock::now(), clock::wall(), interval, false);
+        let naming = Arc::new(Naming::gstatsd("", 90.0, ""));
+        let making = Making { naming, idle: IdlePolicy::vanish(), frequent: None };
+        let books = Connections::new(Limits { all: 1, per_address: 1, descriptors: 1 }, 2);
+        let spares = (0..2).map(|_| sync_channel(1).0).collect();
+        let outlets = Outlets::default();
+        let mut flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
+        let (reply, answers) = channel();
+        flush.asked = Some(Asked::new(Request { number, ask: Ask::State, reply }, 2));
+        (flush, answers)
+    }
+
+    fn push(worker: usize, interval: u64, closes: Closes) -> Push {
+        let (part, senders) = (Box::default(), Senders::default());
+        Push { worker, interval, closes, part, senders }
+    }
+
+    #[test]
+    fn an_answer_waits_for_every_worker_and_until_all_are_in_one_interval() {
+        let (mut flush, answers) = asked(7);
+        let mut is_answered = |pushed: Push| {
+            flush.take_in(pushed);
+            while let Some(closed) = flush.gathering.close(flush.cadence) {
+                flush.flush(closed);
+            }
+            flush.answer_if_ready();
+            answers.try_recv().is_ok()
+        };
+        assert!(!is_answered(push(0, 0, Closes::Interval)));
+        assert!(!is_answered(push(0, 1, Closes::Request(7))));
+        assert!(!is_answered(push(1, 0, Closes::Request(6))), "of who has given up");
+        assert!(!is_answered(push(1, 0, Closes::Request(7))), "worker 0 is ahead");
+        assert!(is_answered(push(1, 0, Closes::Interval)));
+        assert!(!is_answered(push(1, 1, Closes::Request(7))), "it was answered");
+    }
+}

@@ -175,6 +175,32 @@ fn a_look_at_the_interval_changes_nothing_in_it() {
 }
 
 #[test]
+fn whoever_looks_while_flush_follows_flush_gets_an_answer_and_takes_nothing_away() {
+    let spy = SpyGraphite::start();
+    let config = "[management]\naddress = \"127.0.0.1:0\"\n";
+    let arguments = ["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "0.02", "--workers", "2"];
+    let daemon = Daemon::configured(config, &arguments);
+    let address = management(&daemon);
+    let packets = vec!["a:1|c\nt:1|ms\nt:2|ms"; 200];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for command in ["counters", "timers", "stats"].repeat(8) {
+                assert!(ask(address, command).ends_with("END\n\n"), "{command}");
+            }
+        });
+        for _ in 0..20 {
+            daemon.send(&packets);
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let (books, log) = stop(daemon);
+    assert_eq!(books["samples.aggregated"], 12_000);
+    let lines = spy.all_lines(&log);
+    assert_eq!(sum(&lines, "stats_counts.a"), 4_000.0);
+    assert_eq!(sum(&lines, "stats.timers.t.count"), 8_000.0);
+}
+
+#[test]
 fn deletions_and_health_follow_the_configuration_and_a_reload() {
     let spy = SpyGraphite::start();
     let mut daemon = start("dialect = \"statsd\"", &spy);
