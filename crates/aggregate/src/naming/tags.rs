@@ -9,16 +9,16 @@ const NO_VALUE: &[u8] = b"true";
 /// end a tag, or that Graphite refuses, becomes `_`.
 pub(super) fn write_tags(series: SeriesName<'_>, out: &mut Vec<u8>) {
     for tag in series.tags() {
-        let safe_in_key = |&byte: &u8| match byte {
+        let safe_in_key = |byte: u8| match byte {
             b'=' | b'!' | b'^' => b'_',
             byte => safe(byte),
         };
         out.push(b';');
-        out.extend(tag.key.iter().map(safe_in_key));
+        push_text(tag.key, safe_in_key, out);
         out.push(b'=');
         let value = tag.value.filter(|value| !value.is_empty()).unwrap_or(NO_VALUE);
         let start = out.len();
-        out.extend(value.iter().map(|&byte| safe(byte)));
+        push_text(value, safe, out);
         if out[start] == b'~' {
             out[start] = b'_';
         }
@@ -32,6 +32,36 @@ fn safe(byte: u8) -> u8 {
     }
 }
 
+/// Appends a text with its ASCII made safe by a function. Blanks of any script become `_`, as
+/// Graphite ends a name at each of them, and so does what is no UTF-8.
+fn push_text(text: &[u8], safe: impl Fn(u8) -> u8, out: &mut Vec<u8>) {
+    if text.is_ascii() {
+        out.extend(text.iter().map(|&byte| safe(byte)));
+        return;
+    }
+    for chunk in text.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            match u8::try_from(char) {
+                Ok(byte) if byte.is_ascii() => out.push(safe(byte)),
+                _ if char.is_whitespace() => out.push(b'_'),
+                _ => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            out.push(b'_');
+        }
+    }
+}
+
+/// Whether a name has a blank, which would end it in a line.
+pub(super) fn has_blank(name: &[u8]) -> bool {
+    // All of them are looked at, so that it is done many at a time.
+    let ascii = name.iter().fold(false, |found, &byte| found | (byte <= b' ') | (byte == 0x7f));
+    ascii
+        || !name.is_ascii()
+            && str::from_utf8(name).is_ok_and(|text| text.contains(char::is_whitespace))
+}
+
 /// Appends a name that may hold anything: bytes that mean something to Graphite or to a file
 /// system become `_`, and parts without a byte are left out.
 pub(super) fn write_safe_name(name: &[u8], out: &mut Vec<u8>) {
@@ -40,11 +70,12 @@ pub(super) fn write_safe_name(name: &[u8], out: &mut Vec<u8>) {
         if out.len() > start {
             out.push(b'.');
         }
-        out.extend(part.iter().map(|&byte| match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | 0x80.. => byte,
+        let safe = |byte: u8| match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => byte,
             b'_' | b'-' | b':' | b'%' | b'+' | b'@' | b'#' => byte,
             _ => b'_',
-        }));
+        };
+        push_text(part, safe, out);
     }
     if out.len() == start {
         out.push(b'_');
@@ -112,6 +143,7 @@ mod tests {
     #[test]
     fn a_tag_ends_neither_itself_nor_its_line() {
         assert_eq!(tags(&[("a=b!c^d e", Some("~x;y z=~"))]), ";a_b_c_d_e=_x_y_z=~");
+        assert_eq!(tags(&[("\u{e9}=\u{a0}", Some("\u{e9}\u{3000};"))]), ";\u{e9}__=\u{e9}__");
     }
 
     #[test]
@@ -126,10 +158,21 @@ mod tests {
             ("a b/c*d{e}[f]~g;h=i,j\\k?", "a_b_c_d_e__f__g_h_i_j_k_"),
             ("99%:a+b@c#d-e_f", "99%:a+b@c#d-e_f"),
             ("caf\u{e9}.\u{6f22}", "caf\u{e9}.\u{6f22}"),
+            ("a\u{a0}\u{3000}\u{2028}b \u{e9}", "a___b_\u{e9}"),
         ] {
             let mut out = b"x".to_vec();
             write_safe_name(name.as_bytes(), &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), format!("x{expected}"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_blank_of_any_script_is_found() {
+        for name in ["a b", "\t", "a\u{7f}", "\u{a0}", "\u{e9}\u{3000}a", "a\n"] {
+            assert!(has_blank(name.as_bytes()), "{name:?}");
+        }
+        for name in ["", "a.b;c=d", "caf\u{e9}/~*", "\u{6f22}"] {
+            assert!(!has_blank(name.as_bytes()), "{name:?}");
         }
     }
 

@@ -34,7 +34,8 @@ pub(super) fn write_key(
     tail.clear();
     tail.extend_from_slice(layout.suffix.as_bytes());
     let series = SeriesName::of(series);
-    if layout.names_unsafe {
+    // A listener may have a dialect of its own, which keeps blanks.
+    if layout.names_unsafe || tags::has_blank(series.name()) {
         tags::write_safe_name(series.name(), key);
     } else {
         key.extend_from_slice(series.name());
