@@ -138,6 +138,29 @@ impl<'t, 'p> Batch<'t, 'p> {
         counts.datagrams_empty += u64::from(packet.is_empty());
     }
 
+    /// Takes in a line that is no metric's.
+    #[cold]
+    fn other_line(&mut self, line: Line<'p>) {
+        let part = &mut self.table.part;
+        match line {
+            // Counted with its samples.
+            Line::Metric(_) => return,
+            Line::Event(line) => {
+                part.counts.events += 1;
+                part.notice(line);
+            }
+            Line::ServiceCheck(line) => {
+                part.counts.service_checks += 1;
+                part.notice(line);
+            }
+            Line::Rejected(Rejection { reason, text }) => {
+                part.counts.lines_rejected[reason as usize] += 1;
+                part.example(reason, text);
+            }
+        }
+        part.counts.lines += 1;
+    }
+
     /// Takes in a sample with a time of its own, which waits for no other.
     #[cold]
     fn pass_on(&mut self, sample: &Sample<'p>, fingerprint: u128, second: u64) {
@@ -286,30 +309,17 @@ impl Drop for Batch<'_, '_> {
 struct Reader<'b, 't, 'p, const PLAIN: bool>(&'b mut Batch<'t, 'p>);
 
 impl<'p, const PLAIN: bool> Receiver<'p> for Reader<'_, '_, 'p, PLAIN> {
-    #[inline]
+    // Always, as nearly every line is a metric's.
+    #[inline(always)]
     fn line(&mut self, line: Line<'p>) {
         let Self(batch) = self;
-        let part = &mut batch.table.part;
         match line {
             Line::Metric(line) => {
                 batch.line = line;
                 batch.metric_lines += 1;
-                return;
             }
-            Line::Event(line) => {
-                part.counts.events += 1;
-                part.notice(line);
-            }
-            Line::ServiceCheck(line) => {
-                part.counts.service_checks += 1;
-                part.notice(line);
-            }
-            Line::Rejected(Rejection { reason, text }) => {
-                part.counts.lines_rejected[reason as usize] += 1;
-                part.example(reason, text);
-            }
+            line => batch.other_line(line),
         }
-        part.counts.lines += 1;
     }
 
     // Always, so that the sample is taken apart in registers: a call would pass it by memory.
