@@ -98,7 +98,7 @@ impl Shape {
 const fn workload(shape: Shape, keys: u32, aim: f64) -> Workload {
     let packets_per_second_max = match shape {
         Shape::Single => 200_000,
-        Shape::Packed | Shape::Tagged => 100_000,
+        Shape::Packed | Shape::Tagged => 60_000,
         Shape::Timers => 50_000,
     };
     Workload { shape, keys, packets_per_second_max, aim, blocking: false }
