@@ -90,6 +90,23 @@ fn timers_and_histograms_are_the_same_to_a_rule_in_every_dialect() {
 }
 
 #[test]
+fn tags_of_a_rule_come_out_beside_those_of_the_line() {
+    let rule = "[[rule]]
+         match = \"web.*.requests.*\"
+         rename = \"requests\"
+         tags = { host = \"$1\", code = \"$2\", old = \"\" }";
+    for (config, line) in [
+        ("tags.mode = \"keep\"", "stats_counts.requests;code=200;env=prod;host=h1 3.000000\n"),
+        ("dialect = \"statsd\"", "stats_counts.requests;code=200;env=prod;host=h1 3\n"),
+        ("dialect = \"dogstatsd\"", "  requests;code=200;env=prod;host=h1 3\n"),
+    ] {
+        let config = format!("{config}\n{rule}");
+        let text = printed(&config, &["explain", "web.h1.requests.200:3|c|#old:1,env:prod,host:x"]);
+        assert!(text.contains(line), "{config}: {text}");
+    }
+}
+
+#[test]
 fn what_rules_do_is_seen_at_a_sink_and_changes_with_a_reload() {
     let spy = SpyGraphite::start();
     let sink = spy.sink();
