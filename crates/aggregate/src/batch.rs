@@ -359,10 +359,12 @@ impl<'p, const PLAIN: bool> Receiver<'p> for Reader<'_, '_, 'p, PLAIN> {
     }
 
     fn reject(&mut self, rejection: Rejection<'p>) {
-        let part = &mut self.0.table.part;
+        let Self(batch) = self;
+        let part = &mut batch.table.part;
         part.counts.samples_received += 1;
         part.counts.samples_rejected[rejection.reason as usize] += 1;
-        part.example(rejection.reason, rejection.text);
+        // The value alone would not say whose it is.
+        part.example(rejection.reason, batch.line);
     }
 }
 

@@ -87,3 +87,12 @@ fn changes_of_gauges_have_the_bound_of_values() {
     }
     assert_eq!(table.counts_mut().samples_shed[Shed::Memory as usize], 2);
 }
+
+#[test]
+fn the_example_of_a_rejected_value_says_whose_it_is() {
+    let mut table = table(10, false);
+    table.packet(b"a:1|c\nb.c:1:x|c|#d\ne:1|c", Order::default());
+    let part = table.rotate(Box::default());
+    assert_eq!(part.examples.len(), 1);
+    assert_eq!(&*part.examples[0].text, b"b.c:1:x|c|#d");
+}
