@@ -46,6 +46,8 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// For how long the quantiles of an interval are shown, where none with samples follows: who
 /// scrapes once in a minute has seen them.
 const QUANTILE_MAX: Duration = Duration::from_mins(5);
+/// How long the names and labels of all series on a page are at most: some five million series.
+const TEXT_BYTES_MAX: usize = 256 << 20;
 /// How long to rest after accepting failed, so that it costs no CPU time.
 const REST: Duration = Duration::from_millis(50);
 
@@ -69,6 +71,7 @@ impl ScrapeServer {
             seconds: *seconds,
             idle_flushes_max: flushes(*idle_timeout, flush),
             quantile_flushes_max: flushes(QUANTILE_MAX, flush),
+            text_bytes_max: TEXT_BYTES_MAX,
         });
         let bound = bind_connections(address)?;
         for (_, address) in &bound {

@@ -32,6 +32,9 @@ pub struct PrometheusSettings {
     pub idle_flushes_max: u32,
     /// For how many flushes quantiles are shown, those of the interval included; at least 1.
     pub quantile_flushes_max: u32,
+    /// How long the names and labels of all series together may be, in bytes, at most 2 GiB. What
+    /// is new beyond it is refused, and counted as `page.refused` among our own metrics.
+    pub text_bytes_max: usize,
 }
 
 /// A sink that remembers what it got, for scrapes.
@@ -55,7 +58,7 @@ impl Prometheus {
     /// A sink, and what scrapes read of it.
     #[must_use]
     pub fn new(settings: PrometheusSettings) -> (Self, Scrape) {
-        let registry = Mutex::new(Registry::new(settings.quantiles.len()));
+        let registry = Mutex::new(Registry::new(settings.quantiles.len(), settings.text_bytes_max));
         let shared = Arc::new(Shared { settings, registry });
         (Self { shared: Arc::clone(&shared), quantiles: Vec::new() }, Scrape(shared))
     }
@@ -88,7 +91,7 @@ impl Sink for Prometheus {
         |snapshot, _| (snapshot.series_count() + snapshot.own.len()) as u64
     }
 
-    fn send(&mut self, snapshot: &Snapshot, _: &Naming) -> Result<(), SendError> {
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
         let shared = Arc::clone(&self.shared);
         let mut registry = shared.lock();
         registry.begin();
@@ -96,6 +99,12 @@ impl Sink for Prometheus {
         #[expect(clippy::cast_possible_truncation, reason = "no interval is so long")]
         let begin = snapshot.window.timestamp - snapshot.window.seconds.ceil() as i64;
         let created = u32::try_from(begin.max(0)).unwrap_or(u32::MAX);
+        // First, so that there is room for it.
+        if let Some(own) = naming.own_prefix() {
+            #[expect(clippy::cast_precision_loss, reason = "it is a float to Prometheus")]
+            let refused = News::Now(registry.refused as f64);
+            registry.take(Kind::Own, format!("{own}page.refused").as_bytes(), refused, created);
+        }
         for series in snapshot.series() {
             self.take(&mut registry, &series, created);
         }

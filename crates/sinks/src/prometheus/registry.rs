@@ -60,10 +60,14 @@ pub(super) struct Registry {
     /// The identity that is looked for.
     wanted: Vec<u8>,
     is_sorted: bool,
+    /// How long all identities together may be.
+    text_bytes_max: usize,
+    /// How often something came of a new series that there was no room for.
+    pub(super) refused: u64,
 }
 
 impl Registry {
-    pub(super) fn new(quantiles: usize) -> Self {
+    pub(super) fn new(quantiles: usize, text_bytes_max: usize) -> Self {
         Self {
             text: Vec::new(),
             table: HashTable::new(),
@@ -75,6 +79,9 @@ impl Registry {
             flush: 0,
             wanted: Vec::new(),
             is_sorted: true,
+            // Places in the text have 32 bits.
+            text_bytes_max: text_bytes_max.min(1 << 31),
+            refused: 0,
         }
     }
 
@@ -83,9 +90,13 @@ impl Registry {
         self.flush += 1;
     }
 
-    /// Takes in what came of a series; where it is new it counts from `created` on.
+    /// Takes in what came of a series; where it is new it counts from `created` on. Without room
+    /// for a new one it is refused, and counted so.
     pub(super) fn take(&mut self, kind: Kind, name: &[u8], news: News<'_>, created: u32) {
-        let number = self.number(kind, name, created);
+        let Some(number) = self.number(kind, name, created) else {
+            self.refused += 1;
+            return;
+        };
         let flush = self.flush;
         let series = &mut self.series[number as usize];
         let is_first = series.seen != flush;
@@ -146,18 +157,19 @@ impl Registry {
         (row[0], (self.flush - series.seen < flushes_max).then_some(&row[1..]))
     }
 
-    /// The number of a series, which is made where it is new.
-    fn number(&mut self, kind: Kind, name: &[u8], created: u32) -> u32 {
+    /// The number of a series, which is made where it is new and there is room.
+    fn number(&mut self, kind: Kind, name: &[u8], created: u32) -> Option<u32> {
         let Self { text, table, hasher, series, wanted, .. } = self;
         wanted.clear();
         identity::write(kind, name, wanted);
         let is_it = |number: &u32| identity_of(text, &series[*number as usize]) == wanted;
         let hash = |number: &u32| hasher.hash_one(identity_of(text, &series[*number as usize]));
         let vacant = match table.entry(hasher.hash_one(&wanted[..]), is_it, hash) {
-            Place::Occupied(occupied) => return *occupied.get(),
+            Place::Occupied(occupied) => return Some(*occupied.get()),
+            Place::Vacant(_) if text.len() + wanted.len() > self.text_bytes_max => return None,
             Place::Vacant(vacant) => vacant,
         };
-        let fits = |length: usize| u32::try_from(length).expect("the text stays below 4 GiB");
+        let fits = |length: usize| u32::try_from(length).expect("the text stays below 2 GiB");
         let number = fits(series.len());
         vacant.insert(number);
         let row = if kind == Kind::Timer {
@@ -171,14 +183,14 @@ impl Registry {
         text.extend_from_slice(wanted);
         self.order.push(number);
         self.is_sorted = false;
-        number
+        Some(number)
     }
 
     /// Makes everything anew without the series that were last seen at this flush or before.
     fn clear_away(&mut self, oldest: u32) {
         let quantiles = self.width - 1;
-        let old = std::mem::replace(self, Self::new(quantiles));
-        self.flush = old.flush;
+        let old = std::mem::replace(self, Self::new(quantiles, self.text_bytes_max));
+        (self.flush, self.refused) = (old.flush, old.refused);
         for number in old.order {
             let series = old.series[number as usize];
             if series.seen <= oldest {

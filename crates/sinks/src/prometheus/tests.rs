@@ -12,9 +12,40 @@ fn window() -> Snapshot {
 fn sink(idle_flushes_max: u32) -> (Prometheus, Scrape) {
     let quantiles = vec![0.5, 0.99];
     let (seconds, quantile_flushes_max) = (true, 2);
-    let settings =
-        PrometheusSettings { quantiles, seconds, idle_flushes_max, quantile_flushes_max };
-    Prometheus::new(settings)
+    Prometheus::new(PrometheusSettings {
+        quantiles,
+        seconds,
+        idle_flushes_max,
+        quantile_flushes_max,
+        text_bytes_max: 1 << 20,
+    })
+}
+
+#[test]
+fn series_without_room_are_refused_and_counted_and_the_others_stay_exact() {
+    let settings = PrometheusSettings {
+        quantiles: Vec::new(),
+        seconds: false,
+        idle_flushes_max: 1,
+        quantile_flushes_max: 1,
+        text_bytes_max: 40,
+    };
+    let (mut sink, scrape) = Prometheus::new(settings);
+    let naming = Naming::gstatsd("", 90.0, "me");
+    let send = |sink: &mut Prometheus, names: [&[u8]; 2]| {
+        let mut snapshot = window();
+        names.iter().for_each(|name| snapshot.push_counter(name, 1.0));
+        sink.send(&snapshot, &naming).unwrap();
+    };
+    // 17 bytes are that of the count, and each name has two more than its letters.
+    send(&mut sink, [b"first.of.all", b"second.of.all"]);
+    send(&mut sink, [b"first.of.all", b"second.of.all"]);
+    assert_eq!(lines(&scrape), ["first_of_all_total 2", "me_page_refused 1"]);
+    // Once the first is gone there is room.
+    send(&mut sink, [b"c", b"d"]);
+    send(&mut sink, [b"c", b"second.of.all"]);
+    let expected = ["c_total 2", "me_page_refused 2", "second_of_all_total 1"];
+    assert_eq!(lines(&scrape), expected);
 }
 
 fn send(sink: &mut Prometheus, snapshot: &Snapshot) {
