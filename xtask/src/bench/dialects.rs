@@ -11,7 +11,7 @@ use anyhow::ensure;
 use super::cpu;
 use super::program::{Core, Program};
 use super::receiver::{REST, Receiver, tell};
-use super::score::{median, per};
+use super::score::{compared, per};
 use crate::place::Place;
 
 /// What is sent: packets of up to 1,432 bytes, without tags, which not every dialect keeps.
@@ -81,15 +81,8 @@ pub(crate) fn table(dialects: &[Dialect]) -> String {
     );
     let Some(first) = dialects.first() else { return page };
     for Dialect { name, metric_ns } in dialects {
-        let ratios = metric_ns.iter().zip(&first.metric_ns).map(|(own, first)| own / first);
-        let ratios: Vec<f64> = ratios.collect();
-        let shown: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        page.push_str(&format!(
-            "| {name} | {:.1} | **{:.2}** | {AIM:.2} | {} |\n",
-            median(metric_ns.clone()),
-            median(ratios),
-            shown.join(" "),
-        ));
+        let (ns, ratio, each) = compared(metric_ns, &first.metric_ns);
+        page.push_str(&format!("| {name} | {ns:.1} | **{ratio:.2}** | {AIM:.2} | {each} |\n"));
     }
     page
 }

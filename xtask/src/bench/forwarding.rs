@@ -13,7 +13,7 @@ use anyhow::ensure;
 use super::cpu;
 use super::program::{Core, Program};
 use super::receiver::{REST, Receiver, tell};
-use super::score::{median, per};
+use super::score::{compared, per};
 use crate::place::Place;
 
 /// What is sent: packets of up to 1,432 bytes.
@@ -97,15 +97,8 @@ pub(crate) fn table(ways: &[Way]) -> String {
     );
     let Some(first) = ways.first() else { return page };
     for Way { name, metric_ns } in ways {
-        let ratios = metric_ns.iter().zip(&first.metric_ns).map(|(own, first)| own / first);
-        let ratios: Vec<f64> = ratios.collect();
-        let shown: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        page.push_str(&format!(
-            "| {name} | {:.1} | **{:.2}** | {} |\n",
-            median(metric_ns.clone()),
-            median(ratios),
-            shown.join(" "),
-        ));
+        let (ns, ratio, each) = compared(metric_ns, &first.metric_ns);
+        page.push_str(&format!("| {name} | {ns:.1} | **{ratio:.2}** | {each} |\n"));
     }
     page
 }

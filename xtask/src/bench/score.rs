@@ -93,6 +93,14 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+/// The median of what something took in each round, the median of its ratios to what something
+/// else took in the same round, and each of these ratios.
+pub(crate) fn compared(own: &[f64], other: &[f64]) -> (f64, f64, String) {
+    let ratios: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
+    let each: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
+    (median(own.to_vec()), median(ratios), each.join(" "))
+}
+
 /// So much of it for each.
 pub(crate) fn per(sum: u64, count: u64) -> f64 {
     sum as f64 / count as f64

@@ -11,7 +11,7 @@ use anyhow::ensure;
 use super::cpu;
 use super::program::{Core, Program};
 use super::receiver::{REST, Receiver, tell};
-use super::score::{median, per};
+use super::score::{compared, per};
 use crate::place::Place;
 
 /// What is sent: packets of up to 1,432 bytes.
@@ -94,16 +94,10 @@ pub(crate) fn table(transports: &[Transport]) -> String {
     );
     let Some(udp) = transports.first() else { return page };
     for transport in transports {
-        let ratios = transport.ratios(udp);
-        let shown: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
-        page.push_str(&format!(
-            "| {} | {:.1} | **{:.2}** | {} | {} |\n",
-            transport.name,
-            median(transport.metric_ns.clone()),
-            median(ratios),
-            transport.aim.map_or_else(String::new, |aim| format!("{aim:.2}")),
-            shown.join(" "),
-        ));
+        let (ns, ratio, each) = compared(&transport.metric_ns, &udp.metric_ns);
+        let aim = transport.aim.map_or_else(String::new, |aim| format!("{aim:.2}"));
+        let name = transport.name;
+        page.push_str(&format!("| {name} | {ns:.1} | **{ratio:.2}** | {aim} | {each} |\n"));
     }
     page.push_str(
         "\nEqual segments leave the sender as one buffer (`UDP_SEGMENT`) and are received as one \
@@ -117,13 +111,6 @@ fn sender(place: &Place, more: &[&str]) -> anyhow::Result<Program> {
     let mut sender = Program::tool(place, Core::Helping, &feed)?;
     sender.wait_for("ready")?;
     Ok(sender)
-}
-
-impl Transport {
-    /// What it costs over what another does, in each round.
-    fn ratios(&self, other: &Self) -> Vec<f64> {
-        self.metric_ns.iter().zip(&other.metric_ns).map(|(own, other)| own / other).collect()
-    }
 }
 
 #[cfg(test)]
