@@ -1,113 +1,21 @@
 //! Delivery: each sink has its own queue, bounded in bytes, and its own thread. A slow or dead
 //! sink delays nobody else; what does not fit is dropped, oldest first, and counted.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+mod books;
+mod courier;
+mod queue;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
 use gstatsd_sinks::{PointCounter, Sink};
 
-use crate::clock;
-
-/// The shortest and the longest wait before a snapshot is sent again.
-const BACKOFF_MIN: Duration = Duration::from_millis(250);
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// How often a failing sink is mentioned in the log.
-const MENTION: Duration = Duration::from_secs(60);
-
-/// What became of the points of one sink, in points, since the start.
-///
-/// `emitted = delivered + in_flight + queued + dropped`, at any time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Books {
-    /// Handed to the sink's queue.
-    pub(crate) emitted: u64,
-    /// Taken by the peer.
-    pub(crate) delivered: u64,
-    /// Being sent, perhaps not for the first time.
-    pub(crate) in_flight: u64,
-    /// Waiting.
-    pub(crate) queued: u64,
-    /// Dropped because the queue was full.
-    pub(crate) dropped_queue_full: u64,
-    /// Dropped because the sink will never take them.
-    pub(crate) dropped_refused: u64,
-    /// Dropped because the time to shut down was over.
-    pub(crate) dropped_shutdown: u64,
-    /// Dropped because the sink is in the configuration no more, and its time was over.
-    pub(crate) dropped_config_removed: u64,
-    /// Events and service checks that went with the snapshots; no points.
-    pub(crate) notices_emitted: u64,
-    /// Those that did not, because the sink carries none.
-    pub(crate) notices_unsupported: u64,
-}
-
-impl Books {
-    /// How far the identity is from closing: 0 when every point is accounted for.
-    pub(crate) fn residual(&self) -> i128 {
-        let accounted = self.delivered
-            + self.in_flight
-            + self.queued
-            + self.dropped_queue_full
-            + self.dropped_refused
-            + self.dropped_shutdown
-            + self.dropped_config_removed;
-        i128::from(self.emitted) - i128::from(accounted)
-    }
-
-    /// Adds what another has counted.
-    fn add(&mut self, other: &Self) {
-        // Destructured, so that a new field cannot be forgotten here.
-        let Self {
-            emitted,
-            delivered,
-            in_flight,
-            queued,
-            dropped_queue_full,
-            dropped_refused,
-            dropped_shutdown,
-            dropped_config_removed,
-            notices_emitted,
-            notices_unsupported,
-        } = other;
-        self.emitted += emitted;
-        self.delivered += delivered;
-        self.in_flight += in_flight;
-        self.queued += queued;
-        self.dropped_queue_full += dropped_queue_full;
-        self.dropped_refused += dropped_refused;
-        self.dropped_shutdown += dropped_shutdown;
-        self.dropped_config_removed += dropped_config_removed;
-        self.notices_emitted += notices_emitted;
-        self.notices_unsupported += notices_unsupported;
-    }
-
-    /// Every count with its name; reasons that never happened are left out.
-    pub(crate) fn named(&self, mut emit: impl FnMut(&str, &str, u64)) {
-        emit("points.emitted", "", self.emitted);
-        emit("points.delivered", "", self.delivered);
-        emit("points.in_flight", "", self.in_flight);
-        emit("points.queued", "", self.queued);
-        for (reason, count) in [
-            ("queue_full", self.dropped_queue_full),
-            ("refused", self.dropped_refused),
-            ("shutdown", self.dropped_shutdown),
-            ("config_removed", self.dropped_config_removed),
-        ] {
-            if count > 0 {
-                emit("points.dropped.", reason, count);
-            }
-        }
-        if self.notices_emitted > 0 {
-            emit("notices.emitted", "", self.notices_emitted);
-        }
-        if self.notices_unsupported > 0 {
-            emit("notices.dropped.", "unsupported", self.notices_unsupported);
-        }
-    }
-}
+pub(crate) use self::books::Books;
+use self::courier::Courier;
+use self::queue::{Item, Queue};
 
 /// Every sink's queue.
 #[derive(Default)]
@@ -144,9 +52,10 @@ impl Outlet {
         let queue = Arc::new(Queue::new(queue_bytes));
         queue.lock().stats = sink.stats();
         let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
-        thread::Builder::new()
-            .name(format!("sink {name}"))
-            .spawn(move || Courier { name: courier_name, sink, queue: courier_queue }.run())?;
+        thread::Builder::new().name(format!("sink {name}")).spawn(move || {
+            let (name, queue) = (courier_name, courier_queue);
+            Courier { name, sink, queue, mentioned: None }.run();
+        })?;
         Ok(Self { name: name.to_owned(), point_count, carries_notices, queue })
     }
 
@@ -232,214 +141,4 @@ impl Outlets {
         }
         self.closed
     }
-}
-
-/// What waits for one sink.
-struct Queue {
-    state: Mutex<QueueState>,
-    changed: Condvar,
-    bytes_max: usize,
-}
-
-#[derive(Default)]
-struct QueueState {
-    waiting: VecDeque<Item>,
-    /// Of what waits.
-    bytes: usize,
-    books: Books,
-    /// What the sink tells of itself, after it last sent something.
-    stats: Option<SinkStats>,
-    phase: Phase,
-}
-
-struct Item {
-    snapshot: Arc<Snapshot>,
-    naming: Arc<Naming>,
-    points: u64,
-    bytes: usize,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    Open,
-    /// Nothing more will come; what waits is to be sent without backing off.
-    Closing,
-    /// The books are closed.
-    Closed,
-}
-
-impl Queue {
-    fn new(bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), bytes_max }
-    }
-
-    /// Appends an item. Gives the number of points that were dropped for it.
-    fn push(&self, item: Item) -> u64 {
-        let mut state = self.lock();
-        let mut dropped = 0;
-        while state.bytes + item.bytes > self.bytes_max {
-            let Some(oldest) = state.waiting.pop_front() else { break };
-            state.bytes -= oldest.bytes;
-            dropped += oldest.points;
-        }
-        state.books.queued -= dropped;
-        state.books.dropped_queue_full += dropped;
-        state.books.emitted += item.points;
-        state.books.queued += item.points;
-        state.bytes += item.bytes;
-        state.waiting.push_back(item);
-        self.changed.notify_all();
-        dropped
-    }
-
-    /// Takes the oldest item; waits for one. `None` when nothing more will come.
-    fn take(&self) -> Option<Item> {
-        let mut state = self.lock();
-        loop {
-            if state.phase == Phase::Closed {
-                return None;
-            }
-            if let Some(item) = state.waiting.pop_front() {
-                state.bytes -= item.bytes;
-                state.books.queued -= item.points;
-                state.books.in_flight += item.points;
-                return Some(item);
-            }
-            if state.phase == Phase::Closing {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// The item in flight has arrived, or never will.
-    fn settle(&self, item: &Item, delivered: bool) {
-        let mut state = self.lock();
-        // After the end it was counted as dropped already.
-        if state.phase != Phase::Closed {
-            state.books.in_flight -= item.points;
-            match delivered {
-                true => state.books.delivered += item.points,
-                false => state.books.dropped_refused += item.points,
-            }
-            self.changed.notify_all();
-        }
-    }
-
-    /// Waits before a further attempt: for that long, or until the end is near.
-    fn back_off(&self, wait: Duration) {
-        let until = clock::now() + wait;
-        let mut state = self.lock();
-        while state.phase == Phase::Open {
-            let left = until.saturating_duration_since(clock::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.wait_timeout(state, left);
-        }
-        drop(state);
-        thread::sleep(BACKOFF_MIN.min(wait));
-    }
-
-    fn begin_closing(&self) {
-        self.lock().phase = Phase::Closing;
-        self.changed.notify_all();
-    }
-
-    /// Waits until all is sent or the deadline is over, and closes the books; `rest` is where
-    /// they count what was not sent.
-    fn close(&self, deadline: Instant, rest: fn(&mut Books) -> &mut u64) -> Books {
-        let mut state = self.lock();
-        while state.books.queued + state.books.in_flight > 0 {
-            let left = deadline.saturating_duration_since(clock::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.wait_timeout(state, left);
-        }
-        state.phase = Phase::Closed;
-        state.waiting.clear();
-        let books = &mut state.books;
-        *rest(books) += books.queued + books.in_flight;
-        (books.queued, books.in_flight) = (0, 0);
-        let books = *books;
-        drop(state);
-        self.changed.notify_all();
-        books
-    }
-
-    /// Whether nothing waits and nothing is on its way.
-    fn is_empty(&self) -> bool {
-        let books = self.lock().books;
-        books.queued + books.in_flight == 0
-    }
-
-    fn is_closed(&self) -> bool {
-        self.lock().phase == Phase::Closed
-    }
-
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait_timeout<'a>(
-        &self,
-        state: MutexGuard<'a, QueueState>,
-        timeout: Duration,
-    ) -> MutexGuard<'a, QueueState> {
-        let waited = self.changed.wait_timeout(state, timeout);
-        waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-/// The thread of one sink: takes snapshots to it, one after the other, until each has arrived.
-struct Courier<S> {
-    name: String,
-    sink: S,
-    queue: Arc<Queue>,
-}
-
-impl<S: Sink> Courier<S> {
-    fn run(mut self) {
-        while let Some(item) = self.queue.take() {
-            let delivered = self.send(&item);
-            self.queue.settle(&item, delivered);
-        }
-    }
-
-    /// Sends until the snapshot has arrived. Says whether it has: a sink may refuse for good,
-    /// and so does the end.
-    fn send(&mut self, item: &Item) -> bool {
-        let mut failures = 0;
-        let mut mentioned: Option<Instant> = None;
-        loop {
-            let sent = self.sink.send(&item.snapshot, &item.naming);
-            self.queue.lock().stats = self.sink.stats();
-            let Err(error) = sent else {
-                if failures > 0 {
-                    log::info!("sink {}: delivers again", self.name);
-                }
-                return true;
-            };
-            let now = clock::now();
-            let is_final = error.is_final();
-            if mentioned.is_none_or(|mentioned| now >= mentioned + MENTION) {
-                mentioned = Some(now);
-                log::warn!("sink {}: {:#}", self.name, anyhow::Error::new(error));
-            }
-            if is_final || self.queue.is_closed() {
-                return false;
-            }
-            self.queue.back_off(backoff(failures));
-            failures += 1;
-        }
-    }
-}
-
-/// How long to wait after so many failures: twice as long each time, up to a limit, and by
-/// chance anything up to that, so that many daemons do not come back at the same moment.
-fn backoff(failures: u32) -> Duration {
-    let longest = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures + 1)).min(BACKOFF_MAX);
-    BACKOFF_MIN.max(longest.mul_f64(fastrand::f64()))
 }

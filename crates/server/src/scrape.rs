@@ -23,7 +23,8 @@ use axum::routing::get;
 use futures_util::stream;
 use gstatsd_aggregate::{Naming, Snapshot};
 use gstatsd_sinks::{
-    Exposition, Format, PointCounter, Prometheus, PrometheusSettings, Scrape, SendError, Sink,
+    Exposition, Format, PointCounter, Prometheus, PrometheusSettings, Receipt, Scrape, SendError,
+    Sink,
 };
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -103,8 +104,12 @@ impl Sink for ScrapeServer {
         self.sink.point_counter()
     }
 
-    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         self.sink.send(snapshot, naming)
+    }
+
+    fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
+        self.sink.preview(snapshot, naming, show);
     }
 }
 

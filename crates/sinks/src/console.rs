@@ -15,10 +15,11 @@
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
 
 use gstatsd_aggregate::{Naming, Series, Snapshot, State, TimerSummary, Window};
 
-use crate::{PointCounter, SendError, Sink};
+use crate::{PointCounter, Receipt, SendError, Sink};
 
 mod notices;
 
@@ -58,14 +59,14 @@ impl fmt::Debug for Console {
 
 impl Sink for Console {
     fn point_counter(&self) -> PointCounter {
-        |snapshot, naming| naming.point_count(snapshot)
+        Arc::new(|snapshot, naming| naming.point_count(snapshot))
     }
 
     fn carries_notices(&self) -> bool {
         true
     }
 
-    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         let lost = lost(naming, snapshot);
         let mut text = if self.torn { "\n".to_owned() } else { String::new() };
         write_head(snapshot, &mut text);
@@ -81,7 +82,14 @@ impl Sink for Console {
         self.torn = written.is_err();
         written.map_err(send_error)?;
         self.lost = lost;
-        Ok(())
+        Ok(Receipt::default())
+    }
+
+    fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
+        let mut text = String::new();
+        write_table(naming, snapshot, &mut text);
+        notices::write(snapshot, &mut text);
+        text.lines().for_each(show);
     }
 }
 

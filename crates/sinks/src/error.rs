@@ -39,6 +39,24 @@ pub enum SendError {
         /// How long it was waited for.
         timeout: Duration,
     },
+    /// The peer took the bytes, and asks to be sent them again later.
+    #[error("{peer} answers {answer}")]
+    Busy {
+        /// `host:port`
+        peer: String,
+        /// What it answered, in one line: `503 Service Unavailable`.
+        answer: String,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// The peer answered nothing that can be understood, or too much, or too slowly.
+    #[error("{peer} gives no sound answer: {what}")]
+    NoAnswer {
+        /// `host:port`
+        peer: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Nobody will ever read what is written.
     #[error("{peer} is closed")]
     Closed {
@@ -54,5 +72,14 @@ impl SendError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Closed { .. })
+    }
+
+    /// How long the peer asks to be left alone, where it does.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 }

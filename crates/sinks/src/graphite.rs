@@ -1,12 +1,13 @@
 //! Graphite's plain text over TCP: `name value timestamp`, one line per point.
 
 use std::net::ToSocketAddrs as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gstatsd_aggregate::{Naming, Point, SinkStats, Snapshot};
 
 use crate::tcp::{Connection, Fault};
-use crate::{Clock, PointCounter, SendError, Sink};
+use crate::{Clock, PointCounter, Receipt, SendError, Sink};
 
 /// Lines are gathered to about this many bytes before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -125,10 +126,10 @@ impl Graphite {
 
 impl Sink for Graphite {
     fn point_counter(&self) -> PointCounter {
-        |snapshot, naming| naming.point_count(snapshot) + naming.sink_point_count()
+        Arc::new(|snapshot, naming| naming.point_count(snapshot) + naming.sink_point_count())
     }
 
-    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         let (clock, mut took) = (self.clock, Duration::ZERO);
         let before = self.stats;
         let sent = clock.time(&mut took, || self.try_send(snapshot, naming));
@@ -137,7 +138,18 @@ impl Sink for Graphite {
             Ok(()) => SinkStats { flush: took, last_flush: clock.seconds(), ..self.stats },
             Err(_) => SinkStats { last_exception: clock.seconds(), ..before },
         };
-        sent
+        sent.map(|()| Receipt::default())
+    }
+
+    fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
+        let mut line = Vec::new();
+        let mut put = |point: Point<'_>, second: i64| {
+            line.clear();
+            write_line(point, &format!(" {second}"), &mut line);
+            show(&String::from_utf8_lossy(&line));
+        };
+        naming.points(snapshot, |point| put(point, snapshot.window.timestamp));
+        naming.dated_points(snapshot, put);
     }
 
     fn stats(&self) -> Option<SinkStats> {
@@ -195,7 +207,7 @@ mod tests {
         let settings = GraphiteSettings { host, port, connect_timeout, write_timeout };
         let mut graphite = Graphite::new(settings, CLOCK);
         let naming = Naming::gstatsd("", 90.0, "");
-        graphite.send(&snapshot, &naming).unwrap();
+        assert_eq!(graphite.send(&snapshot, &naming).unwrap(), Receipt::default());
         assert_eq!(graphite.buffer.capacity(), CHUNK + LINE);
         drop(graphite);
         assert!(reading.join().unwrap() > 20_000_000);

@@ -24,10 +24,21 @@ pub use graphite::{Graphite, GraphiteSettings};
 pub use prometheus::{Exposition, Format, Prometheus, PrometheusSettings, Scrape};
 pub use tcp::{Connection, Fault};
 
+use std::sync::Arc;
+
 use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
 
 /// How many points a sink makes of a snapshot whose series are named so.
-pub type PointCounter = fn(&Snapshot, &Naming) -> u64;
+pub type PointCounter = Arc<dyn Fn(&Snapshot, &Naming) -> u64 + Send + Sync>;
+
+/// What became of the points of a snapshot that needs to be sent no more. The others have arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Points that the peer refused for good.
+    pub rejected: u64,
+    /// Points that the protocol has no form for.
+    pub unencodable: u64,
+}
 
 /// Where snapshots go.
 pub trait Sink: Send {
@@ -40,12 +51,19 @@ pub trait Sink: Send {
         false
     }
 
-    /// Sends one whole snapshot, its series named so; returns when the peer has it.
+    /// Sends one whole snapshot, its series named so; returns when the peer has all of it that it
+    /// will ever take.
     ///
     /// # Errors
-    /// Any part of the snapshot may have arrived. The whole of it may be sent again, unless
-    /// [`SendError::is_final`]; what is sent next begins on the start of a line.
-    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError>;
+    /// Any part of the snapshot may have arrived. The same snapshot may be sent again, unless
+    /// [`SendError::is_final`]; what is sent next begins on the start of a line. A sink whose peer
+    /// would count a point twice goes on after what the peer took of the snapshot of this
+    /// [`Snapshot::number`].
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError>;
+
+    /// Shows what it would send of a snapshot, a line at a time and without a line feed, to a
+    /// person. Nothing is connected for that.
+    fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str));
 
     /// What it tells of itself, where it does.
     fn stats(&self) -> Option<SinkStats> {

@@ -19,7 +19,7 @@ use gstatsd_aggregate::{Naming, Series, SeriesKind, Snapshot, State};
 pub use self::exposition::{Exposition, Format};
 use self::identity::Kind;
 use self::registry::{News, Registry};
-use crate::{PointCounter, SendError, Sink};
+use crate::{PointCounter, Receipt, SendError, Sink};
 
 /// What a scrape shows of timers and of idle series.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,10 +88,10 @@ impl Prometheus {
 
 impl Sink for Prometheus {
     fn point_counter(&self) -> PointCounter {
-        |snapshot, _| (snapshot.series_count() + snapshot.own.len()) as u64
+        Arc::new(|snapshot, _| (snapshot.series_count() + snapshot.own.len()) as u64)
     }
 
-    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         let shared = Arc::clone(&self.shared);
         let mut registry = shared.lock();
         registry.begin();
@@ -114,7 +114,17 @@ impl Sink for Prometheus {
             registry.take(Kind::Own, own.name.as_bytes(), news, created);
         }
         registry.end(shared.settings.idle_flushes_max);
-        Ok(())
+        Ok(Receipt::default())
+    }
+
+    fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
+        let (mut alone, scrape) = Self::new(self.shared.settings.clone());
+        if alone.send(snapshot, naming).is_ok() {
+            let mut page = Vec::new();
+            let mut exposition = scrape.exposition(Format::Text);
+            while exposition.write(&mut page) {}
+            String::from_utf8_lossy(&page).lines().for_each(show);
+        }
     }
 }
 

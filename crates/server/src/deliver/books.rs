@@ -1,0 +1,99 @@
+//! What became of the points of a sink.
+
+/// What became of the points of one sink, in points, since the start.
+///
+/// `emitted = delivered + in_flight + queued + dropped`, at any time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Books {
+    /// Handed to the sink's queue.
+    pub(crate) emitted: u64,
+    /// Taken by the peer.
+    pub(crate) delivered: u64,
+    /// Being sent, perhaps not for the first time.
+    pub(crate) in_flight: u64,
+    /// Waiting.
+    pub(crate) queued: u64,
+    /// Dropped because the queue was full.
+    pub(crate) dropped_queue_full: u64,
+    /// Dropped because the peer refused them for good.
+    pub(crate) dropped_rejected_by_sink: u64,
+    /// Dropped because the protocol has no form for them.
+    pub(crate) dropped_unencodable: u64,
+    /// Dropped because the time to shut down was over.
+    pub(crate) dropped_shutdown: u64,
+    /// Dropped because the sink is in the configuration no more, and its time was over.
+    pub(crate) dropped_config_removed: u64,
+    /// Events and service checks that went with the snapshots; no points.
+    pub(crate) notices_emitted: u64,
+    /// Those that did not, because the sink carries none.
+    pub(crate) notices_unsupported: u64,
+}
+
+impl Books {
+    /// How far the identity is from closing: 0 when every point is accounted for.
+    pub(crate) fn residual(&self) -> i128 {
+        let accounted = self.delivered
+            + self.in_flight
+            + self.queued
+            + self.dropped_queue_full
+            + self.dropped_rejected_by_sink
+            + self.dropped_unencodable
+            + self.dropped_shutdown
+            + self.dropped_config_removed;
+        i128::from(self.emitted) - i128::from(accounted)
+    }
+
+    /// Adds what another has counted.
+    pub(super) fn add(&mut self, other: &Self) {
+        // Destructured, so that a new field cannot be forgotten here.
+        let Self {
+            emitted,
+            delivered,
+            in_flight,
+            queued,
+            dropped_queue_full,
+            dropped_rejected_by_sink,
+            dropped_unencodable,
+            dropped_shutdown,
+            dropped_config_removed,
+            notices_emitted,
+            notices_unsupported,
+        } = other;
+        self.emitted += emitted;
+        self.delivered += delivered;
+        self.in_flight += in_flight;
+        self.queued += queued;
+        self.dropped_queue_full += dropped_queue_full;
+        self.dropped_rejected_by_sink += dropped_rejected_by_sink;
+        self.dropped_unencodable += dropped_unencodable;
+        self.dropped_shutdown += dropped_shutdown;
+        self.dropped_config_removed += dropped_config_removed;
+        self.notices_emitted += notices_emitted;
+        self.notices_unsupported += notices_unsupported;
+    }
+
+    /// Every count with its name; reasons that never happened are left out.
+    pub(crate) fn named(&self, mut emit: impl FnMut(&str, &str, u64)) {
+        emit("points.emitted", "", self.emitted);
+        emit("points.delivered", "", self.delivered);
+        emit("points.in_flight", "", self.in_flight);
+        emit("points.queued", "", self.queued);
+        for (reason, count) in [
+            ("queue_full", self.dropped_queue_full),
+            ("rejected_by_sink", self.dropped_rejected_by_sink),
+            ("unencodable", self.dropped_unencodable),
+            ("shutdown", self.dropped_shutdown),
+            ("config_removed", self.dropped_config_removed),
+        ] {
+            if count > 0 {
+                emit("points.dropped.", reason, count);
+            }
+        }
+        if self.notices_emitted > 0 {
+            emit("notices.emitted", "", self.notices_emitted);
+        }
+        if self.notices_unsupported > 0 {
+            emit("notices.dropped.", "unsupported", self.notices_unsupported);
+        }
+    }
+}

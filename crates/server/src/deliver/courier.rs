@@ -1,0 +1,119 @@
+//! The thread of one sink.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gstatsd_sinks::{Receipt, Sink};
+
+use super::queue::{Item, Queue};
+use crate::clock;
+
+/// The shortest and the longest wait before a snapshot is sent again.
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The longest wait that a peer can ask for.
+const ASKED_MAX: Duration = Duration::from_mins(5);
+/// How often a failing sink is mentioned in the log.
+const MENTION: Duration = Duration::from_secs(60);
+
+/// The thread of one sink: takes snapshots to it, one after the other, until each has arrived.
+pub(super) struct Courier<S> {
+    pub(super) name: String,
+    pub(super) sink: S,
+    pub(super) queue: Arc<Queue>,
+    /// When it was last said that not all arrived.
+    pub(super) mentioned: Option<Instant>,
+}
+
+impl<S: Sink> Courier<S> {
+    /// Runs until nothing more will come.
+    pub(super) fn run(mut self) {
+        while let Some(item) = self.queue.take() {
+            let receipt = self.send(&item);
+            self.queue.settle(&item, receipt);
+            self.mention(receipt);
+        }
+    }
+
+    /// Says in the log, not too often, that not all arrived.
+    fn mention(&mut self, Receipt { rejected, unencodable }: Receipt) {
+        let (name, now) = (&self.name, clock::now());
+        if rejected + unencodable > 0
+            && self.mentioned.is_none_or(|mentioned| now >= mentioned + MENTION)
+        {
+            self.mentioned = Some(now);
+            log::warn!(
+                "sink {name}: {rejected} points refused, {unencodable} without a form there"
+            );
+        }
+    }
+
+    /// Sends until the snapshot need be sent no more: it has arrived, or the sink refuses it for
+    /// good, or the end has come.
+    fn send(&mut self, item: &Item) -> Receipt {
+        let mut failures = 0;
+        let mut mentioned: Option<Instant> = None;
+        loop {
+            let sent = self.sink.send(&item.snapshot, &item.naming);
+            self.queue.lock().stats = self.sink.stats();
+            let error = match sent {
+                Ok(receipt) => {
+                    if failures > 0 {
+                        log::info!("sink {}: delivers again", self.name);
+                    }
+                    return receipt;
+                }
+                Err(error) => error,
+            };
+            let now = clock::now();
+            let (is_final, asked) = (error.is_final(), error.retry_after());
+            if mentioned.is_none_or(|mentioned| now >= mentioned + MENTION) {
+                mentioned = Some(now);
+                log::warn!("sink {}: {:#}", self.name, anyhow::Error::new(error));
+            }
+            if is_final || self.queue.is_closed() {
+                return Receipt { rejected: item.points, unencodable: 0 };
+            }
+            self.queue.back_off(wait(failures, asked));
+            failures += 1;
+        }
+    }
+}
+
+/// How long to wait after so many failures: what the peer asks for, within reason, and where it
+/// asks for nothing or for less, the backoff.
+fn wait(failures: u32, asked: Option<Duration>) -> Duration {
+    backoff(failures).max(asked.unwrap_or_default().min(ASKED_MAX))
+}
+
+/// How long to wait after so many failures, when the peer asks for nothing: twice as long each time, up to a limit, and by
+/// chance anything up to that, so that many daemons do not come back at the same moment.
+fn backoff(failures: u32) -> Duration {
+    let longest = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures + 1)).min(BACKOFF_MAX);
+    BACKOFF_MIN.max(longest.mul_f64(fastrand::f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_asks_for_time_gets_it_within_reason() {
+        let second = Duration::from_secs(1);
+        assert!(wait(0, None) <= second);
+        assert_eq!(wait(0, Some(7 * second)), 7 * second);
+        assert_eq!(wait(0, Some(1_000_000 * second)), ASKED_MAX);
+        assert!(wait(20, Some(Duration::ZERO)) >= BACKOFF_MIN);
+    }
+
+    #[test]
+    fn waits_grow_to_their_limit_and_are_not_all_alike() {
+        for failures in 0..40 {
+            let waits: Vec<_> = (0..200).map(|_| backoff(failures)).collect();
+            let longest = waits.iter().max().unwrap();
+            assert!(waits.iter().all(|wait| (BACKOFF_MIN..=BACKOFF_MAX).contains(wait)));
+            assert!(*longest <= BACKOFF_MIN * 2_u32.saturating_pow(failures + 1));
+            assert!(waits.iter().any(|wait| wait != longest));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What waits for one sink, bounded in bytes, and its books.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
+use gstatsd_sinks::Receipt;
+
+use super::books::Books;
+use crate::clock;
+
+/// The longest wait between two attempts at the end, when there is no time to lose.
+const CLOSING_WAIT: Duration = Duration::from_millis(250);
+
+/// What waits for one sink.
+pub(super) struct Queue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+    bytes_max: usize,
+}
+
+#[derive(Default)]
+pub(super) struct QueueState {
+    pub(super) waiting: VecDeque<Item>,
+    /// Of what waits.
+    pub(super) bytes: usize,
+    pub(super) books: Books,
+    /// What the sink tells of itself, after it last sent something.
+    pub(super) stats: Option<SinkStats>,
+    pub(super) phase: Phase,
+}
+
+pub(super) struct Item {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) naming: Arc<Naming>,
+    pub(super) points: u64,
+    pub(super) bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Open,
+    /// Nothing more will come; what waits is to be sent without backing off.
+    Closing,
+    /// The books are closed.
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new(), bytes_max }
+    }
+
+    /// Appends an item. Gives the number of points that were dropped for it.
+    pub(super) fn push(&self, item: Item) -> u64 {
+        let mut state = self.lock();
+        let mut dropped = 0;
+        while state.bytes + item.bytes > self.bytes_max {
+            let Some(oldest) = state.waiting.pop_front() else { break };
+            state.bytes -= oldest.bytes;
+            dropped += oldest.points;
+        }
+        state.books.queued -= dropped;
+        state.books.dropped_queue_full += dropped;
+        state.books.emitted += item.points;
+        state.books.queued += item.points;
+        state.bytes += item.bytes;
+        state.waiting.push_back(item);
+        self.changed.notify_all();
+        dropped
+    }
+
+    /// Takes the oldest item; waits for one. `None` when nothing more will come.
+    pub(super) fn take(&self) -> Option<Item> {
+        let mut state = self.lock();
+        loop {
+            if state.phase == Phase::Closed {
+                return None;
+            }
+            if let Some(item) = state.waiting.pop_front() {
+                state.bytes -= item.bytes;
+                state.books.queued -= item.points;
+                state.books.in_flight += item.points;
+                return Some(item);
+            }
+            if state.phase == Phase::Closing {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The item in flight is to be sent no more; `receipt` says what did not arrive.
+    pub(super) fn settle(&self, item: &Item, receipt: Receipt) {
+        let mut state = self.lock();
+        // After the end it was counted as dropped already.
+        if state.phase != Phase::Closed {
+            let rejected = receipt.rejected.min(item.points);
+            let unencodable = receipt.unencodable.min(item.points - rejected);
+            state.books.in_flight -= item.points;
+            state.books.dropped_rejected_by_sink += rejected;
+            state.books.dropped_unencodable += unencodable;
+            state.books.delivered += item.points - rejected - unencodable;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits before a further attempt: for that long, or until the end is near.
+    pub(super) fn back_off(&self, wait: Duration) {
+        let until = clock::now() + wait;
+        let mut state = self.lock();
+        while state.phase == Phase::Open {
+            let left = until.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.wait_timeout(state, left);
+        }
+        drop(state);
+        thread::sleep(CLOSING_WAIT.min(wait));
+    }
+
+    pub(super) fn begin_closing(&self) {
+        self.lock().phase = Phase::Closing;
+        self.changed.notify_all();
+    }
+
+    /// Waits until all is sent or the deadline is over, and closes the books; `rest` is where
+    /// they count what was not sent.
+    pub(super) fn close(&self, deadline: Instant, rest: fn(&mut Books) -> &mut u64) -> Books {
+        let mut state = self.lock();
+        while state.books.queued + state.books.in_flight > 0 {
+            let left = deadline.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.wait_timeout(state, left);
+        }
+        state.phase = Phase::Closed;
+        state.waiting.clear();
+        let books = &mut state.books;
+        *rest(books) += books.queued + books.in_flight;
+        (books.queued, books.in_flight) = (0, 0);
+        let books = *books;
+        drop(state);
+        self.changed.notify_all();
+        books
+    }
+
+    /// Whether nothing waits and nothing is on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        let books = self.lock().books;
+        books.queued + books.in_flight == 0
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().phase == Phase::Closed
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait_timeout<'a>(
+        &self,
+        state: MutexGuard<'a, QueueState>,
+        timeout: Duration,
+    ) -> MutexGuard<'a, QueueState> {
+        let waited = self.changed.wait_timeout(state, timeout);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
