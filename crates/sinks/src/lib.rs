@@ -11,8 +11,10 @@
 
 mod clock;
 mod console;
+mod entry;
 mod error;
 mod graphite;
+mod influx;
 mod prometheus;
 mod sys;
 mod tcp;
@@ -21,6 +23,7 @@ pub use clock::Clock;
 pub use console::Console;
 pub use error::SendError;
 pub use graphite::{Graphite, GraphiteSettings};
+pub use influx::{InfluxLines, Precision};
 pub use prometheus::{Exposition, Format, Prometheus, PrometheusSettings, Scrape};
 pub use tcp::{Connection, Fault};
 

@@ -155,7 +155,7 @@ fn at_rank(values: &[f64], quantile: f64) -> f64 {
 }
 
 /// The sum of all samples, of which only some were sent where there is a sample rate.
-fn weighted_sum(values: &[f64], count: f64) -> f64 {
+pub(crate) fn weighted_sum(values: &[f64], count: f64) -> f64 {
     let sum: f64 = values.iter().sum();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let sent = values.len() as f64;
