@@ -49,6 +49,17 @@ impl Buckets {
         Some((self.first, self.first + (length - 1)))
     }
 
+    /// The count of an index between the first and the last: nothing has to grow for it.
+    pub(crate) fn known(&mut self, index: i32) -> Option<&mut u64> {
+        let place = i64::from(index) - i64::from(self.first);
+        self.counts.get_mut(usize::try_from(place).ok()?)
+    }
+
+    /// The memory that they take beside themselves, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<u64>()
+    }
+
     /// Adds samples to the bucket of an index.
     pub(crate) fn add(&mut self, index: i32, count: u64) {
         if count == 0 {

@@ -19,11 +19,11 @@ const VERSION: u8 = 1;
 /// What no number of an honest histogram needs more of.
 const BUCKETS_MOST: u64 = 1 << 16;
 
-/// Why bytes are no histogram.
+/// Why bytes are no sketch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The bytes end before the histogram does.
-    #[error("the bytes end at {0}, in the middle of a histogram")]
+    #[error("the bytes end at {0}, in the middle of a sketch")]
     Short(usize),
     /// They are of another version.
     #[error("version {0} of a histogram is not known")]

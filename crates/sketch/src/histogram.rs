@@ -64,6 +64,11 @@ impl Histogram {
         }
         let index = scale::index(value.abs());
         let at = scale::coarser(index, self.scale);
+        let buckets = if value > 0.0 { &mut self.positive } else { &mut self.negative };
+        if let Some(known) = buckets.known(at) {
+            *known = known.saturating_add(count);
+            return;
+        }
         let buckets = if value > 0.0 { &self.positive } else { &self.negative };
         let steps = self.steps_until(|steps| buckets.length_with(Some((at, at)), steps));
         self.coarsen_to(self.scale - steps);
@@ -123,23 +128,43 @@ impl Histogram {
             reason = "a rank, which is held between 0 and the last"
         )]
         let rank = ((part.clamp(0.0, 1.0) * last as f64) as u64).min(last);
-        // The least and the greatest are known.
+        self.at_rank(rank)
+    }
+
+    /// The value that so many others come before in ascending order, with an error of at most
+    /// [`Histogram::relative_error`]; the first and the last are exact. `None` where there are not
+    /// so many.
+    #[must_use]
+    pub fn at_rank(&self, rank: u64) -> Option<f64> {
+        let last = self.count().checked_sub(1).filter(|last| rank <= *last)?;
         if rank == 0 || rank == last {
             return if rank == 0 { self.min() } else { self.max() };
         }
-        let middle = |(low, high, count): (f64, f64, u64)| (middle(low, high), count);
-        let negative = self.negative.iter(self.scale).rev().map(middle);
-        let positive = self.positive.iter(self.scale).map(middle);
-        let zeros = (0.0, self.zeros);
-        let all = negative.map(|(value, count)| (-value, count)).chain([zeros]).chain(positive);
         let mut before = 0_u64;
-        for (value, count) in all {
+        for (value, count) in self.bins() {
             before = before.saturating_add(count);
             if rank < before {
-                return Some(value.clamp(self.min, self.max));
+                return Some(value);
             }
         }
         Some(self.max)
+    }
+
+    /// Each bucket that is not empty, in ascending order: a value that stands for all of it, with
+    /// an error of at most [`Histogram::relative_error`], and how many samples it has.
+    pub fn bins(&self) -> impl Iterator<Item = (f64, u64)> {
+        let middle = |(low, high, count): (f64, f64, u64)| (middle(low, high), count);
+        let negative = self.negative.iter(self.scale).rev().map(middle);
+        let positive = self.positive.iter(self.scale).map(middle);
+        let zeros = (self.zeros > 0).then_some((0.0, self.zeros));
+        let all = negative.map(|(value, count)| (-value, count)).chain(zeros).chain(positive);
+        all.map(|(value, count)| (value.clamp(self.min, self.max), count))
+    }
+
+    /// About how much memory it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.positive.bytes() + self.negative.bytes()
     }
 
     /// By which part of itself a quantile may be wrong: `(base - 1) / (base + 1)`. It does not hold
