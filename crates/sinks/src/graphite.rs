@@ -1,4 +1,6 @@
-//! Graphite's plain text over TCP: `name value timestamp`, one line per point.
+//! Graphite over TCP: its plain text, `name value timestamp`, one line per point, or pickle.
+
+mod pickle;
 
 use std::net::ToSocketAddrs as _;
 use std::sync::Arc;
@@ -7,12 +9,22 @@ use std::time::Duration;
 use gstatsd_aggregate::{Naming, Point, SinkStats, Snapshot};
 
 use crate::tcp::{Connection, Fault};
-use crate::{Clock, PointCounter, Receipt, SendError, Sink};
+use crate::{Clock, PointCounter, Receipt, SendError, Sink, Tls};
 
 /// Lines are gathered to about this many bytes before they are written.
 const CHUNK: usize = 64 * 1024;
 /// Room for the line that makes a chunk full.
 const LINE: usize = 4 * 1024;
+
+/// How points are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GraphiteForm {
+    /// A line for each.
+    #[default]
+    Text,
+    /// Messages of pickle, about 64 KiB each, with values as exact as they are.
+    Pickle,
+}
 
 /// Where a Graphite sink sends, and how patient it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +33,8 @@ pub struct GraphiteSettings {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// How points are written.
+    pub form: GraphiteForm,
     /// How long each address of the host may take to accept; greater than 0.
     pub connect_timeout: Duration,
     /// How long the peer may take nothing before it counts as stalled; greater than 0.
@@ -40,6 +54,8 @@ pub struct GraphiteSettings {
 pub struct Graphite {
     settings: GraphiteSettings,
     clock: Clock,
+    /// Whom it trusts, where it encrypts.
+    tls: Option<Tls>,
     /// What it tells of itself in the statsd dialect.
     stats: SinkStats,
     /// `host:port`, as errors name it.
@@ -57,17 +73,33 @@ impl Graphite {
         let peer =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let buffer = Vec::with_capacity(CHUNK + LINE);
-        Self { settings, clock, stats: SinkStats::default(), peer, connection: None, buffer }
+        let stats = SinkStats::default();
+        Self { settings, clock, tls: None, stats, peer, connection: None, buffer }
     }
 
-    /// Connects. The name is resolved each time, as the host may have moved.
-    fn connect(&self) -> Result<Connection, SendError> {
-        let GraphiteSettings { host, port, connect_timeout, write_timeout } = &self.settings;
+    /// The same with TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Connects. The name is resolved each time, as the host may have moved, and certificates are
+    /// read again, as they may have been renewed.
+    fn connect(&mut self) -> Result<Connection, SendError> {
+        let GraphiteSettings { host, port, connect_timeout, write_timeout, .. } = &self.settings;
         let addresses = (host.as_str(), *port)
             .to_socket_addrs()
             .map_err(|source| SendError::Resolve { peer: self.peer.clone(), source })?;
-        Connection::open(addresses, *connect_timeout, *write_timeout)
-            .map_err(|source| SendError::Connect { peer: self.peer.clone(), source })
+        let opened = Connection::open(addresses, *connect_timeout, *write_timeout);
+        let opened = opened.and_then(|connection| match &mut self.tls {
+            None => Ok(connection),
+            Some(tls) => {
+                tls.refresh();
+                connection.secure(tls, *connect_timeout, self.clock)
+            }
+        });
+        opened.map_err(|source| SendError::Connect { peer: self.peer.clone(), source })
     }
 
     fn transmit(
@@ -76,31 +108,33 @@ impl Graphite {
         naming: &Naming,
         connection: &mut Connection,
     ) -> Result<(), Fault> {
-        let end = format!(" {}\n", snapshot.window.timestamp);
+        let mut page = Page::new(self.settings.form, snapshot.window.timestamp);
         let Self { buffer, clock, stats, .. } = self;
         buffer.clear();
         connection.begin()?;
         let mut written = Ok(());
         let (mut bytes, mut writing, mut both) = (0, Duration::ZERO, Duration::ZERO);
         clock.time(&mut both, || {
-            let mut put = |point: Point<'_>, end: &str| {
+            let mut put = |point: Point<'_>, second: i64| {
                 // Points cannot be cut short, but the rest of them costs little.
                 if written.is_err() {
                     return;
                 }
-                write_line(point, end, buffer);
+                page.push(point, second, buffer);
                 if buffer.len() >= CHUNK {
+                    page.end(buffer);
                     bytes += buffer.len() as u64;
                     written = clock.time(&mut writing, || connection.write(buffer));
                     buffer.clear();
                 }
             };
-            naming.points(snapshot, |point| put(point, &end));
-            naming.dated_points(snapshot, |point, second| put(point, &format!(" {second}\n")));
+            naming.points(snapshot, |point| put(point, snapshot.window.timestamp));
+            naming.dated_points(snapshot, put);
         });
         written?;
         stats.calculation = both.saturating_sub(writing);
-        naming.sink_points(stats, |point| write_line(point, &end, buffer));
+        naming.sink_points(stats, |point| page.push(point, snapshot.window.timestamp, buffer));
+        page.end(buffer);
         stats.flush_bytes = bytes + buffer.len() as u64;
         connection.write(buffer)?;
         connection.finish()
@@ -108,7 +142,9 @@ impl Graphite {
 
     fn try_send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<(), SendError> {
         // Taken out, so that whatever fails leaves none behind.
-        let mut connection = match self.connection.take().filter(Connection::is_open) {
+        let kept = self.connection.take();
+        let kept = kept.and_then(|mut kept| kept.is_open().then_some(kept));
+        let mut connection = match kept {
             Some(connection) => connection,
             None => self.connect()?,
         };
@@ -142,19 +178,58 @@ impl Sink for Graphite {
     }
 
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
-        let mut line = Vec::new();
-        let mut put = |point: Point<'_>, second: i64| {
-            line.clear();
-            write_line(point, &format!(" {second}"), &mut line);
-            show(&String::from_utf8_lossy(&line));
-        };
-        naming.points(snapshot, |point| put(point, snapshot.window.timestamp));
-        naming.dated_points(snapshot, put);
+        preview(snapshot, naming, show);
     }
 
     fn stats(&self) -> Option<SinkStats> {
         Some(self.stats)
     }
+}
+
+/// Points on their way into a buffer, in one form.
+struct Page {
+    form: GraphiteForm,
+    /// The second of the snapshot, and what ends its lines.
+    second: i64,
+    end: String,
+}
+
+impl Page {
+    fn new(form: GraphiteForm, second: i64) -> Self {
+        Self { form, second, end: format!(" {second}\n") }
+    }
+
+    fn push(&mut self, point: Point<'_>, second: i64, out: &mut Vec<u8>) {
+        match self.form {
+            GraphiteForm::Text if second == self.second => write_line(point, &self.end, out),
+            GraphiteForm::Text => write_line(point, &format!(" {second}\n"), out),
+            GraphiteForm::Pickle => {
+                if out.is_empty() {
+                    pickle::begin(out);
+                }
+                pickle::push(point, second, out);
+            }
+        }
+    }
+
+    /// Ends what is to be written at once.
+    fn end(&self, out: &mut Vec<u8>) {
+        if self.form == GraphiteForm::Pickle && !out.is_empty() {
+            pickle::end(out);
+        }
+    }
+}
+
+/// Shows the lines of a snapshot.
+fn preview(snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
+    let mut line = Vec::new();
+    let mut put = |point: Point<'_>, second: i64| {
+        line.clear();
+        write_line(point, &format!(" {second}"), &mut line);
+        show(&String::from_utf8_lossy(&line));
+    };
+    naming.points(snapshot, |point| put(point, snapshot.window.timestamp));
+    naming.dated_points(snapshot, put);
 }
 
 /// Appends a line. A byte that would end the name or the line becomes `_`.
@@ -204,7 +279,8 @@ mod tests {
         let patience = Duration::from_mins(1);
         let host = "127.0.0.1".to_owned();
         let (connect_timeout, write_timeout) = (patience, patience);
-        let settings = GraphiteSettings { host, port, connect_timeout, write_timeout };
+        let form = GraphiteForm::Text;
+        let settings = GraphiteSettings { host, port, form, connect_timeout, write_timeout };
         let mut graphite = Graphite::new(settings, CLOCK);
         let naming = Naming::gstatsd("", 90.0, "");
         assert_eq!(graphite.send(&snapshot, &naming).unwrap(), Receipt::default());

@@ -18,14 +18,16 @@ mod influx;
 mod prometheus;
 mod sys;
 mod tcp;
+mod tls;
 
 pub use clock::Clock;
 pub use console::Console;
 pub use error::SendError;
-pub use graphite::{Graphite, GraphiteSettings};
+pub use graphite::{Graphite, GraphiteForm, GraphiteSettings};
 pub use influx::{InfluxLines, Precision};
 pub use prometheus::{Exposition, Format, Prometheus, PrometheusSettings, Scrape};
 pub use tcp::{Connection, Fault};
+pub use tls::{Tls, TlsError, TlsSettings};
 
 use std::sync::Arc;
 

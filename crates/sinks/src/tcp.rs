@@ -1,15 +1,17 @@
-//! A TCP connection that is written to and followed until the peer has everything.
+//! A TCP connection, with TLS or without, that is written to and followed until the peer has
+//! everything.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd as _;
 use std::thread;
 use std::time::Duration;
 
+use rustls::ClientConnection;
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::sys;
+use crate::{Clock, Tls, sys, tls};
 
 /// Between two looks at what the peer has acknowledged: short at first, as most peers answer at
 /// once, and longer for those that do not.
@@ -27,11 +29,17 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
+    /// The encrypted side, where there is one.
+    session: Option<Box<ClientConnection>>,
+    /// What is encrypted and on its way to the stream; kept for its capacity.
+    encrypted: Vec<u8>,
+    /// Whether a transmission is under way.
+    is_torn: bool,
     /// How long the peer may acknowledge nothing.
     timeout: Duration,
     /// How long it has acknowledged nothing.
     waited: Duration,
-    /// Bytes written since the connection was made.
+    /// Bytes written since the connection was made, encrypted ones where there is TLS.
     written: u64,
     /// Those of them that the peer's kernel has acknowledged.
     acknowledged: u64,
@@ -66,9 +74,52 @@ impl Connection {
         Err(refused)
     }
 
+    /// Encrypts what is written from now on: shakes hands with the peer, which may take so long.
+    ///
+    /// # Errors
+    /// The peer is not who it should be, does not trust us, does not speak TLS, or takes too long.
+    pub fn secure(mut self, tls: &Tls, timeout: Duration, clock: Clock) -> io::Result<Self> {
+        let mut session = Box::new(tls.begin().map_err(|error| broken(&error))?);
+        let end = (clock.now)() + timeout;
+        while session.is_handshaking() {
+            while session.wants_write() {
+                session.write_tls(&mut self.stream)?;
+            }
+            let left = end.saturating_duration_since((clock.now)());
+            if left.is_zero() {
+                let slow = format!("the TLS handshake was not over after {timeout:?}");
+                return Err(io::Error::new(ErrorKind::TimedOut, slow));
+            }
+            self.stream.set_read_timeout(Some(left))?;
+            match session.read_tls(&mut self.stream) {
+                Ok(0) => {
+                    let closed = "closed in the middle of the TLS handshake";
+                    return Err(io::Error::new(ErrorKind::UnexpectedEof, closed));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            }
+            if let Err(error) = session.process_new_packets() {
+                // The peer should know what we do not like about it.
+                session.write_tls(&mut self.stream).ok();
+                return Err(broken(&error));
+            }
+        }
+        while session.wants_write() {
+            session.write_tls(&mut self.stream)?;
+        }
+        // The peer's kernel tells the rest; this much has left for it already.
+        self.session = Some(session);
+        Ok(self)
+    }
+
     /// Whether the connection can be used again: the peer has neither closed nor reset it. What
     /// it says meanwhile is thrown away.
-    pub fn is_open(&self) -> bool {
+    pub fn is_open(&mut self) -> bool {
+        if self.session.is_some() {
+            return self.hear().is_ok_and(|is_open| is_open);
+        }
         let mut unasked = [MaybeUninit::uninit(); UNASKED_SIZE];
         let socket = SockRef::from(&self.stream);
         for _ in 0..UNASKED_PIECES {
@@ -87,7 +138,8 @@ impl Connection {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn begin(&self) -> Result<(), Fault> {
+    pub fn begin(&mut self) -> Result<(), Fault> {
+        self.is_torn = true;
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).map_err(Fault::Io)
     }
 
@@ -96,6 +148,24 @@ impl Connection {
     /// # Errors
     /// The connection is broken or stalled; part of the bytes may have arrived.
     pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+        let Some(mut session) = self.session.take() else { return self.write_plain(bytes) };
+        let mut encrypted = std::mem::take(&mut self.encrypted);
+        let mut written = Ok(());
+        while !bytes.is_empty() && written.is_ok() {
+            written = session.writer().write(bytes).map_err(Fault::Io).and_then(|count| {
+                bytes = &bytes[count..];
+                encrypted.clear();
+                while session.wants_write() {
+                    session.write_tls(&mut encrypted).map_err(Fault::Io)?;
+                }
+                self.write_plain(&encrypted)
+            });
+        }
+        (self.session, self.encrypted) = (Some(session), encrypted);
+        written.map_err(|fault| self.why(fault))
+    }
+
+    fn write_plain(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
         while !bytes.is_empty() {
             let count = match self.stream.write(bytes) {
                 Ok(count) => count,
@@ -124,10 +194,16 @@ impl Connection {
         let (mut pause, longest) = PAUSES;
         while self.acknowledged < self.written {
             thread::sleep(pause);
-            self.wait_ended(pause)?;
+            self.wait_ended(pause).map_err(|fault| self.why(fault))?;
             pause = (pause * 2).min(longest);
         }
-        SockRef::from(&self.stream).set_linger(None).map_err(Fault::Io)
+        // A peer that does not trust us says so after its side of the handshake.
+        if self.session.is_some() {
+            self.hear().map_err(Fault::Io)?;
+        }
+        SockRef::from(&self.stream).set_linger(None).map_err(Fault::Io)?;
+        self.is_torn = false;
+        Ok(())
     }
 
     fn connect(address: SocketAddr, connect: Duration, write: Duration) -> io::Result<Self> {
@@ -135,8 +211,56 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(slice(write)))?;
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-        let waited = Duration::ZERO;
-        Ok(Self { stream, timeout: write, waited, written: 0, acknowledged: 0 })
+        Ok(Self {
+            stream,
+            session: None,
+            encrypted: Vec::new(),
+            is_torn: false,
+            timeout: write,
+            waited: Duration::ZERO,
+            written: 0,
+            acknowledged: 0,
+        })
+    }
+
+    /// Reads what the peer of a session has said, without waiting. Says whether it may say more.
+    ///
+    /// # Errors
+    /// It breaks off, and why.
+    fn hear(&mut self) -> io::Result<bool> {
+        let Some(session) = &mut self.session else { return Ok(true) };
+        self.stream.set_nonblocking(true)?;
+        let mut heard = Ok(true);
+        for _ in 0..UNASKED_PIECES {
+            match session.read_tls(&mut self.stream) {
+                Ok(0) => heard = Ok(false),
+                Ok(_) => match session.process_new_packets() {
+                    Ok(state) if state.peer_has_closed() => heard = Ok(false),
+                    Ok(_) => {
+                        // Nobody asked for it, and it takes room.
+                        let mut unasked = [0; UNASKED_SIZE];
+                        while session.reader().read(&mut unasked).is_ok_and(|count| count > 0) {}
+                        continue;
+                    }
+                    Err(error) => heard = Err(broken(&error)),
+                },
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => heard = Err(error),
+            }
+            break;
+        }
+        self.stream.set_nonblocking(false)?;
+        heard
+    }
+
+    /// What ended a session: what the peer said last, where it gave a reason.
+    fn why(&mut self, fault: Fault) -> Fault {
+        match (&fault, self.hear()) {
+            (Fault::Io(_), Err(error)) if error.kind() == ErrorKind::InvalidData => {
+                Fault::Io(error)
+            }
+            _ => fault,
+        }
     }
 
     /// Adds up the time in which the peer acknowledged nothing.
@@ -160,6 +284,20 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+impl Drop for Connection {
+    /// Says goodbye where nothing is cut short, so that the peer knows that this is all.
+    fn drop(&mut self) {
+        if let (Some(session), false) = (&mut self.session, self.is_torn) {
+            session.send_close_notify();
+            while session.wants_write() && session.write_tls(&mut self.stream).is_ok() {}
+        }
+    }
+}
+
+fn broken(error: &rustls::Error) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, tls::explain(error))
 }
 
 /// How long one write may block, for a time-out. The system takes no time-out of 0.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gstatsd_aggregate::Counts;
-use gstatsd_sinks::{Clock, Console, Graphite, GraphiteSettings};
+use gstatsd_sinks::{Clock, Console, Graphite, GraphiteForm, GraphiteSettings};
 
 use crate::accept::{Accepting, Terms};
 use crate::aggregation::{self, SettingsBook};
@@ -305,6 +305,7 @@ fn open_outlet(sink: &Sink, config: &Config) -> anyhow::Result<Outlet> {
             let settings = GraphiteSettings {
                 host: address.host.clone(),
                 port: address.port,
+                form: GraphiteForm::Text,
                 connect_timeout: *connect_timeout,
                 write_timeout: *write_timeout,
             };

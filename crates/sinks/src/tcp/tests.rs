@@ -60,7 +60,7 @@ fn lines_leave_at_once_and_idle_connections_are_probed() {
 
 #[test]
 fn a_connection_is_open_until_the_peer_closes_it_whatever_it_says_before() {
-    let (connection, mut peer) = pair(LONG);
+    let (mut connection, mut peer) = pair(LONG);
     assert!(connection.is_open());
     peer.write_all(&[b'x'; 10_000]).unwrap();
     assert!(connection.is_open());
@@ -71,14 +71,14 @@ fn a_connection_is_open_until_the_peer_closes_it_whatever_it_says_before() {
 
 #[test]
 fn a_connection_that_was_reset_is_not_open() {
-    let (connection, peer) = pair(LONG);
+    let (mut connection, peer) = pair(LONG);
     reset(peer);
     assert!(!connection.is_open());
 }
 
 #[test]
 fn a_peer_that_talks_on_and_on_does_not_hold_us_up() {
-    let (connection, mut peer) = pair(LONG);
+    let (mut connection, mut peer) = pair(LONG);
     let said = UNASKED_SIZE * (UNASKED_PIECES + 2);
     peer.write_all(&vec![b'x'; said]).unwrap();
     while sys::unacknowledged_bytes(peer.as_fd()).unwrap() > 0 {

@@ -3,13 +3,14 @@
 
 mod faults;
 mod peer;
+mod tls;
 
 use std::time::{Duration, Instant, SystemTime};
 
 use gstatsd_aggregate::{
     Namespace, Naming, NamingSettings, OwnPoint, Scheme, SeriesSettings, Snapshot, Window,
 };
-use gstatsd_sinks::{Clock, Graphite, GraphiteSettings, Sink as _};
+use gstatsd_sinks::{Clock, Graphite, GraphiteForm, GraphiteSettings, Sink as _};
 
 use peer::Peer;
 
@@ -22,9 +23,14 @@ fn naming() -> Naming {
 fn graphite(host: &str, port: u16, write_timeout: Duration) -> Graphite {
     let connect_timeout = Duration::from_secs(10);
     let host = host.to_owned();
+    let form = GraphiteForm::Text;
+    let settings = GraphiteSettings { host, port, form, connect_timeout, write_timeout };
+    Graphite::new(settings, clock())
+}
+
+fn clock() -> Clock {
     #[expect(clippy::disallowed_methods, reason = "a test has clocks of its own")]
-    let clock = Clock { now: Instant::now, wall: SystemTime::now };
-    Graphite::new(GraphiteSettings { host, port, connect_timeout, write_timeout }, clock)
+    Clock { now: Instant::now, wall: SystemTime::now }
 }
 
 /// A sink for a peer; nothing but a test that hangs takes as long as its time-out.
