@@ -128,7 +128,11 @@ impl Courier {
         let config::Peer { transport, address, .. } = &self.peer;
         let (host, port) = (address.host.as_str(), address.port);
         match &mut self.link {
-            Some(Link::Tcp(connection)) if connection.is_open() => return Ok(()),
+            Some(Link::Tcp(connection)) => {
+                if connection.is_open() {
+                    return Ok(());
+                }
+            }
             Some(Link::Udp { resolved, .. }) if clock::now() < *resolved + RESOLVE => {
                 return Ok(());
             }
@@ -140,7 +144,7 @@ impl Courier {
                 }
                 return Ok(());
             }
-            Some(Link::Tcp(_)) | None => {}
+            None => {}
         }
         self.link = None;
         self.link = Some(match transport {
