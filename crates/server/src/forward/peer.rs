@@ -127,12 +127,12 @@ impl Courier {
     fn link(&mut self) -> io::Result<()> {
         let config::Peer { transport, address, .. } = &self.peer;
         let (host, port) = (address.host.as_str(), address.port);
+        if let Some(Link::Tcp(connection)) = &mut self.link
+            && connection.is_open()
+        {
+            return Ok(());
+        }
         match &mut self.link {
-            Some(Link::Tcp(connection)) => {
-                if connection.is_open() {
-                    return Ok(());
-                }
-            }
             Some(Link::Udp { resolved, .. }) if clock::now() < *resolved + RESOLVE => {
                 return Ok(());
             }
@@ -144,7 +144,7 @@ impl Courier {
                 }
                 return Ok(());
             }
-            None => {}
+            Some(Link::Tcp(_)) | None => {}
         }
         self.link = None;
         self.link = Some(match transport {
