@@ -55,6 +55,6 @@ pub use rules::{
     TemplateError,
 };
 pub use series::SeriesKind;
-pub use snapshot::{FlushTimes, OwnPoint, Series, SetMembers, Snapshot, State, Window};
+pub use snapshot::{FlushTimes, OwnPoint, Series, SetMembers, Snapshot, State, Values, Window};
 pub use table::{Limits, Table};
 pub use tags::{SeriesName, write_series};

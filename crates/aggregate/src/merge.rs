@@ -16,7 +16,7 @@ use crate::dated::DatedValues;
 use crate::gauge::Gauge;
 use crate::notices::Notices;
 use crate::part::{Part, Record as PartRecord};
-use crate::snapshot::{Reading, Span, Texts};
+use crate::snapshot::{Reading, Sketches, Span, Texts};
 use crate::{Counts, OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
 use frequency::Frequency;
 pub use frequency::NameSamples;
@@ -141,6 +141,7 @@ impl Merger {
             members,
             timers,
             values,
+            sketches: Sketches::default(),
             dated: self.dated.take(),
             notices: std::mem::take(&mut self.notices),
         }

@@ -17,6 +17,7 @@ mod gstatsd;
 mod layout;
 mod measures;
 mod settings;
+mod sketched;
 mod statistics;
 mod statsd;
 mod tags;

@@ -6,16 +6,21 @@
 //! timers     name 1 -> values up to 3   name 2 -> up to 5   ...
 //! values     |----- of name 1 -----|----- of name 2 ---|
 //! sets       like timers, of members
+//! sketches   of a timer or a set that got so much that it has no values or members of its own
 //! names      shared with the merger and with other snapshots
 //! ```
 
 mod texts;
+mod values;
 
 use std::time::Duration;
+
+use gstatsd_sketch::{Histogram, HyperLogLog};
 
 use crate::notices::Notices;
 use crate::{Counts, DatedReading, SeriesKind};
 pub(crate) use texts::Texts;
+pub use values::{SetMembers, Values};
 
 /// What all workers gathered in one interval, merged by key.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ pub struct Snapshot {
     pub(crate) timers: Vec<Span>,
     /// Of all timers, in their order.
     pub(crate) values: Vec<f64>,
+    pub(crate) sketches: Sketches,
     /// Series at a second of their own, in the order of kind, name and second.
     pub dated: Vec<DatedReading>,
     pub(crate) notices: Notices,
@@ -89,19 +95,11 @@ pub enum State<'a> {
     Set(SetMembers<'a>),
     /// The values of a timer, a distribution or a histogram.
     Timer {
-        /// In ascending order; finite.
-        values: &'a [f64],
+        /// The values, or a sketch of them.
+        values: Values<'a>,
         /// How many samples there were, each counted as often as its rate says.
         count: f64,
     },
-}
-
-/// The members of a set, each once, in byte order.
-#[derive(Clone, Copy, Debug)]
-pub struct SetMembers<'a> {
-    texts: &'a Texts,
-    start: u32,
-    end: u32,
 }
 
 /// One of our own metrics.
@@ -111,6 +109,14 @@ pub struct OwnPoint {
     pub name: Box<str>,
     /// A count since the start, or a state at the flush.
     pub value: u64,
+}
+
+/// The sketches of series that have no values or members of their own: the place of each among the
+/// timers or the sets, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Sketches {
+    pub(crate) timers: Vec<(usize, Histogram)>,
+    pub(crate) sets: Vec<(usize, HyperLogLog)>,
 }
 
 /// A series with one value.
@@ -152,6 +158,7 @@ impl Snapshot {
             members: Texts::default(),
             timers: Vec::new(),
             values: Vec::new(),
+            sketches: Sketches::default(),
             dated: Vec::new(),
             notices: Notices::default(),
         }
@@ -205,6 +212,27 @@ impl Snapshot {
         self.timers.push(Span { name, kind, settings: 0, end: self.values.len(), count });
     }
 
+    /// Appends a timer, a histogram or a distribution of which there is a sketch; `count` is finite.
+    pub fn push_sketch(&mut self, kind: SeriesKind, name: &[u8], sketch: Histogram, count: f64) {
+        self.push_values(kind, name, &[]);
+        self.sketches.timers.push((self.timers.len() - 1, sketch));
+        if let Some(timer) = self.timers.last_mut() {
+            timer.count = count;
+        }
+    }
+
+    /// Appends a set of which there is a sketch.
+    pub fn push_set_sketch(&mut self, name: &[u8], sketch: HyperLogLog) {
+        self.push_set(name, []);
+        self.sketches.sets.push((self.sets.len() - 1, sketch));
+    }
+
+    /// How many series there are a sketch of, and nothing exact.
+    #[must_use]
+    pub fn sketched_count(&self) -> usize {
+        self.sketches.timers.len() + self.sketches.sets.len()
+    }
+
     /// How many series there are.
     #[must_use]
     pub fn series_count(&self) -> usize {
@@ -215,10 +243,15 @@ impl Snapshot {
     /// Every series, each key once: the timers (distributions and histograms
     /// among them), the counters, the gauges, the sets.
     pub fn series(&self) -> impl Iterator<Item = Series<'_>> {
-        let timers = self.spans(&self.timers);
-        let timers = timers.map(|(name, &Span { kind, settings, end, count, .. }, start)| {
-            let state = State::Timer { values: &self.values[start..end], count };
-            Series { kind, name, settings, state }
+        let mut sketches = following(&self.sketches.timers);
+        let timers = self.spans(&self.timers).enumerate();
+        let timers = timers.map(move |(place, (name, span, start))| {
+            let &Span { kind, settings, end, count, .. } = span;
+            let values = match sketches(place) {
+                Some(sketch) => Values::Sketch(sketch),
+                None => Values::Exact(&self.values[start..end]),
+            };
+            Series { kind, name, settings, state: State::Timer { values, count } }
         });
         let counters = self.readings(&self.counters).map(|(name, sum)| Series {
             kind: SeriesKind::Counter,
@@ -232,9 +265,10 @@ impl Snapshot {
             settings: 0,
             state: State::Gauge(value),
         });
-        let sets = self.spans(&self.sets).map(|(name, span, start)| {
-            let [start, end] = [start, span.end].map(number_of_text);
-            let members = SetMembers { texts: &self.members, start, end };
+        let mut sketches = following(&self.sketches.sets);
+        let sets = self.spans(&self.sets).enumerate().map(move |(place, (name, span, start))| {
+            let range = [start, span.end].map(number_of_text);
+            let members = SetMembers::new(&self.members, range, sketches(place));
             let Span { kind, settings, .. } = *span;
             Series { kind, name, settings, state: State::Set(members) }
         });
@@ -271,6 +305,7 @@ impl Snapshot {
             + spans * size_of::<Span>()
             + self.members.bytes()
             + self.values.capacity() * size_of::<f64>()
+            + self.sketches.bytes()
     }
 
     fn readings(&self, readings: &[Reading]) -> impl Iterator<Item = (&[u8], f64)> {
@@ -288,24 +323,35 @@ impl Snapshot {
     /// Of each timer, histogram and distribution the kind, the number of its settings, and how
     /// many values it has.
     pub(crate) fn timer_lengths(&self) -> impl Iterator<Item = (SeriesKind, u16, usize)> {
-        self.timers.iter().scan(0, |next, &Span { kind, settings, end, .. }| {
-            let start = std::mem::replace(next, end);
-            Some((kind, settings, end - start))
+        let mut sketches = following(&self.sketches.timers);
+        let mut start = 0;
+        self.timers.iter().enumerate().map(move |(place, &Span { kind, settings, end, .. })| {
+            let values = end - std::mem::replace(&mut start, end);
+            let values = sketches(place).map_or(values, |sketch| Values::Sketch(sketch).len());
+            (kind, settings, values)
         })
     }
 }
 
-impl<'a> SetMembers<'a> {
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        (self.end - self.start) as usize
+impl Sketches {
+    /// About how much memory they take, in bytes.
+    fn bytes(&self) -> usize {
+        let timers = self.timers.iter().map(|(_, sketch)| size_of::<usize>() + sketch.bytes());
+        let sets = self.sets.iter().map(|(_, sketch)| size_of::<usize>() + sketch.bytes());
+        timers.sum::<usize>() + sets.sum::<usize>()
     }
+}
 
-    /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let texts = self.texts;
-        (self.start..self.end).map(|number| texts.text(number))
+/// The sketch of each place where there is one; places are asked for in ascending order.
+fn following<'s, T>(
+    mut sketches: &'s [(usize, T)],
+) -> impl FnMut(usize) -> Option<&'s T> + use<'s, T> {
+    move |wanted| {
+        let ((place, sketch), rest) = sketches.split_first()?;
+        (*place == wanted).then(|| {
+            sketches = rest;
+            sketch
+        })
     }
 }
 

@@ -289,7 +289,9 @@ fn outcome(series: Series<'_>) -> ((SeriesKind, Vec<u8>), Outcome) {
     let outcome = match series.state {
         State::Counter(value) | State::Gauge(value) => Outcome::Value(value),
         State::Set(members) => Outcome::Members(members.iter().map(<[u8]>::to_vec).collect()),
-        State::Timer { values, .. } => Outcome::Values(values.to_vec()),
+        State::Timer { values, .. } => {
+            Outcome::Values(values.exact().expect("few values").to_vec())
+        }
     };
     ((series.kind, series.name.to_vec()), outcome)
 }

@@ -260,7 +260,7 @@ impl Ours {
         for series in snapshot.series() {
             let values = match series.state {
                 State::Counter(value) | State::Gauge(value) => vec![value],
-                State::Timer { values, .. } => values.to_vec(),
+                State::Timer { values, .. } => values.exact().expect("few values").to_vec(),
                 State::Set(_) => unreachable!("no set is sent"),
             };
             let name = String::from_utf8_lossy(series.name);

@@ -6,6 +6,7 @@
 //!   gauge    workers       4
 //!   set      users         17 distinct
 //!   timer    request.time  n 5  lower 1  mean 3  upper_90 5  upper 5
+//!   timer    query.time    n 2000000  lower 1  mean 3  upper_90 5  upper 9  (sketch, within 4.33 %)
 //!   at 1700000000  gauge  level  7
 //!   event  deployed: version 7
 //!   check  critical  redis: no answer
@@ -164,8 +165,15 @@ impl Row {
                 (short(count), Some(short(rate)))
             }
             State::Gauge(value) => (short(value), None),
-            State::Set(members) => (format!("{} distinct", members.count()), None),
-            State::Timer { count, .. } => (timer(&series, count, naming), None),
+            State::Set(members) => {
+                let about = if members.sketch().is_some() { "about " } else { "" };
+                (format!("{about}{} distinct", members.count()), None)
+            }
+            State::Timer { values, count } => {
+                let about = values.sketch().map(|sketch| sketch.relative_error() * 100.0);
+                let about = about.map(|error| format!("  (sketch, within {error:.2} %)"));
+                (timer(&series, count, naming) + &about.unwrap_or_default(), None)
+            }
         };
         Self { kind: series.kind.word(), name: notices::series(series.name), value, rate }
     }

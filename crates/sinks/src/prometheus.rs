@@ -14,7 +14,7 @@ mod registry;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gstatsd_aggregate::{Naming, Series, SeriesKind, Snapshot, State};
+use gstatsd_aggregate::{Naming, Series, SeriesKind, Snapshot, State, Values};
 
 pub use self::exposition::{Exposition, Format};
 use self::identity::Kind;
@@ -76,7 +76,9 @@ impl Prometheus {
                     false => value,
                 };
                 self.quantiles.clear();
-                let ranked = quantiles.iter().map(|quantile| in_unit(at_rank(values, *quantile)));
+                let ranked = quantiles
+                    .iter()
+                    .map(|quantile| in_unit(values.quantile(*quantile).unwrap_or(f64::NAN)));
                 self.quantiles.extend(ranked);
                 let sum = in_unit(weighted_sum(values, count));
                 News::Timer { count, sum, quantiles: &self.quantiles }
@@ -142,21 +144,9 @@ impl Shared {
     }
 }
 
-/// The value of the nearest rank of a quantile; the values are sorted.
-fn at_rank(values: &[f64], quantile: f64) -> f64 {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rank, which is held between the first and the last"
-    )]
-    let rank = (values.len() as f64 * quantile).ceil() as usize;
-    values.get(rank.clamp(1, values.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
-}
-
 /// The sum of all samples, of which only some were sent where there is a sample rate.
-pub(crate) fn weighted_sum(values: &[f64], count: f64) -> f64 {
-    let sum: f64 = values.iter().sum();
+pub(crate) fn weighted_sum(values: Values<'_>, count: f64) -> f64 {
+    let sum = values.sum();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let sent = values.len() as f64;
     // One that was sent each time is not to be rounded.

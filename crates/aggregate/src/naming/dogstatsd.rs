@@ -78,7 +78,7 @@ pub(super) fn measure(values: &[f64], percents: &[f64], measures: &mut Measures)
     clippy::cast_sign_loss,
     reason = "counts stay far below 2^53, and the percentile lies in (0, 100]"
 )]
-fn rank(percent: f64, count: usize) -> usize {
+pub(super) fn rank(percent: f64, count: usize) -> usize {
     // Multiplied first, so that whole percentiles are exact.
     ((percent * count as f64 / 100.0).ceil() as usize).clamp(1, count)
 }

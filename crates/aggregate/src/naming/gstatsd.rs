@@ -62,7 +62,7 @@ pub(super) fn measure(values: &[f64], percents: &[f64], measures: &mut Measures)
     clippy::cast_sign_loss,
     reason = "counts stay far below 2^53, and percent lies in (0, 100]"
 )]
-fn threshold_rank(count: usize, percent: f64) -> usize {
+pub(super) fn threshold_rank(count: usize, percent: f64) -> usize {
     (((percent / 100.0) * count as f64).round() as usize).min(count)
 }
 

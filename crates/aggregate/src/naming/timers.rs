@@ -4,7 +4,7 @@ use super::Scheme;
 use super::measures::Measures;
 use super::settings::SeriesSettings;
 use super::{dogstatsd, gstatsd, statsd};
-use crate::Number;
+use crate::{Number, Values};
 
 /// What begins the name of a bucket.
 const BUCKET: &str = "histogram.bin_";
@@ -254,17 +254,18 @@ impl Timers {
         Some((&leaf[1..], measures.value(*statistic)?))
     }
 
-    /// Each point of values in ascending order, of which `measures` are the statistics; where
-    /// there are no values, the counts alone.
+    /// Each point of values of which `measures` are the statistics; where there are no values, the
+    /// counts alone.
     pub(super) fn each(
         &self,
-        values: &[f64],
+        values: Values<'_>,
         measures: &Measures,
         mut emit: impl FnMut(&str, Statistic, f64),
     ) {
+        let is_empty = values.is_empty();
         for TimerPoint { leaf, statistic } in &self.points {
             let value = match *statistic {
-                statistic if values.is_empty() && !statistic.is_of_nothing() => None,
+                statistic if is_empty && !statistic.is_of_nothing() => None,
                 Statistic::Bucket(index) => Some(self.bucket_count(index, values)),
                 statistic => measures.value(statistic),
             };
@@ -276,8 +277,8 @@ impl Timers {
 
     /// How many of the values are in a bucket.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-    fn bucket_count(&self, index: usize, values: &[f64]) -> f64 {
-        let below = |bound: f64| values.partition_point(|&value| value < bound);
+    fn bucket_count(&self, index: usize, values: Values<'_>) -> f64 {
+        let below = |bound: f64| values.count_below(bound);
         let before = index.checked_sub(1).map_or(0, |before| below(self.buckets[before]));
         below(self.buckets[index]).saturating_sub(before) as f64
     }

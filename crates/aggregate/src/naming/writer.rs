@@ -3,8 +3,8 @@
 use super::layout::{Affixes, Layout};
 use super::measures::Measures;
 use super::timers::{Statistic, Timers};
-use super::{Point, Scheme, dogstatsd, gstatsd, statsd, tags};
-use crate::{Number, SeriesName, sum};
+use super::{Point, Scheme, dogstatsd, gstatsd, sketched, statsd, tags};
+use crate::{Number, SeriesName, Values, sum};
 
 /// Makes points, one series after the other, without allocating for each.
 pub(super) struct Writer<'n, E> {
@@ -87,12 +87,12 @@ impl<'n, E: FnMut(Point<'_>)> Writer<'n, E> {
         }
     }
 
-    /// The points of a timer with these values, in ascending order.
+    /// The points of a timer with these values.
     pub(super) fn timer(
         &mut self,
         scheme: &Scheme,
         timers: &Timers,
-        values: &[f64],
+        values: Values<'_>,
         count: f64,
         seconds: f64,
     ) {
@@ -112,7 +112,7 @@ impl<'n, E: FnMut(Point<'_>)> Writer<'n, E> {
         &mut self,
         scheme: &Scheme,
         timers: &Timers,
-        values: &[f64],
+        values: Values<'_>,
         count: f64,
         seconds: f64,
     ) -> &Measures {
@@ -124,11 +124,17 @@ impl<'n, E: FnMut(Point<'_>)> Writer<'n, E> {
         let plain_count = values.len() as f64;
         measures.count = if *scheme == Scheme::Gstatsd { plain_count } else { count };
         measures.count_ps = sum::clamp(measures.count / seconds);
-        if !values.is_empty() {
-            match scheme {
-                Scheme::Gstatsd => gstatsd::measure(values, percents, measures),
-                Scheme::Statsd(_) => statsd::measure(values, percents, *deviation, measures),
-                Scheme::Dogstatsd(_) => dogstatsd::measure(values, percents, measures),
+        match (values, scheme) {
+            _ if values.is_empty() => {}
+            (Values::Sketch(sketch), _) => sketched::measure(scheme, sketch, percents, measures),
+            (Values::Exact(values), Scheme::Gstatsd) => {
+                gstatsd::measure(values, percents, measures);
+            }
+            (Values::Exact(values), Scheme::Statsd(_)) => {
+                statsd::measure(values, percents, *deviation, measures);
+            }
+            (Values::Exact(values), Scheme::Dogstatsd(_)) => {
+                dogstatsd::measure(values, percents, measures);
             }
         }
         measures

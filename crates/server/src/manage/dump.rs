@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use gstatsd_aggregate::{Number, Snapshot, State};
+use gstatsd_aggregate::{Number, Snapshot, State, Values};
+use gstatsd_sketch::Histogram;
 
 use crate::flush::write_shown;
 
@@ -38,9 +39,10 @@ pub(super) fn write(
         text.extend_from_slice(b": ");
         match series.state {
             State::Counter(value) | State::Gauge(value) => Number::Short(value).write(&mut text),
-            State::Timer { values, .. } => {
-                write_values(values, &mut text, out)?;
-            }
+            State::Timer { values, .. } => match values {
+                Values::Exact(values) => write_values(values, &mut text, out)?,
+                Values::Sketch(sketch) => write_sketch(sketch, &mut text),
+            },
             // No command asks for sets.
             State::Set(members) => Number::Whole(members.count() as u64).write(&mut text),
         }
@@ -77,6 +79,19 @@ fn write_values(values: &[f64], text: &mut Vec<u8>, out: &mut impl Write) -> io:
     }
     text.push(b']');
     Ok(())
+}
+
+/// What is known of a timer with more values than are kept: an object, not an array.
+fn write_sketch(sketch: &Histogram, text: &mut Vec<u8>) {
+    text.extend_from_slice(b"{\"count\": ");
+    Number::Whole(sketch.count()).write(text);
+    let median = sketch.quantile(0.5);
+    let known = [("min", sketch.min()), ("median", median), ("max", sketch.max())];
+    for (word, value) in known.into_iter().chain([("sum", Some(sketch.sum()))]) {
+        text.extend_from_slice(format!(", \"{word}\": ").as_bytes());
+        Number::Short(value.unwrap_or_default()).write(text);
+    }
+    text.push(b'}');
 }
 
 /// A text of JSON. What is not UTF-8 is replaced.
@@ -128,5 +143,18 @@ mod tests {
         assert_eq!(read["statsd.metrics_received"], json!(7));
         assert_eq!(read["b;env=prod"], json!(-0.5));
         assert_eq!(read.as_object().unwrap().len(), 7);
+    }
+
+    #[test]
+    fn of_a_sketch_the_dump_has_what_is_known() {
+        let mut snapshot = Snapshot::new(Window { timestamp: 0, seconds: 10.0 });
+        let mut sketch = Histogram::default();
+        [1.0, 2.0, 4.0].iter().for_each(|value| sketch.insert(*value, 1));
+        snapshot.push_sketch(gstatsd_aggregate::SeriesKind::Timer, b"t", sketch, 30.0);
+        let mut read: Value = serde_json::from_str(&dump(&snapshot, None)).unwrap();
+        let median = read["t"]["median"].take().as_f64().unwrap();
+        assert!((median - 2.0).abs() < 0.02, "{median}");
+        let expected = json!({"count": 3, "min": 1, "median": null, "max": 4, "sum": 7});
+        assert_eq!(read["t"], expected);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use gstatsd_aggregate::{Dialect, Limits, Merger, Order, OwnPoint, Table};
+use gstatsd_aggregate::{Dialect, Limits, Merger, Order, OwnPoint, SeriesKind, Table};
+use gstatsd_sketch::{Histogram, HyperLogLog};
 
 use super::*;
 
@@ -64,6 +65,26 @@ fn shown(snapshots: &[Snapshot]) -> String {
         console.send(snapshot, &naming()).unwrap();
     }
     screen.text()
+}
+
+#[test]
+fn a_sketch_is_marked() {
+    let mut snapshot = snapshot(&[], &[]);
+    let (mut values, mut members) = (Histogram::default(), HyperLogLog::default());
+    for number in 1..=1_000_u16 {
+        values.insert(f64::from(number), 1);
+        members.insert(&number.to_le_bytes());
+    }
+    snapshot.push_sketch(SeriesKind::Timer, b"t", values, 1_000.0);
+    snapshot.push_set_sketch(b"s", members);
+    let text = shown(&[snapshot]);
+    let rows: Vec<_> = text.lines().skip(1).collect();
+    assert!(
+        rows[0].starts_with("  set      s  about ") && rows[0].ends_with(" distinct"),
+        "{text}"
+    );
+    assert!(rows[1].contains("n 1000  lower 1  mean "), "{text}");
+    assert!(rows[1].ends_with("upper 1000  (sketch, within 4.33 %)"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Lines of InfluxDB against fixed bytes.
 
-use gstatsd_aggregate::{DatedReading, OwnPoint, write_series as series_text};
+use gstatsd_aggregate::{DatedReading, OwnPoint, Values, write_series as series_text};
 use gstatsd_wire::Tag;
 
 use super::*;
@@ -75,7 +75,7 @@ fn samples_that_stand_for_several_count_for_all_of_them() {
         kind: SeriesKind::Timer,
         name: b"t",
         settings: 0,
-        state: State::Timer { values: &[1.0, 3.0], count: 20.0 },
+        state: State::Timer { values: Values::Exact(&[1.0, 3.0]), count: 20.0 },
     };
     write_fields(&series, &naming(""), WINDOW, &mut out);
     let text = String::from_utf8(out).unwrap();
