@@ -30,6 +30,7 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
     ("crates/server/src/sys.rs", "system calls"),
     ("crates/server/src/sys/*.rs", "system calls"),
     ("crates/sinks/src/sys.rs", "system calls"),
+    ("crates/store/src/page/mapping.rs", "memory of a file"),
     ("crates/wire/src/scan/x86.rs", "vector instructions"),
     ("crates/wire/src/scan/avx512.rs", "vector instructions"),
     ("crates/load/src/sys.rs", "system calls"),

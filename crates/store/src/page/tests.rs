@@ -1,0 +1,79 @@
+//! What the next process reads of the counters of one before.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::SystemDisk;
+use crate::spool::scratch;
+
+const COUNTING: Counting<'static> =
+    Counting { boot_id: [7; 16], run: 1, layout: "received flushed", counters: 3 };
+
+fn page(path: &Path, counting: &Counting<'_>) -> (Page, Previous) {
+    Page::open(&SystemDisk, path, counting).unwrap()
+}
+
+/// A page with counts, whose process was killed.
+fn left(name: &str) -> (scratch::Dir, PathBuf) {
+    let dir = scratch::Dir::new(name);
+    let path = dir.path().join("accounting");
+    let (page, previous) = page(&path, &COUNTING);
+    assert_eq!(previous, Previous::None);
+    for number in 0..3 {
+        page.counter(number).fetch_add(number as u64 * 10, Ordering::Relaxed);
+    }
+    (dir, path)
+}
+
+#[test]
+fn what_a_killed_process_counted_is_there_and_the_next_one_begins_at_zero() {
+    let (_dir, path) = left("page-killed");
+    let (second, previous) = page(&path, &Counting { run: 2, ..COUNTING });
+    assert_eq!(previous, Previous::Killed { run: 1, counters: vec![0, 10, 20] });
+    assert_eq!(second.counter(2).load(Ordering::Relaxed), 0);
+    drop(second);
+    let (_, previous) = page(&path, &Counting { counters: 5, ..COUNTING });
+    assert_eq!(previous, Previous::Killed { run: 2, counters: vec![0; 3] });
+}
+
+#[test]
+fn a_process_that_ended_in_order_lost_nothing() {
+    let (_dir, path) = left("page-ended");
+    page(&path, &COUNTING).0.end();
+    assert_eq!(page(&path, &COUNTING).1, Previous::None);
+}
+
+#[test]
+fn another_boot_is_told_apart_from_a_kill() {
+    let (_dir, path) = left("page-boot");
+    let counting = Counting { boot_id: [8; 16], ..COUNTING };
+    assert_eq!(page(&path, &counting).1, Previous::PowerLost);
+}
+
+#[test]
+fn a_page_of_other_counters_or_with_damage_is_unknown() {
+    let (_dir, path) = left("page-layout");
+    assert_eq!(page(&path, &Counting { layout: "x", ..COUNTING }).1, Previous::Unknown);
+    drop(page(&path, &COUNTING));
+    let whole = fs::read(&path).unwrap();
+    // The words before `ended`: a bit there is damage; and so is another length.
+    for byte in 0..CRC * WORD + 4 {
+        let mut damaged = whole.clone();
+        damaged[byte] ^= 0x10;
+        fs::write(&path, &damaged).unwrap();
+        assert_eq!(page(&path, &COUNTING).1, Previous::Unknown, "byte {byte}");
+    }
+    for length in 1..whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        assert_eq!(page(&path, &COUNTING).1, Previous::Unknown, "{length} bytes");
+    }
+}
+
+#[test]
+fn two_processes_do_not_count_in_one_page() {
+    let (_dir, path) = left("page-locked");
+    let (_page, _) = page(&path, &COUNTING);
+    let second = Page::open(&SystemDisk, &path, &COUNTING);
+    assert!(matches!(second, Err(PageError::Locked(_))), "{second:?}");
+}
