@@ -1,5 +1,6 @@
 //! Graphite over TCP: its plain text, `name value timestamp`, one line per point, or pickle.
 
+mod datagrams;
 mod pickle;
 
 use std::net::ToSocketAddrs as _;
@@ -10,6 +11,8 @@ use gstatsd_aggregate::{Naming, Point, SinkStats, Snapshot};
 
 use crate::tcp::{Connection, Fault};
 use crate::{Clock, PointCounter, Receipt, SendError, Sink, Tls};
+
+pub use datagrams::GraphiteUdp;
 
 /// Lines are gathered to about this many bytes before they are written.
 const CHUNK: usize = 64 * 1024;
@@ -69,9 +72,7 @@ impl Graphite {
     /// Makes a sink; it connects when there is something to send.
     #[must_use]
     pub fn new(settings: GraphiteSettings, clock: Clock) -> Self {
-        let GraphiteSettings { host, port, .. } = &settings;
-        let peer =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let peer = crate::peer(&settings.host, settings.port);
         let buffer = Vec::with_capacity(CHUNK + LINE);
         let stats = SinkStats::default();
         Self { settings, clock, tls: None, stats, peer, connection: None, buffer }

@@ -11,12 +11,15 @@
 //! and its words those of Telegraf's statsd input: it keeps a counter and a gauge of one name
 //! apart.
 
+mod datagrams;
+
 use std::borrow::Cow;
 
 use gstatsd_aggregate::{Naming, Number, Series, SeriesKind, SeriesName, Snapshot, State, Window};
 
 use crate::entry::{Entries, Entry, entries};
 use crate::prometheus::weighted_sum;
+pub use datagrams::InfluxUdp;
 
 /// The tag that says what a series is.
 const TYPE: &[u8] = b"metric_type";

@@ -16,18 +16,22 @@ mod error;
 mod graphite;
 mod influx;
 mod prometheus;
+mod statsd;
 mod sys;
 mod tcp;
 mod tls;
+mod udp;
 
 pub use clock::Clock;
 pub use console::Console;
 pub use error::SendError;
-pub use graphite::{Graphite, GraphiteForm, GraphiteSettings};
-pub use influx::{InfluxLines, Precision};
+pub use graphite::{Graphite, GraphiteForm, GraphiteSettings, GraphiteUdp};
+pub use influx::{InfluxLines, InfluxUdp, Precision};
 pub use prometheus::{Exposition, Format, Prometheus, PrometheusSettings, Scrape};
+pub use statsd::{Statsd, StatsdSettings};
 pub use tcp::{Connection, Fault};
 pub use tls::{Tls, TlsError, TlsSettings};
+pub use udp::UdpSettings;
 
 use std::sync::Arc;
 
@@ -74,4 +78,9 @@ pub trait Sink: Send {
     fn stats(&self) -> Option<SinkStats> {
         None
     }
+}
+
+/// `host:port`, as errors name a peer.
+fn peer(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

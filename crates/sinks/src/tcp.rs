@@ -183,6 +183,11 @@ impl Connection {
         Ok(())
     }
 
+    /// How many bytes the peer's kernel had acknowledged when that was last looked at.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
     /// Waits until the peer's kernel has acknowledged every byte.
     ///
     /// An orderly end of the peer's own side is no fault. If the peer has closed its end whole,
