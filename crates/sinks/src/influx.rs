@@ -12,6 +12,7 @@
 //! apart.
 
 mod datagrams;
+mod http;
 
 use std::borrow::Cow;
 
@@ -20,6 +21,7 @@ use gstatsd_aggregate::{Naming, Number, Series, SeriesKind, SeriesName, Snapshot
 use crate::entry::{Entries, Entry, entries};
 use crate::prometheus::weighted_sum;
 pub use datagrams::InfluxUdp;
+pub use http::InfluxHttp;
 
 /// The tag that says what a series is.
 const TYPE: &[u8] = b"metric_type";
