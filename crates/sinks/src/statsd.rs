@@ -3,11 +3,13 @@
 //! | series | lines |
 //! |---|---|
 //! | counter | `name:12\|c`: the sum of the interval |
-//! | gauge | `name:4\|g`; below zero `name:0\|g` and `name:-4\|g` in one packet, for a sign makes a change of it to many |
+//! | gauge | `name:4\|g`; below zero `name:0\|g` and `name:-4\|g` in one packet |
 //! | set | `name:member\|s` for each member; of a sketch `name:123\|g`, their number |
-//! | timer | `name:320\|ms` for each value, with `\|@0.1` where one stands for ten; of a sketch a value for each bucket |
+//! | timer | `name:320\|ms` for each value, with `\|@0.1` where one stands for ten |
+//! | timer with a sketch | the same for each bucket |
 //! | our own metrics | `gstatsd.lines.metric:12\|g` |
 //!
+//! (To many a sign makes a change of a gauge, so that below zero it is told in two steps.)
 //! So what the other makes of the lines of several of us is what it would make of all samples.
 
 mod lines;
