@@ -10,7 +10,7 @@ use gstatsd_wire::{
 
 use crate::{
     CounterValue, Dialect, Limits, Merger, Naming, NamingSettings, Order, Part, Scheme, SeriesKind,
-    SeriesSettings, State, Table, Window, write_series,
+    SeriesSettings, Snapshot, State, Table, Window, write_series,
 };
 
 /// What an interval made of each series, by kind and text: a sum, the last value, or how many
@@ -34,6 +34,29 @@ pub fn fuzz_ingest(packet: &[u8]) {
             }
         }
     }
+}
+
+/// Reads any bytes as a snapshot. Where they are one, everything may be asked of it, and it is
+/// written as it was read.
+///
+/// # Panics
+///
+/// When it is not.
+pub fn fuzz_snapshot(bytes: &[u8]) {
+    let Ok(snapshot) = Snapshot::decode(bytes) else { return };
+    let naming = naming(&Dialect::STATSD);
+    let mut points = 0_usize;
+    naming.points(&snapshot, |_| points += 1);
+    naming.dated_points(&snapshot, |_, _| points += 1);
+    assert_eq!(points as u64, naming.point_count(&snapshot), "points are counted as they come");
+    let mut again = Vec::new();
+    snapshot.encode(&mut again);
+    let mut third = Vec::new();
+    if let Ok(same) = Snapshot::decode(&again) {
+        same.encode(&mut third);
+    }
+    // Of a HyperLogLog the order is a matter of how it grew.
+    assert_eq!(again.len(), third.len(), "what is written is read as the same");
 }
 
 /// Takes in packets in a dialect, twice. Changes of gauges are taken for numbers.

@@ -5,6 +5,9 @@ use gstatsd_wire::Reason;
 /// How many reasons there are.
 const REASONS: usize = Reason::ALL.len();
 
+/// What no count of an interval reaches.
+const WORD_MAX: u64 = 1 << 56;
+
 /// Why a good sample was not aggregated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -131,6 +134,49 @@ impl Counts {
         add_each(&mut self.samples_shed, samples_shed);
     }
 
+    /// All of them in a row, for [`Counts::from_words`].
+    pub(crate) fn words(&self) -> Vec<u64> {
+        let mut all = self.clone();
+        all.fields().into_iter().map(|field| *field).collect()
+    }
+
+    /// Counts of such a row; `None` where it is of another length, or what it says cannot be.
+    pub(crate) fn from_words(words: &[u64]) -> Option<Self> {
+        let mut counts = Self::default();
+        let fields = counts.fields();
+        let is_sound = fields.len() == words.len() && words.iter().all(|word| *word < WORD_MAX);
+        is_sound.then_some(())?;
+        fields.into_iter().zip(words).for_each(|(field, word)| *field = *word);
+        Some(counts)
+    }
+
+    /// Each of them, in a fixed order.
+    fn fields(&mut self) -> Vec<&mut u64> {
+        let mut fields = vec![
+            &mut self.datagrams_received,
+            &mut self.datagrams_dropped_kernel,
+            &mut self.datagrams_empty,
+            &mut self.datagrams_denied,
+            &mut self.stream_bytes,
+            &mut self.lines,
+            &mut self.metric_lines,
+            &mut self.events,
+            &mut self.service_checks,
+            &mut self.notices_shed,
+            &mut self.lines_relayed,
+            &mut self.samples_received,
+            &mut self.samples_aggregated,
+            &mut self.samples_passed_on,
+            &mut self.samples_dropped_rule,
+            &mut self.tags_repeated,
+            &mut self.overflows,
+        ];
+        fields.extend(&mut self.lines_rejected);
+        fields.extend(&mut self.samples_rejected);
+        fields.extend(&mut self.samples_shed);
+        fields
+    }
+
     /// How far the identity of lines is from closing: 0 when every line is accounted for.
     #[must_use]
     pub fn lines_residual(&self) -> i128 {
@@ -216,44 +262,18 @@ mod tests {
     #[test]
     fn a_sum_of_counts_sums_every_field_and_names_it() {
         let mut one = Counts::default();
-        for (index, field) in fields(&mut one).into_iter().enumerate() {
+        for (index, field) in one.fields().into_iter().enumerate() {
             *field = index as u64 + 1;
         }
         let mut two = one.clone();
         two.add(&one);
-        let doubled: Vec<u64> = fields(&mut one).into_iter().map(|field| *field * 2).collect();
-        let got: Vec<u64> = fields(&mut two).into_iter().map(|field| *field).collect();
+        let doubled: Vec<u64> = one.fields().into_iter().map(|field| *field * 2).collect();
+        let got: Vec<u64> = two.fields().into_iter().map(|field| *field).collect();
         assert_eq!(got, doubled);
 
         let mut named = Vec::new();
         two.named(|_, _, count| named.push(count));
         named.sort_unstable();
         assert_eq!(named, doubled);
-    }
-
-    fn fields(counts: &mut Counts) -> Vec<&mut u64> {
-        let mut fields = vec![
-            &mut counts.datagrams_received,
-            &mut counts.datagrams_dropped_kernel,
-            &mut counts.datagrams_empty,
-            &mut counts.datagrams_denied,
-            &mut counts.stream_bytes,
-            &mut counts.lines,
-            &mut counts.metric_lines,
-            &mut counts.events,
-            &mut counts.service_checks,
-            &mut counts.notices_shed,
-            &mut counts.lines_relayed,
-            &mut counts.samples_received,
-            &mut counts.samples_aggregated,
-            &mut counts.samples_passed_on,
-            &mut counts.samples_dropped_rule,
-            &mut counts.tags_repeated,
-            &mut counts.overflows,
-        ];
-        fields.extend(&mut counts.lines_rejected);
-        fields.extend(&mut counts.samples_rejected);
-        fields.extend(&mut counts.samples_shed);
-        fields
     }
 }

@@ -35,7 +35,7 @@ mod tags;
 mod timer;
 
 #[doc(hidden)]
-pub use agreement::{agree, fuzz_ingest};
+pub use agreement::{agree, fuzz_ingest, fuzz_snapshot};
 pub use batch::Batch;
 pub use counts::{Counts, Shed};
 pub use dated::DatedReading;
@@ -55,6 +55,8 @@ pub use rules::{
     TemplateError,
 };
 pub use series::SeriesKind;
-pub use snapshot::{FlushTimes, OwnPoint, Series, SetMembers, Snapshot, State, Values, Window};
+pub use snapshot::{
+    DecodeError, FlushTimes, OwnPoint, Series, SetMembers, Snapshot, State, Values, Window,
+};
 pub use table::{Limits, Table};
 pub use tags::{SeriesName, write_series};

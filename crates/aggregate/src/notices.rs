@@ -56,7 +56,8 @@ impl Notices {
         self.elsewhere = 0;
     }
 
-    fn append(&mut self, line: &[u8]) {
+    /// Appends a line, whether there is room for it or not.
+    pub(crate) fn append(&mut self, line: &[u8]) {
         self.text.extend_from_slice(line);
         self.ends.push(self.text.len());
     }

@@ -10,6 +10,7 @@
 //! names      shared with the merger and with other snapshots
 //! ```
 
+mod encoding;
 mod texts;
 mod values;
 
@@ -19,6 +20,7 @@ use gstatsd_sketch::{Histogram, HyperLogLog};
 
 use crate::notices::Notices;
 use crate::{Counts, DatedReading, SeriesKind};
+pub use encoding::DecodeError;
 pub(crate) use texts::Texts;
 pub use values::{SetMembers, Values};
 
