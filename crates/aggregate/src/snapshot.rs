@@ -10,6 +10,7 @@
 //! names      shared with the merger and with other snapshots
 //! ```
 
+mod derive;
 mod encoding;
 mod texts;
 mod values;

@@ -3,6 +3,7 @@
 //! Everything that can be wrong is found before the first thread starts, and before `-D`
 //! detaches: configuration, addresses, the log, the pid file.
 
+mod outlet;
 mod reload;
 mod service;
 
@@ -125,11 +126,9 @@ fn announce_listener(sockets: &Sockets, config: &Config) {
     }
 }
 
-fn announce_sink(Sink { name, kind, .. }: &Sink) {
-    match kind {
-        SinkKind::Console => log::info!("sink {name}: standard output"),
-        // Its server says where, once it listens.
-        SinkKind::Prometheus(_) => {}
-        SinkKind::Graphite { address, .. } => log::info!("sink {name}: Graphite at {address}"),
+fn announce_sink(sink: &Sink) {
+    // The server of a page says where, once it listens.
+    if !matches!(sink.kind, SinkKind::Prometheus(_)) {
+        log::info!("sink {}: {}", sink.name, sink.destination());
     }
 }

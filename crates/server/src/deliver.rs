@@ -1,25 +1,39 @@
 //! Delivery: each sink has its own queue, bounded in bytes, and its own thread. A slow or dead
-//! sink delays nobody else; what does not fit is dropped, oldest first, and counted.
+//! sink delays nobody else.
+//!
+//! ```text
+//! flush --> Preparing --> Feed --> Queue --> Courier --> Sink::send
+//!           what this     counts   bounded   a thread of the sink: again and again
+//!           sink gets
+//! ```
+//!
+//! While a queue is nearly full its oldest snapshots are merged, so that totals outlive their
+//! resolution; what does not fit all the same is dropped, oldest first. Both are counted.
 
 mod books;
 mod courier;
+mod feed;
+mod preparing;
 mod queue;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
-use gstatsd_sinks::{PointCounter, Sink};
+use gstatsd_sinks::Sink;
 
 pub(crate) use self::books::Books;
 use self::courier::Courier;
-use self::queue::{Item, Queue};
+use self::feed::{Feed, Terms};
+use self::preparing::Preparing;
+use self::queue::Queue;
+use crate::config::Delivery;
 
-/// Every sink's queue.
-#[derive(Default)]
+/// The ways to all sinks.
 pub(crate) struct Outlets {
+    preparing: Preparing,
     outlets: Vec<Outlet>,
     /// Those whose sinks are in the configuration no more, and until when they may send.
     retired: Vec<(Outlet, Instant)>,
@@ -27,48 +41,45 @@ pub(crate) struct Outlets {
     closed: BTreeMap<String, Books>,
 }
 
-/// The queue of one sink.
-pub(crate) struct Outlet {
-    name: String,
-    /// Counts the points that a snapshot will make.
-    point_count: PointCounter,
-    /// Whether the sink carries events and service checks.
-    carries_notices: bool,
-    queue: Arc<Queue>,
-}
+/// The way to one sink.
+pub(crate) struct Outlet(Arc<Feed>);
 
 impl Outlet {
-    /// Starts the thread of a sink. Snapshots beyond `queue_bytes` are dropped, oldest first;
-    /// one alone always fits.
+    /// Starts the thread of a sink; `flush` is the flush interval.
     ///
     /// # Errors
     /// The system can start no thread.
     pub(crate) fn open<S: Sink + 'static>(
         name: &str,
         sink: S,
-        queue_bytes: usize,
-    ) -> std::io::Result<Self> {
+        delivery: &Delivery,
+        flush: Duration,
+    ) -> io::Result<Self> {
         let (point_count, carries_notices) = (sink.point_counter(), sink.carries_notices());
-        let queue = Arc::new(Queue::new(queue_bytes));
+        let queue = Arc::new(Queue::new(delivery.queue_bytes));
         queue.lock().stats = sink.stats();
         let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
         thread::Builder::new().name(format!("sink {name}")).spawn(move || {
             let (name, queue) = (courier_name, courier_queue);
             Courier { name, sink, queue, mentioned: None }.run();
         })?;
-        Ok(Self { name: name.to_owned(), point_count, carries_notices, queue })
-    }
-
-    fn count_notices(&self, notices: u64) {
-        let books = &mut self.queue.lock().books;
-        match self.carries_notices {
-            true => books.notices_emitted += notices,
-            false => books.notices_unsupported += notices,
-        }
+        let name = name.to_owned();
+        let terms = Terms::new(delivery, flush);
+        let feed = Feed::new(name, point_count, carries_notices, terms, queue);
+        Ok(Self(Arc::new(feed)))
     }
 }
 
 impl Outlets {
+    /// Without a sink.
+    ///
+    /// # Errors
+    /// The system can start no thread.
+    pub(crate) fn new() -> io::Result<Self> {
+        let preparing = Preparing::start()?;
+        Ok(Self { preparing, outlets: Vec::new(), retired: Vec::new(), closed: BTreeMap::new() })
+    }
+
     /// One more sink.
     pub(crate) fn add(&mut self, outlet: Outlet) {
         self.outlets.push(outlet);
@@ -76,8 +87,8 @@ impl Outlets {
 
     /// Gives the sink of this name nothing more. What it has it may send until the deadline.
     pub(crate) fn retire(&mut self, name: &str, deadline: Instant) {
-        for outlet in self.outlets.extract_if(.., |outlet| outlet.name == name) {
-            outlet.queue.begin_closing();
+        for outlet in self.outlets.extract_if(.., |outlet| outlet.0.name == name) {
+            self.preparing.end(&outlet.0);
             self.retired.push((outlet, deadline));
         }
     }
@@ -85,26 +96,18 @@ impl Outlets {
     /// Closes the books of the retired sinks that have sent everything, or whose time is over.
     pub(crate) fn close_retired(&mut self, now: Instant) {
         let ended = |(outlet, deadline): &mut (Outlet, Instant)| {
-            now >= *deadline || outlet.queue.is_empty()
+            now >= *deadline || outlet.0.queue.has_ended()
         };
-        for (outlet, _) in self.retired.extract_if(.., ended) {
-            let books = outlet.queue.close(now, |books| &mut books.dropped_config_removed);
-            self.closed.entry(outlet.name).or_default().add(&books);
+        for (Outlet(feed), _) in self.retired.extract_if(.., ended) {
+            let books = feed.queue.close(now, |books| &mut books.dropped_config_removed);
+            self.closed.entry(feed.name.clone()).or_default().add(&books);
         }
     }
 
     /// Hands a snapshot to every sink, its series named so, and waits for none.
     pub(crate) fn push(&self, snapshot: &Arc<Snapshot>, naming: &Arc<Naming>) {
-        let bytes = snapshot.bytes();
-        for outlet in &self.outlets {
-            let points = (outlet.point_count)(snapshot, naming);
-            let (snapshot, naming) = (Arc::clone(snapshot), Arc::clone(naming));
-            outlet.count_notices(snapshot.notice_count() as u64);
-            let item = Item { snapshot, naming, points, bytes };
-            let dropped = outlet.queue.push(item);
-            if dropped > 0 {
-                log::warn!("sink {}: the queue is full: dropped {dropped} points", outlet.name);
-            }
+        for Outlet(feed) in &self.outlets {
+            self.preparing.hand_over(feed, snapshot, naming);
         }
     }
 
@@ -112,33 +115,37 @@ impl Outlets {
     pub(crate) fn books(&self) -> BTreeMap<String, Books> {
         let mut all = self.closed.clone();
         let retired = self.retired.iter().map(|(outlet, _)| outlet);
-        for outlet in self.outlets.iter().chain(retired) {
-            all.entry(outlet.name.clone()).or_default().add(&outlet.queue.lock().books);
+        for Outlet(feed) in self.outlets.iter().chain(retired) {
+            all.entry(feed.name.clone()).or_default().add(&feed.queue.lock().books);
         }
         all
     }
 
     /// What each sink tells of itself, by its name: those that do, before they sent anything too.
     pub(crate) fn stats(&self) -> Vec<(String, SinkStats)> {
-        let stats = |outlet: &Outlet| Some((outlet.name.clone(), outlet.queue.lock().stats?));
+        let stats = |Outlet(feed): &Outlet| Some((feed.name.clone(), feed.queue.lock().stats?));
         self.outlets.iter().filter_map(stats).collect()
     }
 
     /// Lets the sinks send what they have until the deadline, and counts the rest as dropped.
     /// Gives the final books.
     pub(crate) fn close(mut self, deadline: Instant) -> BTreeMap<String, Books> {
-        for outlet in &self.outlets {
-            outlet.queue.begin_closing();
+        for Outlet(feed) in &self.outlets {
+            self.preparing.end(feed);
         }
-        for outlet in self.outlets {
-            let books = outlet.queue.close(deadline, |books| &mut books.dropped_shutdown);
-            self.closed.entry(outlet.name).or_default().add(&books);
+        self.preparing.stop();
+        for Outlet(feed) in self.outlets {
+            let books = feed.queue.close(deadline, |books| &mut books.dropped_shutdown);
+            self.closed.entry(feed.name.clone()).or_default().add(&books);
         }
-        for (outlet, end) in self.retired {
+        for (Outlet(feed), end) in self.retired {
             let end = end.min(deadline);
-            let books = outlet.queue.close(end, |books| &mut books.dropped_config_removed);
-            self.closed.entry(outlet.name).or_default().add(&books);
+            let books = feed.queue.close(end, |books| &mut books.dropped_config_removed);
+            self.closed.entry(feed.name.clone()).or_default().add(&books);
         }
         self.closed
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,8 +144,8 @@ impl Terms {
         let mut graphite = Some("graphite".to_owned());
         // The first sink of Graphite has the name that the backend of the original has.
         let label = |sink: &config::Sink| match sink.kind {
-            SinkKind::Graphite { .. } => graphite.take().unwrap_or_else(|| sink.name.clone()),
-            SinkKind::Console | SinkKind::Prometheus(_) => sink.name.clone(),
+            SinkKind::Graphite(_) => graphite.take().unwrap_or_else(|| sink.name.clone()),
+            _ => sink.name.clone(),
         };
         let names = config.sinks.iter().map(|sink| sink.name.clone());
         let labels: Vec<String> = config.sinks.iter().map(label).collect();

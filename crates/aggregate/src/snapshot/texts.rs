@@ -51,6 +51,13 @@ impl Texts {
         full.len() * CHUNK_TEXTS + last.ends.len()
     }
 
+    /// Whether it has the texts of another under the same numbers, as a clone that grew has.
+    pub(crate) fn continues(&self, other: &Self) -> bool {
+        let mut both = self.chunks.iter().zip(&other.chunks);
+        self.chunks.len() >= other.chunks.len()
+            && both.all(|(chunk, older)| Arc::ptr_eq(chunk, older) || chunk.continues(older))
+    }
+
     /// Removes all, here alone.
     pub(crate) fn clear(&mut self) {
         self.chunks.clear();
@@ -79,6 +86,10 @@ impl Chunk {
         if self.ends.len() == CHUNK_TEXTS {
             self.bytes.shrink_to_fit();
         }
+    }
+
+    fn continues(&self, other: &Self) -> bool {
+        self.ends.starts_with(&other.ends) && self.bytes.starts_with(&other.bytes)
     }
 
     fn heap_bytes(&self) -> usize {

@@ -38,14 +38,13 @@ pub(crate) fn config(
     let dialect = draft.dialect();
     let (counts, namespace) = (draft.counts(dialect), draft.namespace(dialect));
     let scheme = dialect.scheme(namespace.clone(), counts);
+    let workers = draft.workers();
+    let (flag, key) = (flags.flush.as_deref(), &keys::FLUSH_INTERVAL);
+    let flush_interval = draft.seconds(key, flag, file.flush_interval);
     let config = Config {
         dialect,
-        workers: draft.workers(),
-        flush_interval: draft.seconds(
-            &keys::FLUSH_INTERVAL,
-            flags.flush.as_deref(),
-            file.flush_interval,
-        ),
+        workers,
+        flush_interval,
         align: file.align.unwrap_or(keys::ALIGN.default),
         statistics: draft.statistics(dialect, &scheme),
         counts,
@@ -71,7 +70,7 @@ pub(crate) fn config(
             file.connections_per_address_max,
         ),
         listeners: draft.listeners(dialect),
-        sinks: draft.sinks(),
+        sinks: draft.sinks(flush_interval),
         repeaters: draft.repeaters(),
         relay: draft.relay(),
         management: draft.management(),

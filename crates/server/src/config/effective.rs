@@ -1,5 +1,7 @@
 //! From what is meant back to a file that says all of it.
 
+mod sink;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -9,11 +11,11 @@ use gstatsd_wire::TagStyles;
 
 use super::{
     Action, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Management, Node, Peer,
-    Relay, Repeater, Rule, Sink, SinkKind, TagMode, Tags,
+    Relay, Repeater, Rule, TagMode, Tags,
     expand::escape,
     file::{
         Bound, FileFrequentKeys, FileIdle, FileListener, FileLog, FileManagement, FileNamespace,
-        FileNode, FileRelay, FileRepeater, FileRule, FileSink, FileTags, Numbers, Origin,
+        FileNode, FileRelay, FileRepeater, FileRule, FileTags, Numbers, Origin,
     },
     sources::Network,
 };
@@ -66,7 +68,7 @@ pub(crate) fn file(config: &Config) -> File {
         tags: tags(&config.tags),
         rule: config.rules.iter().map(rule).collect(),
         listen: config.listeners.iter().map(listener).collect(),
-        sink: config.sinks.iter().map(sink).collect(),
+        sink: config.sinks.iter().map(sink::file).collect(),
         repeater: config.repeaters.iter().map(repeater).collect(),
         relay: config.relay.as_ref().map(relay),
         management: management(&config.management),
@@ -221,29 +223,5 @@ fn idle(idle: &Idle) -> FileIdle {
         sets: word(idle.sets, "zero"),
         gauges: word(idle.gauges, "repeat"),
         gauge_ttl: Some(idle.gauge_ttl),
-    }
-}
-
-fn sink(sink: &Sink) -> FileSink {
-    let of_kind = match &sink.kind {
-        SinkKind::Console => FileSink { url: Some("console:".to_owned()), ..FileSink::default() },
-        SinkKind::Graphite { address, connect_timeout, write_timeout } => FileSink {
-            url: Some(format!("graphite://{address}")),
-            connect_timeout: Some(connect_timeout.as_secs_f64()),
-            write_timeout: Some(write_timeout.as_secs_f64()),
-            ..FileSink::default()
-        },
-        SinkKind::Prometheus(page) => FileSink {
-            url: Some(format!("prometheus://{}{}", page.address, page.path)),
-            quantiles: Some(page.quantiles.clone()),
-            seconds: Some(page.seconds),
-            idle_timeout: Some(page.idle_timeout.as_secs_f64()),
-            ..FileSink::default()
-        },
-    };
-    FileSink {
-        name: Some(sink.name.clone()),
-        queue_bytes: Some(i64::try_from(sink.queue_bytes).unwrap_or(i64::MAX)),
-        ..of_kind
     }
 }

@@ -8,11 +8,13 @@ use toml::de::{DeTable, DeValue};
 
 mod numbers;
 mod rule;
+mod sink;
 mod tags;
 
 use super::Errors;
 pub(crate) use numbers::Numbers;
 pub(crate) use rule::{Bound, FileRule};
+pub(crate) use sink::FileSink;
 pub(crate) use tags::FileTags;
 
 /// The longest file that is read, in bytes. One that is longer is not a configuration.
@@ -202,31 +204,6 @@ pub(crate) struct FileListener {
     pub(crate) tls_key: Option<String>,
     /// `listen.tls_client_ca`
     pub(crate) tls_client_ca: Option<String>,
-}
-
-/// One table `[[sink]]` as typed.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(crate) struct FileSink {
-    /// `sink.url`
-    pub(crate) url: Option<String>,
-    /// `sink.name`
-    pub(crate) name: Option<String>,
-    /// `sink.connect_timeout`, in seconds
-    #[serde(serialize_with = "short_number")]
-    pub(crate) connect_timeout: Option<f64>,
-    /// `sink.write_timeout`, in seconds
-    #[serde(serialize_with = "short_number")]
-    pub(crate) write_timeout: Option<f64>,
-    /// `sink.queue_bytes`
-    pub(crate) queue_bytes: Option<i64>,
-    /// `sink.quantiles`
-    pub(crate) quantiles: Option<Vec<f64>>,
-    /// `sink.seconds`
-    pub(crate) seconds: Option<bool>,
-    /// `sink.idle_timeout`, in seconds
-    #[serde(serialize_with = "short_number")]
-    pub(crate) idle_timeout: Option<f64>,
 }
 
 /// One table `[[repeater]]` as typed.

@@ -18,6 +18,7 @@ pub(crate) use self::{
     listener::{Endpoint, Framing, Listener, Stream, TlsFiles},
     management::Management,
     rule::{Action, Keep, Rule, RuleSettings},
+    sink::{Delivery, GraphitePeer, ScrapePage, Sink, SinkKind},
     source::Source,
     sources::Sources,
     tags::{TagMode, Tags},
@@ -37,6 +38,7 @@ mod listener;
 mod management;
 pub(crate) mod reference;
 mod rule;
+mod sink;
 mod source;
 mod sources;
 mod spec;
@@ -167,50 +169,6 @@ pub(crate) struct FrequentKeys {
     pub(crate) percent: f64,
     /// The file, with an absolute path; standard output otherwise.
     pub(crate) log: Option<PathBuf>,
-}
-
-/// Where metrics go.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sink {
-    /// Its name in the log and in own metrics: `[A-Za-z0-9_-]+`.
-    pub(crate) name: String,
-    /// The protocol and its settings.
-    pub(crate) kind: SinkKind,
-    /// How much may wait for it, in bytes.
-    pub(crate) queue_bytes: usize,
-}
-
-/// The protocol of a sink and its settings.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum SinkKind {
-    /// A table per flush on standard output.
-    Console,
-    /// Graphite's plain text over TCP.
-    Graphite {
-        /// Where to connect; never an empty host or port 0.
-        address: Address,
-        /// How long connecting may take.
-        connect_timeout: Duration,
-        /// How long the other end may take nothing.
-        write_timeout: Duration,
-    },
-    /// A page that Prometheus scrapes.
-    Prometheus(ScrapePage),
-}
-
-/// A page that Prometheus scrapes.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ScrapePage {
-    /// Where it is served; an empty host is every address, port 0 is any free one.
-    pub(crate) address: Address,
-    /// The path of its URL; begins with `/`.
-    pub(crate) path: String,
-    /// The quantiles of timers, in (0, 1].
-    pub(crate) quantiles: Vec<f64>,
-    /// Whether timers come out in seconds.
-    pub(crate) seconds: bool,
-    /// For how long a series is shown that nothing comes of.
-    pub(crate) idle_timeout: Duration,
 }
 
 /// Another StatsD that things are passed on to.

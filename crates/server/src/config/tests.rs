@@ -19,8 +19,8 @@ pub(super) use dialect::{dogstatsd_file, statsd_file};
 use gstatsd_aggregate::{CounterValue, Namespace};
 
 use super::{
-    Address, Config, Dialect, Environment, File, FrequentKeys, Idle, IdleSeries, Log, LogTarget,
-    Node, Peer, Relay, Repeater, Sink, SinkKind, Statistics, Transport,
+    Address, Config, Delivery, Dialect, Environment, File, FrequentKeys, GraphitePeer, Idle,
+    IdleSeries, Log, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind, Statistics, Transport,
     file::{
         FileFrequentKeys, FileIdle, FileListener, FileLog, FileNode, FileRelay, FileRepeater,
         Numbers, Origin,
@@ -57,12 +57,13 @@ fn text(text: &str) -> Option<String> {
 }
 
 fn graphite(name: &str, address: &str, connect: u64, write: u64, queue_bytes: usize) -> Sink {
-    let kind = SinkKind::Graphite {
+    let kind = SinkKind::Graphite(GraphitePeer {
         address: Address::parse(address, 1).unwrap(),
         connect_timeout: Duration::from_secs(connect),
         write_timeout: Duration::from_secs(write),
-    };
-    Sink { name: name.to_owned(), kind, queue_bytes }
+    });
+    let delivery = Delivery { queue_bytes, ..sinks::usual_delivery() };
+    Sink { name: name.to_owned(), kind, delivery }
 }
 
 fn peer(name: &str, transport: Transport, address: &str) -> Peer {
@@ -104,7 +105,7 @@ fn nothing_typed_is_the_default() {
         sinks: vec![Sink {
             name: "console".to_owned(),
             kind: SinkKind::Console,
-            queue_bytes: 64 << 20,
+            delivery: sinks::usual_delivery(),
         }],
         repeaters: Vec::new(),
         relay: None,
@@ -217,7 +218,7 @@ fn every_key_of_a_file_takes_effect() {
         connections_max: 15,
         connections_per_address_max: 16,
         listeners: [&listeners::full()[..], &[listeners::udp("0"), listeners::udp(":0")]].concat(),
-        sinks: vec![graphite("first", "foo:1", 1, 2, 4096), sinks::full()],
+        sinks: vec![sinks::full_graphite(), sinks::full()],
         repeaters: vec![Repeater {
             peer: peer("foo_2", Transport::Tcp, "foo:2"),
             names: vec![Glob::parse("a.*").unwrap()],
@@ -266,8 +267,8 @@ fn flags_override_the_file() {
     };
     let config = Config::new(&full_file(), &flags, &environment()).unwrap();
     assert_eq!(config.listeners, [listeners::udp(":1")]);
-    let console =
-        Sink { name: "console".to_owned(), kind: SinkKind::Console, queue_bytes: 64 << 20 };
+    let delivery = sinks::usual_delivery();
+    let console = Sink { name: "console".to_owned(), kind: SinkKind::Console, delivery };
     let graphite = graphite("graphite_localhost_2", "localhost:2", 5, 10, 64 << 20);
     assert_eq!(config.sinks, [graphite, console]);
     assert_eq!(config.flush_interval, Duration::from_secs(3));

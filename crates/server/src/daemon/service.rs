@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gstatsd_aggregate::Counts;
-use gstatsd_sinks::{Clock, Console, Graphite, GraphiteForm, GraphiteSettings};
 
+use super::outlet;
 use crate::accept::{Accepting, Terms};
 use crate::aggregation::{self, SettingsBook};
 use crate::clock::{self, Cadence};
-use crate::config::{Config, FrequentKeys, Listener, Sink, SinkKind};
+use crate::config::{Config, FrequentKeys, Listener};
 use crate::connections::{ConnectionCounts, Connections, Limits};
 use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Making, Message};
@@ -22,7 +22,6 @@ use crate::forward::{self, Forwarding, refuse_loops};
 use crate::frequent::FrequentNames;
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
-use crate::scrape::ScrapeServer;
 use crate::work::{Control, ControlInbox, ListenerId, Worker};
 
 /// The running threads.
@@ -74,9 +73,9 @@ impl Service {
         let settings = SettingsBook::of(config);
         let rules = Arc::new(settings.rules(config));
         let making = making(config, &settings)?;
-        let mut outlets = Outlets::default();
+        let mut outlets = Outlets::new()?;
         for sink in &config.sinks {
-            outlets.add(open_outlet(sink, config)?);
+            outlets.add(outlet::open(sink, config)?);
         }
         let forwarding = Arc::new(Forwarding::start(config)?);
         let cadence =
@@ -147,7 +146,7 @@ impl Service {
         settings.learn_next(next);
         let making = making(next, &settings)?;
         // Last, so that no thread is left where something fails.
-        let outlets = added.map(|sink| open_outlet(sink, next)).collect::<anyhow::Result<_>>()?;
+        let outlets = added.map(|sink| outlet::open(sink, next)).collect::<anyhow::Result<_>>()?;
         Ok(Plan { opened, changed, outlets, removed_sinks, making, settings })
     }
 
@@ -289,30 +288,6 @@ fn making(config: &Config, settings: &SettingsBook) -> io::Result<Making> {
         || FrequentNames::start(clock::now(), Duration::from_secs_f64(interval), percent, log);
     let frequent = (interval > 0.0).then(start).transpose()?;
     Ok(Making { naming, idle: aggregation::idle_policy(config, settings), frequent })
-}
-
-fn open_outlet(sink: &Sink, config: &Config) -> anyhow::Result<Outlet> {
-    match &sink.kind {
-        SinkKind::Console => {
-            Ok(Outlet::open(&sink.name, Console::new(io::stdout()), sink.queue_bytes)?)
-        }
-        SinkKind::Prometheus(page) => {
-            let served = ScrapeServer::open(&sink.name, page, config.flush_interval)
-                .with_context(|| format!("sink {}: cannot serve {}", sink.name, page.address))?;
-            Ok(Outlet::open(&sink.name, served, sink.queue_bytes)?)
-        }
-        SinkKind::Graphite { address, connect_timeout, write_timeout } => {
-            let settings = GraphiteSettings {
-                host: address.host.clone(),
-                port: address.port,
-                form: GraphiteForm::Text,
-                connect_timeout: *connect_timeout,
-                write_timeout: *write_timeout,
-            };
-            let graphite = Graphite::new(settings, Clock { now: clock::now, wall: clock::wall });
-            Ok(Outlet::open(&sink.name, graphite, sink.queue_bytes)?)
-        }
-    }
 }
 
 fn spawn<T: Send + 'static>(

@@ -2,7 +2,7 @@
 
 /// What became of the points of one sink, in points, since the start.
 ///
-/// `emitted = delivered + in_flight + queued + dropped`, at any time.
+/// `emitted = delivered + in_flight + queued + coalesced + dropped`, at any time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Books {
     /// Handed to the sink's queue.
@@ -13,6 +13,8 @@ pub(crate) struct Books {
     pub(crate) in_flight: u64,
     /// Waiting.
     pub(crate) queued: u64,
+    /// Merged into others of the same series, as the queue was nearly full.
+    pub(crate) coalesced: u64,
     /// Dropped because the queue was full.
     pub(crate) dropped_queue_full: u64,
     /// Dropped because the peer refused them for good.
@@ -35,6 +37,7 @@ impl Books {
         let accounted = self.delivered
             + self.in_flight
             + self.queued
+            + self.coalesced
             + self.dropped_queue_full
             + self.dropped_rejected_by_sink
             + self.dropped_unencodable
@@ -51,6 +54,7 @@ impl Books {
             delivered,
             in_flight,
             queued,
+            coalesced,
             dropped_queue_full,
             dropped_rejected_by_sink,
             dropped_unencodable,
@@ -63,6 +67,7 @@ impl Books {
         self.delivered += delivered;
         self.in_flight += in_flight;
         self.queued += queued;
+        self.coalesced += coalesced;
         self.dropped_queue_full += dropped_queue_full;
         self.dropped_rejected_by_sink += dropped_rejected_by_sink;
         self.dropped_unencodable += dropped_unencodable;
@@ -78,6 +83,9 @@ impl Books {
         emit("points.delivered", "", self.delivered);
         emit("points.in_flight", "", self.in_flight);
         emit("points.queued", "", self.queued);
+        if self.coalesced > 0 {
+            emit("points.coalesced", "", self.coalesced);
+        }
         for (reason, count) in [
             ("queue_full", self.dropped_queue_full),
             ("rejected_by_sink", self.dropped_rejected_by_sink),

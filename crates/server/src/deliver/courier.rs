@@ -86,8 +86,9 @@ fn wait(failures: u32, asked: Option<Duration>) -> Duration {
     backoff(failures).max(asked.unwrap_or_default().min(ASKED_MAX))
 }
 
-/// How long to wait after so many failures, when the peer asks for nothing: twice as long each time, up to a limit, and by
-/// chance anything up to that, so that many daemons do not come back at the same moment.
+/// How long to wait after so many failures, when the peer asks for nothing: twice as long each
+/// time, up to a limit, and by chance anything up to that, so that many daemons do not come back
+/// at the same moment.
 fn backoff(failures: u32) -> Duration {
     let longest = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures + 1)).min(BACKOFF_MAX);
     BACKOFF_MIN.max(longest.mul_f64(fastrand::f64()))

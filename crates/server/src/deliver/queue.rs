@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
-use gstatsd_sinks::Receipt;
+use gstatsd_sinks::{PointCounter, Receipt};
 
 use super::books::Books;
 use crate::clock;
@@ -30,6 +30,8 @@ pub(super) struct QueueState {
     /// What the sink tells of itself, after it last sent something.
     pub(super) stats: Option<SinkStats>,
     pub(super) phase: Phase,
+    /// Where the two items belong that are being merged.
+    pub(super) apart: Option<usize>,
 }
 
 pub(super) struct Item {
@@ -37,6 +39,8 @@ pub(super) struct Item {
     pub(super) naming: Arc<Naming>,
     pub(super) points: u64,
     pub(super) bytes: usize,
+    /// Whether merging it with the next one is of no use.
+    pub(super) is_whole: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,13 +53,21 @@ pub(super) enum Phase {
     Closed,
 }
 
+impl Item {
+    pub(super) fn new(snapshot: Arc<Snapshot>, naming: Arc<Naming>, count: &PointCounter) -> Self {
+        let (points, bytes) = (count(&snapshot, &naming), snapshot.bytes());
+        Self { snapshot, naming, points, bytes, is_whole: false }
+    }
+}
+
 impl Queue {
     pub(super) fn new(bytes_max: usize) -> Self {
         Self { state: Mutex::default(), changed: Condvar::new(), bytes_max }
     }
 
-    /// Appends an item. Gives the number of points that were dropped for it.
-    pub(super) fn push(&self, item: Item) -> u64 {
+    /// Appends an item. Gives the number of points that were dropped for it: one item alone
+    /// always fits.
+    pub(super) fn push(&self, item: Item, carries_notices: bool) -> u64 {
         let mut state = self.lock();
         let mut dropped = 0;
         while state.bytes + item.bytes > self.bytes_max {
@@ -63,14 +75,79 @@ impl Queue {
             state.bytes -= oldest.bytes;
             dropped += oldest.points;
         }
+        let notices = item.snapshot.notice_count() as u64;
+        match carries_notices {
+            true => state.books.notices_emitted += notices,
+            false => state.books.notices_unsupported += notices,
+        }
         state.books.queued -= dropped;
         state.books.dropped_queue_full += dropped;
         state.books.emitted += item.points;
         state.books.queued += item.points;
         state.bytes += item.bytes;
         state.waiting.push_back(item);
+        drop(state);
         self.changed.notify_all();
         dropped
+    }
+
+    /// Counts points that never came here, as there was no time for them.
+    pub(super) fn refuse(&self, points: u64) {
+        let books = &mut self.lock().books;
+        books.emitted += points;
+        books.dropped_queue_full += points;
+    }
+
+    /// Whether it is time to merge what waits.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        let state = self.lock();
+        state.waiting.len() > 1 && state.bytes > self.bytes_max / 4 * 3
+    }
+
+    /// Takes the two oldest items to be merged, while the queue is nearly full and that is of
+    /// use. They still count as waiting, and the courier waits until they are given back.
+    pub(super) fn take_oldest_pair(&self) -> Option<(Item, Item)> {
+        if !self.is_nearly_full() {
+            return None;
+        }
+        let mut state = self.lock();
+        let start = state.waiting.iter().position(|item| !item.is_whole)?;
+        let [older, newer] = [start, start + 1].map(|place| state.waiting.get(place));
+        let is_named_alike = Arc::ptr_eq(&older?.naming, &newer?.naming);
+        if !is_named_alike {
+            // Names that are made in two ways cannot become one.
+            state.waiting[start].is_whole = true;
+        }
+        if state.phase != Phase::Open || !is_named_alike {
+            return None;
+        }
+        let (older, newer) = (state.waiting.remove(start)?, state.waiting.remove(start)?);
+        state.apart = Some(start);
+        Some((older, newer))
+    }
+
+    /// Puts back what was made of the two oldest items: one, or where that is hardly smaller,
+    /// both, never to be merged again.
+    pub(super) fn give_back(&self, mut older: Item, newer: Item, merged: Item) {
+        let mut state = self.lock();
+        let Some(start) = state.apart.take() else { return };
+        // Items before them may have been dropped meanwhile.
+        let start = start.min(state.waiting.len());
+        if state.phase != Phase::Closed {
+            if merged.bytes > (older.bytes + newer.bytes) / 8 * 7 {
+                older.is_whole = true;
+                state.waiting.insert(start, newer);
+                state.waiting.insert(start, older);
+            } else {
+                let points = older.points + newer.points;
+                state.books.queued = state.books.queued - points + merged.points;
+                state.books.coalesced += points - merged.points;
+                state.bytes = state.bytes - older.bytes - newer.bytes + merged.bytes;
+                state.waiting.insert(start, merged);
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// Takes the oldest item; waits for one. `None` when nothing more will come.
@@ -79,6 +156,10 @@ impl Queue {
         loop {
             if state.phase == Phase::Closed {
                 return None;
+            }
+            if state.apart.is_some() {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
             if let Some(item) = state.waiting.pop_front() {
                 state.bytes -= item.bytes;
@@ -150,10 +231,10 @@ impl Queue {
         books
     }
 
-    /// Whether nothing waits and nothing is on its way.
-    pub(super) fn is_empty(&self) -> bool {
-        let books = self.lock().books;
-        books.queued + books.in_flight == 0
+    /// Whether nothing more will come, nothing waits and nothing is on its way.
+    pub(super) fn has_ended(&self) -> bool {
+        let state = self.lock();
+        state.phase != Phase::Open && state.books.queued + state.books.in_flight == 0
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -2,10 +2,15 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+mod delivery;
+mod graphite;
+mod scrape_page;
+
 use super::Draft;
 use crate::config::{
-    Address, ScrapePage, Sink, SinkKind,
+    Sink, SinkKind,
     file::FileSink,
+    key::{About, Number},
     keys::sinks,
     spec::{self, SinkSpec},
 };
@@ -24,14 +29,15 @@ struct Typed {
 }
 
 impl Draft<'_> {
-    pub(super) fn sinks(&mut self) -> Vec<Sink> {
+    /// The sinks; `flush` is the flush interval.
+    pub(super) fn sinks(&mut self, flush: Duration) -> Vec<Sink> {
         let typed = self.typed_sinks();
         // Names that were given come first: a name that we make gives way to them.
         let mut names = BTreeSet::new();
         for sink in &typed {
             self.check_name(sink, &mut names);
         }
-        typed.iter().filter_map(|typed| self.sink(typed, &mut names)).collect()
+        typed.iter().filter_map(|typed| self.sink(typed, flush, &mut names)).collect()
     }
 
     /// The sinks as typed.
@@ -69,13 +75,15 @@ impl Draft<'_> {
         }
     }
 
-    /// One sink. All its keys are checked, whatever is wrong with its url.
-    fn sink(&mut self, typed: &Typed, names: &mut BTreeSet<String>) -> Option<Sink> {
-        let Typed { place, table, keys: given } = typed;
-        let path = format!("{table}.queue_bytes");
-        let queue_bytes = self.whole_in_file(&sinks::QUEUE_BYTES, &path, given.queue_bytes);
-        let timeouts = self.timeouts(typed);
-        let page = self.page(typed);
+    /// One sink. What every sink has is checked, whatever is wrong with its url.
+    fn sink(
+        &mut self,
+        typed: &Typed,
+        flush: Duration,
+        names: &mut BTreeSet<String>,
+    ) -> Option<Sink> {
+        let Typed { place, keys: given, .. } = typed;
+        let delivery = self.delivery(typed, flush);
         let url = given.url.as_deref().map(|url| self.expanded(url));
         let spec = match url.map(|url| url.and_then(|url| spec::sink(&url))) {
             Some(Ok(spec)) => spec,
@@ -89,75 +97,44 @@ impl Draft<'_> {
             }
         };
         let name = given.name.clone().unwrap_or_else(|| free_name(&spec.default_name(), names));
-        if !matches!(spec, SinkSpec::Graphite(_)) {
-            let keys = [given.connect_timeout, given.write_timeout];
-            self.refuse(typed, ["connect_timeout", "write_timeout"], keys.map(|key| key.is_some()));
-        }
-        if !matches!(spec, SinkSpec::Prometheus(..)) {
-            let keys =
-                [given.quantiles.is_some(), given.seconds.is_some(), given.idle_timeout.is_some()];
-            self.refuse(typed, ["quantiles", "seconds", "idle_timeout"], keys);
-        }
-        let kind = match spec {
-            SinkSpec::Console => SinkKind::Console,
+        let (own_keys, kind): (&[&str], _) = match spec {
+            SinkSpec::Console => (&[], SinkKind::Console),
             SinkSpec::Graphite(address) => {
-                let [connect_timeout, write_timeout] = timeouts;
-                SinkKind::Graphite { address, connect_timeout, write_timeout }
+                (graphite::KEYS, SinkKind::Graphite(self.graphite(typed, address)))
             }
             SinkSpec::Prometheus(address, path) => {
-                SinkKind::Prometheus(ScrapePage { address, path, ..page })
+                let page = self.scrape_page(typed, address, path);
+                (scrape_page::KEYS, SinkKind::Prometheus(page))
             }
         };
-        Some(Sink { name, kind, queue_bytes })
+        self.refuse_other_keys(typed, own_keys);
+        Some(Sink { name, kind, delivery })
     }
 
-    /// Refuses keys that mean nothing for the sink.
-    fn refuse<const COUNT: usize>(
-        &mut self,
-        typed: &Typed,
-        keys: [&str; COUNT],
-        are_given: [bool; COUNT],
-    ) {
-        for (key, _) in keys.iter().zip(are_given).filter(|(_, is_given)| *is_given) {
-            let path = format!("{}.{key}", typed.table);
-            self.wrong_in_file(&path, "means nothing for this kind of sink");
+    /// Refuses keys that mean nothing for the sink: all but those of every sink and its own.
+    fn refuse_other_keys(&mut self, typed: &Typed, own: &[&str]) {
+        // What was read from a file can be written as a table.
+        let given = toml::Table::try_from(&typed.keys).unwrap_or_default();
+        for key in given.keys().map(String::as_str) {
+            if !delivery::KEYS.contains(&key) && !own.contains(&key) {
+                let path = format!("{}.{key}", typed.table);
+                self.wrong_in_file(&path, "means nothing for this kind of sink");
+            }
         }
     }
 
-    /// How long connecting and writing may take.
-    fn timeouts(&mut self, typed: &Typed) -> [Duration; 2] {
-        let Typed { table, keys: given, .. } = typed;
-        [
-            (&sinks::CONNECT_TIMEOUT, "connect_timeout", given.connect_timeout),
-            (&sinks::WRITE_TIMEOUT, "write_timeout", given.write_timeout),
-        ]
-        .map(|(key, name, given)| self.number_in_file(key, &format!("{table}.{name}"), given))
-        .map(Duration::from_secs_f64)
+    /// A time of a sink, in seconds.
+    fn sink_seconds(&mut self, key: &Number, typed: &Typed, given: Option<f64>) -> Duration {
+        let path = typed.path(&key.about);
+        Duration::from_secs_f64(self.number_in_file(key, &path, given))
     }
+}
 
-    /// What is typed for a page, without its address.
-    fn page(&mut self, typed: &Typed) -> ScrapePage {
-        let Typed { table, keys: given, .. } = typed;
-        let quantiles = given.quantiles.clone().unwrap_or_else(|| vec![0.5, 0.9, 0.99]);
-        for wrong in quantiles.iter().filter(|quantile| !(**quantile > 0.0 && **quantile <= 1.0)) {
-            let path = format!("{table}.quantiles");
-            self.wrong_in_file(&path, &format!("{wrong} is not in (0, 1]"));
-        }
-        let mut sorted = quantiles.clone();
-        sorted.sort_by(f64::total_cmp);
-        if let Some([twice, _]) = sorted.array_windows().find(|[left, right]| left == right) {
-            let path = format!("{table}.quantiles");
-            self.wrong_in_file(&path, &format!("{twice} stands there twice"));
-        }
-        let path = format!("{table}.idle_timeout");
-        let idle_timeout = self.number_in_file(&sinks::IDLE_TIMEOUT, &path, given.idle_timeout);
-        ScrapePage {
-            address: Address { host: String::new(), port: 0 },
-            path: String::new(),
-            quantiles,
-            seconds: given.seconds.unwrap_or(sinks::SECONDS.default),
-            idle_timeout: Duration::from_secs_f64(idle_timeout),
-        }
+impl Typed {
+    /// The path of a key of every sink in the table of this one, for errors.
+    fn path(&self, about: &About) -> String {
+        let key = about.path.rsplit('.').next().unwrap_or_default();
+        format!("{}.{key}", self.table)
     }
 }
 

@@ -81,6 +81,51 @@ pub(crate) const QUEUE_BYTES: Whole = Whole {
     default: 64 << 20,
 };
 
+/// `sink.interval`
+pub(crate) const INTERVAL: Number = Number {
+    about: About {
+        path: "sink.interval",
+        flag: None,
+        effect: "How often this sink gets what was aggregated: what several flushes brought comes \
+                 as one, with the time of the last of them. A multiple of `flush_interval`.",
+        edge: "0 is with each flush.",
+        reload: true,
+    },
+    unit: "seconds",
+    min: 0.0,
+    above_min: false,
+    max: 31_536_000.0,
+    default: 0.0,
+};
+
+/// `sink.include`
+pub(crate) const INCLUDE: List = List {
+    about: About {
+        path: "sink.include",
+        flag: None,
+        effect: "Only series whose names match one of these patterns go to this sink; names as \
+                 they are aggregated, without a prefix or tags. Own metrics always go.",
+        edge: "`[]` is every series.",
+        reload: true,
+    },
+    allowed: "patterns of names, in which `*` stands for any characters but dots, `**` for any",
+    default: "[]",
+};
+
+/// `sink.exclude`
+pub(crate) const EXCLUDE: List = List {
+    about: About {
+        path: "sink.exclude",
+        flag: None,
+        effect: "Series whose names match one of these patterns do not go to this sink, whatever \
+                 `include` says.",
+        edge: "`[]` is none.",
+        reload: true,
+    },
+    allowed: "patterns as in `sink.include`",
+    default: "[]",
+};
+
 /// `sink.quantiles`
 pub(crate) const QUANTILES: List = List {
     about: About {

@@ -53,7 +53,9 @@ fn every_error_of_the_listeners_and_sinks_is_told() {
          [[listen]]\naddress = \"x\"\n\
          [[sink]]\nname = \"a b\"\nqueue_bytes = 1\n\
          [[sink]]\nurl = \"foo\"\nname = \"x\"\nconnect_timeout = 0\n\
-         [[sink]]\nurl = \"console:\"\nname = \"x\"\nwrite_timeout = 1\n",
+         [[sink]]\nurl = \"console:\"\nname = \"x\"\nwrite_timeout = 1\n\
+         [[sink]]\nurl = \"1\"\nname = \"y\"\nwrite_timeout = 0\ninterval = 15\n\
+         include = [\"a\", \"\"]\nexclude = [\"***\"]",
     );
     let expected = [
         "line 1: listen.address: is missing",
@@ -65,7 +67,10 @@ fn every_error_of_the_listeners_and_sinks_is_told() {
         "line 17: sink.name: 'x' is the name of another sink",
         "line 10: sink.queue_bytes: 1 is not between 1024 and 1099511627776 bytes",
         "line 8: sink.url: is missing",
-        "line 14: sink.connect_timeout: 0 is not between 0.01 and 3600 seconds",
+        "line 22: sink.write_timeout: 0 is not between 0.01 and 3600 seconds",
+        "line 23: sink.interval: 15 is no multiple of the flush interval, 10 seconds",
+        "line 24: sink.include: '': an empty pattern matches nothing",
+        "line 25: sink.exclude: '***': '***' is no wildcard; '*' and '**' are",
         "line 12: sink.url: 'foo' is no sink: 'foo' is not a port from 1 to 65535; \
          give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, prometheus://[HOST]:PORT or \
          console:",

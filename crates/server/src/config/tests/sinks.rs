@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
-use super::{errors_of_file, of_file, shown, text};
-use crate::config::{Address, ScrapePage, Sink, SinkKind, file::FileSink};
+use gstatsd_aggregate::Glob;
+
+use super::{errors_of_file, graphite, of_file, shown, text};
+use crate::config::{Address, Delivery, ScrapePage, Sink, SinkKind, file::FileSink};
+
+/// What every sink has by default.
+pub(super) fn usual_delivery() -> Delivery {
+    let (include, exclude) = (Vec::new(), Vec::new());
+    Delivery { queue_bytes: 64 << 20, interval: Duration::ZERO, include, exclude }
+}
 
 /// A value for every key, none of them the default.
 pub(super) fn full_file() -> Vec<FileSink> {
@@ -13,6 +21,9 @@ pub(super) fn full_file() -> Vec<FileSink> {
         connect_timeout: Some(1.0),
         write_timeout: Some(2.0),
         queue_bytes: Some(4096),
+        interval: Some(30.0),
+        include: Some(vec!["a.**".to_owned(), "b".to_owned()]),
+        exclude: Some(vec!["a.*.c".to_owned()]),
         ..FileSink::default()
     };
     let page = FileSink {
@@ -27,6 +38,18 @@ pub(super) fn full_file() -> Vec<FileSink> {
     vec![graphite, page]
 }
 
+/// The Graphite of that.
+pub(super) fn full_graphite() -> Sink {
+    let globs = |texts: &[&str]| texts.iter().map(|text| Glob::parse(text).unwrap()).collect();
+    let delivery = Delivery {
+        queue_bytes: 4096,
+        interval: Duration::from_secs(30),
+        include: globs(&["a.**", "b"]),
+        exclude: globs(&["a.*.c"]),
+    };
+    Sink { delivery, ..graphite("first", "foo:1", 1, 2, 4096) }
+}
+
 /// The page of that.
 pub(super) fn full() -> Sink {
     let page = ScrapePage {
@@ -37,7 +60,8 @@ pub(super) fn full() -> Sink {
         idle_timeout: Duration::from_millis(60_500),
     };
     let kind = SinkKind::Prometheus(page);
-    Sink { name: "second".to_owned(), kind, queue_bytes: 4099 }
+    let delivery = Delivery { queue_bytes: 4099, ..usual_delivery() };
+    Sink { name: "second".to_owned(), kind, delivery }
 }
 
 fn page(text: &str) -> ScrapePage {

@@ -1,0 +1,133 @@
+//! Merged snapshots against one of all samples, and filtered ones against their rows.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Dialect, Limits, Merger, Naming, Order, OwnPoint, State, Table};
+
+/// What becomes of a series, as a text that two snapshots can be compared by.
+fn shown(snapshot: &Snapshot) -> Vec<String> {
+    let mut shown: Vec<_> = snapshot
+        .series()
+        .map(|series| {
+            let state = match series.state {
+                State::Counter(value) | State::Gauge(value) => format!("{value}"),
+                State::Set(members) => format!("{:?}", members.iter().collect::<Vec<_>>()),
+                State::Timer { values, count } => format!("{values:?} {count}"),
+            };
+            format!("{} {} {state}", series.kind.word(), series.name.escape_ascii())
+        })
+        .collect();
+    shown.sort();
+    shown
+}
+
+fn window(timestamp: i64, seconds: f64) -> Window {
+    Window { timestamp, seconds }
+}
+
+fn empty_table() -> Table {
+    let limits = Limits { series_max: 100, samples_max: 10_000 };
+    Table::new(Dialect::GSTATSD, Naming::gstatsd("", 90.0, "own"), limits)
+}
+
+/// The snapshots of intervals of samples, as (kind, name, value), from one merger, whose names
+/// they share; each once more with names of its own.
+fn snapshots(intervals: &[Vec<(u8, u8, i8)>], is_shared: bool) -> Vec<Snapshot> {
+    let mut table = empty_table();
+    let mut merger = Merger::new();
+    let mut all = Vec::new();
+    for (index, samples) in intervals.iter().enumerate() {
+        for (kind, name, value) in samples {
+            let kind = ["c", "g", "ms", "s"][usize::from(*kind)];
+            table.packet(format!("k{name}:{value}|{kind}").as_bytes(), Order::default());
+        }
+        let mut part = table.rotate(Box::default());
+        if !is_shared {
+            merger = Merger::new();
+            table = empty_table();
+        }
+        merger.add(0, &mut part);
+        all.push(merger.finish(window(index as i64, 1.0), Vec::new()));
+    }
+    all
+}
+
+proptest! {
+    #[test]
+    fn property_test_neighbours_merge_to_what_one_interval_would_have_been(
+        intervals in vec(vec((0_u8..4, 0_u8..6, any::<i8>()), 0..20), 2..6),
+        is_shared: bool,
+    ) {
+        let all = snapshots(&intervals, is_shared);
+        let merged = all.iter().skip(1).fold(
+            Snapshot::merged(&all[0], &Snapshot::new(window(0, 1e-9))),
+            |merged, next| Snapshot::merged(&merged, next),
+        );
+        let whole = snapshots(&[intervals.concat()], true);
+        prop_assert_eq!(shown(&merged), shown(&whole[0]));
+        prop_assert_eq!(merged.window.timestamp, intervals.len() as i64 - 1);
+        prop_assert_eq!(merged.counts.lines, whole[0].counts.lines);
+    }
+
+    #[test]
+    fn property_test_how_neighbours_are_put_together_makes_no_difference(
+        intervals in vec(vec((0_u8..4, 0_u8..6, any::<i8>()), 0..20), 3),
+        is_shared: bool,
+    ) {
+        let all = snapshots(&intervals, is_shared);
+        let left = Snapshot::merged(&Snapshot::merged(&all[0], &all[1]), &all[2]);
+        let right = Snapshot::merged(&all[0], &Snapshot::merged(&all[1], &all[2]));
+        prop_assert_eq!(shown(&left), shown(&right));
+        prop_assert_eq!(left.window.seconds, right.window.seconds);
+    }
+}
+
+#[test]
+fn a_series_that_came_back_under_another_number_is_still_one() {
+    let (mut older, mut newer) = (Snapshot::new(window(10, 10.0)), Snapshot::new(window(20, 10.0)));
+    older.push_counter(b"a", 1.0);
+    older.push_gauge(b"a", 7.0);
+    newer.names = older.names.clone();
+    newer.push_counter(b"a", 2.0);
+    let merged = Snapshot::merged(&older, &newer);
+    assert_eq!(shown(&merged), ["counter a 3", "gauge a 7"]);
+    assert_eq!(merged.window, window(20, 20.0));
+}
+
+#[test]
+fn what_is_no_series_is_merged_too() {
+    let own = |value| vec![OwnPoint { name: "gstatsd.flushes".into(), value }];
+    let dated = |kind, second, value| DatedReading { kind, name: (*b"a").into(), second, value };
+    let (mut older, mut newer) = (Snapshot::new(window(10, 10.0)), Snapshot::new(window(20, 10.0)));
+    (older.own, newer.own) = (own(1), own(2));
+    older.dated = vec![dated(SeriesKind::Counter, 1, 1.0), dated(SeriesKind::Gauge, 1, 1.0)];
+    newer.dated = vec![dated(SeriesKind::Counter, 1, 4.0), dated(SeriesKind::Gauge, 1, 4.0)];
+    assert!(older.notices.push(b"one") && newer.notices.push(b"two"));
+    let merged = Snapshot::merged(&older, &newer);
+    assert_eq!(merged.own, own(2));
+    let expected = [dated(SeriesKind::Counter, 1, 5.0), dated(SeriesKind::Gauge, 1, 4.0)];
+    assert_eq!(merged.dated, expected);
+    assert_eq!(merged.notices().collect::<Vec<_>>(), [b"one", b"two"]);
+}
+
+#[test]
+fn only_the_series_with_the_right_names_are_left() {
+    let mut all = Snapshot::new(window(10, 10.0));
+    for name in ["a", "b", "c"] {
+        all.push_counter(name.as_bytes(), 1.0);
+        all.push_gauge(name.as_bytes(), 2.0);
+        all.push_timer(name.as_bytes(), &[1.0, 2.0]);
+        all.push_set(name.as_bytes(), [name.as_bytes()]);
+        let name = name.as_bytes().into();
+        all.dated.push(DatedReading { kind: SeriesKind::Counter, name, second: 1, value: 1.0 });
+    }
+    all.own.push(OwnPoint { name: "b".into(), value: 1 });
+    let only = all.only(|name| name != b"b");
+    let expected: Vec<_> =
+        shown(&all).into_iter().filter(|series| !series.contains(" b ")).collect();
+    assert_eq!((shown(&only), expected.len()), (expected, 8));
+    assert_eq!(only.dated.iter().map(|dated| &*dated.name).collect::<Vec<_>>(), [b"a", b"c"]);
+    assert_eq!(only.own, all.own);
+}
