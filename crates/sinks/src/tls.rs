@@ -66,6 +66,11 @@ impl Tls {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone())
     }
 
+    /// The name that the certificate of the peer must be for.
+    pub(crate) fn name(&self) -> &ServerName<'static> {
+        &self.name
+    }
+
     /// The settings in the form in which other libraries take them.
     #[must_use]
     pub fn config(&self) -> &Arc<ClientConfig> {

@@ -10,6 +10,7 @@ mod encoding;
 mod histogram;
 mod hyperloglog;
 mod scale;
+mod weight;
 
 pub use buckets::Buckets;
 pub use encoding::DecodeError;
