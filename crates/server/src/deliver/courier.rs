@@ -86,12 +86,11 @@ fn wait(failures: u32, asked: Option<Duration>) -> Duration {
     backoff(failures).max(asked.unwrap_or_default().min(ASKED_MAX))
 }
 
-/// How long to wait after so many failures, when the peer asks for nothing: twice as long each
-/// time, up to a limit, and by chance anything up to that, so that many daemons do not come back
-/// at the same moment.
+/// How long to wait after so many failures, when the peer asks for nothing: by chance anything up
+/// to a limit that doubles each time, so that many daemons do not come back at the same moment.
 fn backoff(failures: u32) -> Duration {
     let longest = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(failures + 1)).min(BACKOFF_MAX);
-    BACKOFF_MIN.max(longest.mul_f64(fastrand::f64()))
+    BACKOFF_MIN + (longest - BACKOFF_MIN).mul_f64(fastrand::f64())
 }
 
 #[cfg(test)]
@@ -116,5 +115,36 @@ mod tests {
             assert!(*longest <= BACKOFF_MIN * 2_u32.saturating_pow(failures + 1));
             assert!(waits.iter().any(|wait| wait != longest));
         }
+    }
+
+    /// Row F57: the peer of a thousand daemons is there for 3 s and away for 3 s, for an hour.
+    #[test]
+    fn f57_a_thousand_daemons_come_back_one_by_one() {
+        const DAEMONS: usize = 1_000;
+        const HALF: u128 = 3_000;
+        const CYCLES: usize = 600;
+        let hour = Duration::from_hours(1);
+        // How many connections there are in each hundredth of a second of the cycle.
+        let mut at_once = vec![0_usize; CYCLES];
+        for _ in 0..DAEMONS {
+            let (mut attempts, mut at, mut failures) = (0_u64, Duration::ZERO, 0);
+            while at < hour {
+                let phase = at.as_millis() % (2 * HALF);
+                if phase < HALF {
+                    // Connected until the peer goes, which the next flush finds out.
+                    at += Duration::from_millis(u64::try_from(HALF - phase).unwrap());
+                    failures = 0;
+                    continue;
+                }
+                at += backoff(failures);
+                failures += 1;
+                attempts += 1;
+                let place = at.as_millis() % (2 * HALF) / 10;
+                at_once[usize::try_from(place).unwrap()] += 1;
+            }
+            assert!(attempts <= hour.as_secs(), "{attempts} in an hour");
+        }
+        let most = at_once.iter().max().unwrap() / CYCLES;
+        assert!(most < DAEMONS / 20, "{most} within a hundredth of a second");
     }
 }

@@ -19,7 +19,7 @@ const SHORT: Duration = Duration::from_millis(300);
 
 /// What Graphite keeps of the texts of several connections: of each the whole lines, and of each
 /// name and time one value.
-fn kept(connections: &[String]) -> BTreeMap<(String, i64), String> {
+pub(crate) fn kept(connections: &[String]) -> BTreeMap<(String, i64), String> {
     let mut kept = BTreeMap::new();
     for text in connections {
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
@@ -34,7 +34,7 @@ fn kept(connections: &[String]) -> BTreeMap<(String, i64), String> {
     kept
 }
 
-fn emitted(snapshot: &Snapshot) -> BTreeMap<(String, i64), String> {
+pub(crate) fn emitted(snapshot: &Snapshot) -> BTreeMap<(String, i64), String> {
     kept(&[lines(snapshot).concat()])
 }
 
@@ -117,6 +117,7 @@ fn what_is_sent_again_after_a_break_is_whole_wherever_it_broke() {
     }
 }
 
+/// Row F53.
 #[test]
 fn a_peer_that_never_reads_is_an_error_and_takes_no_torn_line() {
     let peer = Peer::with_little_room();
@@ -151,6 +152,7 @@ fn a_peer_that_reads_on_too_late_does_not_hide_that_it_stalled() {
     assert!(waited.is_ok() && read.is_err());
 }
 
+/// Row F56, as far as a sink is concerned.
 #[test]
 fn a_peer_that_reads_slowly_gets_everything() {
     let snapshot = counters(TIMESTAMP, 100_000);
