@@ -136,7 +136,7 @@ impl Workers {
     fn new(count: usize) -> Self {
         let dialect = Dialect::GSTATSD;
         let naming = Naming::gstatsd("", 90.0, "gstatsd");
-        let limits = Limits { series_max: 2 * SERIES, samples_max: 2 * SAMPLES };
+        let limits = Limits::new(2 * SERIES, 2 * SAMPLES);
         let tables = (0..count).map(|_| Table::new(dialect, naming.clone(), limits)).collect();
         Self { tables, parts: (0..count).map(|_| Box::default()).collect() }
     }

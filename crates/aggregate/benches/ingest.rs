@@ -66,7 +66,7 @@ const MIXED: &[&str] = &[
 ];
 
 fn measure(packets: &[Vec<u8>], keys: usize, dialect: Dialect) -> f64 {
-    let limits = Limits { series_max: 2 * keys, samples_max: usize::MAX };
+    let limits = Limits::new(2 * keys, usize::MAX);
     let mut table = Table::new(dialect, Naming::gstatsd("", 90.0, ""), limits);
     let mut spare = Some(Box::<Part>::default());
     let mut room = vec![Vec::new(); BATCH_PACKETS];

@@ -67,7 +67,7 @@ pub fn fuzz_snapshot(bytes: &[u8]) {
 pub fn agree(dialect: Dialect, packets: &[&[u8]]) {
     let grammar = Grammar { signed_gauge: SignedGauge::Absolute, ..dialect.grammar };
     let dialect = Dialect { grammar, ..dialect };
-    let limits = Limits { series_max: 10_000, samples_max: 100_000 };
+    let limits = Limits::new(10_000, 100_000);
     let naming = naming(&dialect);
     let mut table = Table::new(dialect, naming.clone(), limits);
     let mut merger = Merger::new();

@@ -205,6 +205,7 @@ impl<'t, 'p> Batch<'t, 'p> {
     /// Writes all that waits, in the same steps for every kind. No sample changes a gauge, and
     /// there is room for all of them.
     fn write_all(&mut self, records: &Records) {
+        let (kept, members_kept) = (self.table.timer_values_max, self.table.set_members_max());
         let (part, fingerprinter) = (&mut *self.table.part, &self.table.fingerprinter);
         let mut members = ArrayVec::<_, PENDING_MAX>::new();
         for member in &self.members {
@@ -213,6 +214,7 @@ impl<'t, 'p> Batch<'t, 'p> {
             members.push(fingerprint);
         }
         let (mut timed, mut values, mut count) = ([0; PENDING_MAX], [0.0; PENDING_MAX], 0);
+        let mut large = 0;
         for (pending, &index) in self.pending.iter().zip(records) {
             let Pending { number, rate, .. } = *pending;
             let Some(record) = part.records.get_mut(index as usize) else { continue };
@@ -225,13 +227,19 @@ impl<'t, 'p> Batch<'t, 'p> {
             // Every sample is put there, and only those of timers and the like stay.
             (timed[count % PENDING_MAX], values[count % PENDING_MAX]) = (index, number);
             count += record.kept();
+            large |= record.kept() & usize::from(record.samples > kept);
         }
-        part.timed.extend_from_slice(&timed[..count]);
-        part.values.extend_from_slice(&values[..count]);
+        if large == 0 {
+            part.timed.extend_from_slice(&timed[..count]);
+            part.values.extend_from_slice(&values[..count]);
+        } else {
+            part.take_values(&timed[..count], &values[..count], kept);
+        }
         for (member, &fingerprint) in self.members.iter().zip(&members) {
             let record = records[member.place];
             if record != REFUSED {
-                part.members.insert(fingerprint, record, member.text, true);
+                let member = (fingerprint, member.text);
+                part.take_member(record, member, members_kept, usize::MAX);
             }
         }
     }
@@ -248,12 +256,25 @@ impl<'t, 'p> Batch<'t, 'p> {
             if record == REFUSED {
                 continue;
             }
-            let has_room = self.table.has_room(1);
+            if !self.table.has_room(1) {
+                self.table.make_room();
+            }
+            let (room, kept) = (self.table.room(), self.table.timer_values_max);
+            let members_kept = self.table.set_members_max();
             let fingerprint = self.table.fingerprinter.of_member(record, member);
             let part = &mut *self.table.part;
             let taken = match pending.kind {
-                SeriesKind::Set => part.members.insert(fingerprint, record, member, has_room),
-                _ => write_one(part, record, pending, (self.number, has_room)),
+                SeriesKind::Set => {
+                    part.take_member(record, (fingerprint, member), members_kept, room)
+                }
+                SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+                    let taken = part.take_value(record, pending.number, kept, room);
+                    if taken {
+                        write_sum(part, record, pending);
+                    }
+                    taken
+                }
+                _ => write_one(part, record, pending, (self.number, room > 0)),
             };
             part.records[record as usize].samples += u64::from(taken);
             part.counts.samples_shed[Shed::Memory as usize] += u64::from(!taken);
@@ -261,37 +282,33 @@ impl<'t, 'p> Batch<'t, 'p> {
     }
 }
 
-/// Writes a sample of a batch that is a number to its record; says whether there was room for it.
+/// Adds a sample to what its record sums up.
+fn write_sum(part: &mut Part, index: u32, pending: &Pending<'_>) {
+    let record = &mut part.records[index as usize];
+    let overflow;
+    (record.value, overflow) = record.weighted(pending.number, pending.rate);
+    part.counts.overflows += u64::from(overflow);
+}
+
+/// Writes a sample of a counter or a gauge to its record; says whether there was room for it.
 fn write_one(
     part: &mut Part,
     index: u32,
     pending: &Pending<'_>,
     (batch, has_room): (u32, bool),
 ) -> bool {
-    let Pending { number, rate, .. } = *pending;
-    let record = &mut part.records[index as usize];
     match pending.kind {
         SeriesKind::Counter => {
-            let overflow;
-            (record.value, overflow) = record.weighted(number, rate);
-            part.counts.overflows += u64::from(overflow);
+            write_sum(part, index, pending);
             true
         }
         SeriesKind::Gauge if !pending.is_change => {
-            record.set_gauge(batch, number);
+            part.records[index as usize].set_gauge(batch, pending.number);
             true
         }
         SeriesKind::Gauge if has_room => {
-            let overflow = part.change_gauge(index, batch, number);
+            let overflow = part.change_gauge(index, batch, pending.number);
             part.counts.overflows += u64::from(overflow);
-            true
-        }
-        SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer if has_room => {
-            let overflow;
-            (record.value, overflow) = record.weighted(number, rate);
-            part.counts.overflows += u64::from(overflow);
-            part.timed.push(index);
-            part.values.push(number);
             true
         }
         _ => false,

@@ -19,6 +19,17 @@ pub(crate) struct Members {
     text: Vec<u8>,
 }
 
+/// What became of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insertion {
+    /// It was there.
+    Known,
+    /// It is there now.
+    New,
+    /// It is not there.
+    Refused,
+}
+
 impl Members {
     /// Begins to fetch the place of a member.
     #[inline]
@@ -27,7 +38,7 @@ impl Members {
     }
 
     /// Adds a member to the set of `record` unless it is known. While `room` is false nothing
-    /// new is added. Says whether the set now has the member.
+    /// new is added.
     ///
     /// The fingerprint is that of both, and not 0.
     pub(crate) fn insert(
@@ -36,10 +47,10 @@ impl Members {
         record: u32,
         member: &[u8],
         room: bool,
-    ) -> bool {
+    ) -> Insertion {
         let place = match self.find(fingerprint) {
-            Ok(()) => return true,
-            Err(_) if !room => return false,
+            Ok(()) => return Insertion::Known,
+            Err(_) if !room => return Insertion::Refused,
             Err(_) if self.members.len() * 2 >= self.places.len() => {
                 self.grow();
                 let free = self.find(fingerprint);
@@ -50,7 +61,7 @@ impl Members {
         self.places[place] = fingerprint;
         self.text.extend_from_slice(member);
         self.members.push((record, self.text.len()));
-        true
+        Insertion::New
     }
 
     /// Each member with its record, in the order in which they came.
@@ -119,7 +130,8 @@ mod tests {
                 let fingerprint = u128::from(number / 3 + 1) | u128::from(number) << 64;
                 let text = number.to_string();
                 members.prefetch(fingerprint);
-                assert!(members.insert(fingerprint, number % 7, text.as_bytes(), true));
+                let inserted = members.insert(fingerprint, number % 7, text.as_bytes(), true);
+                assert_ne!(inserted, Insertion::Refused);
                 expected.insert((number % 7, text.into_bytes()));
             }
             let all: Vec<_> =
@@ -134,10 +146,10 @@ mod tests {
     #[test]
     fn without_room_a_known_member_counts_and_a_new_one_does_not() {
         let mut members = Members::default();
-        assert!(!members.insert(1, 0, b"a", false));
-        members.insert(1, 0, b"a", true);
-        assert!(members.insert(1, 0, b"a", false));
-        assert!(!members.insert(2, 0, b"b", false));
+        assert_eq!(members.insert(1, 0, b"a", false), Insertion::Refused);
+        assert_eq!(members.insert(1, 0, b"a", true), Insertion::New);
+        assert_eq!(members.insert(1, 0, b"a", false), Insertion::Known);
+        assert_eq!(members.insert(2, 0, b"b", false), Insertion::Refused);
         assert_eq!(members.len(), 1);
     }
 }

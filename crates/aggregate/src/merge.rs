@@ -5,6 +5,7 @@
 //!                      registry                one row for each kind           takes the rows
 //! ```
 
+mod closing;
 mod frequency;
 mod idle;
 mod log;
@@ -12,12 +13,14 @@ mod open;
 mod registry;
 mod totals;
 
+use gstatsd_sketch::{Histogram, HyperLogLog};
+
 use crate::dated::DatedValues;
 use crate::gauge::Gauge;
 use crate::notices::Notices;
 use crate::part::{Part, Record as PartRecord};
-use crate::snapshot::{Reading, Sketches, Span, Texts};
-use crate::{Counts, OwnPoint, SeriesKind, Snapshot, Window, sum, timer};
+use crate::snapshot::{Reading, Sketches, Texts};
+use crate::{Counts, Limits, OwnPoint, SeriesKind, Snapshot, Window, sum};
 use frequency::Frequency;
 pub use frequency::NameSamples;
 use idle::Idle;
@@ -29,21 +32,22 @@ use totals::Totals;
 
 /// The registry of the series that workers hold, and what the current interval brought to them.
 ///
-/// Merging is commutative and associative: exactly for counts, gauges, sets and the values of
-/// timers, within rounding for sums of fractions.
+/// Merging is commutative and associative: exactly for counts, gauges, sets, the values of
+/// timers and the buckets of sketches, within rounding for sums of fractions.
 #[derive(Default)]
 pub struct Merger {
     registry: Registry,
     counters: Vec<Reading>,
     gauges: Vec<GaugeRecord>,
     /// Each by its number among `members`; with repetitions, where several workers saw one.
-    sets: Log<u32>,
+    sets: Log<u32, HyperLogLog>,
     members: Texts,
-    timers: Log<f64>,
+    timers: Log<f64, Histogram>,
     totals: Totals,
     dated: DatedValues,
     notices: Notices,
     idle: Idle,
+    kept: Kept,
     frequency: Option<Frequency>,
     /// Room for the group of each record of a part, where it has one.
     route: Vec<u32>,
@@ -53,6 +57,24 @@ pub struct Merger {
     number: u64,
     /// Whether there are records of the interval whose series was deleted.
     has_deleted: bool,
+}
+
+/// How much of one series is kept, before there is a sketch of it.
+struct Kept {
+    values: usize,
+    members: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::of(Limits::new(0, 0))
+    }
+}
+
+impl Kept {
+    fn of(Limits { timer_values_max, set_members_max, .. }: Limits) -> Self {
+        Self { values: timer_values_max, members: set_members_max }
+    }
 }
 
 /// Stands for the group of a counter or a gauge.
@@ -96,6 +118,12 @@ impl Merger {
         for (record, member) in part.members.iter() {
             sets.push(route[record as usize], members.push(member));
         }
+        for (record, sketch) in part.timer_sketches.iter() {
+            timers.sketch(route[record as usize]).merge(sketch);
+        }
+        for (record, sketch) in part.set_sketches.iter() {
+            sets.sketch(route[record as usize]).merge(sketch);
+        }
         self.counts.add(&part.counts);
     }
 
@@ -115,8 +143,12 @@ impl Merger {
         self.counters.shrink_to_fit();
         let room = Vec::with_capacity(self.counters.len());
         let counters = std::mem::replace(&mut self.counters, room);
-        let (sets, members) = self.close_sets();
-        let (timers, values) = self.close_timers();
+        let (grouped, sketches) = self.sets.take_grouped();
+        let (sets, members, set_sketches) =
+            closing::sets(grouped, &self.members, sketches, self.kept.members);
+        self.members.clear();
+        let (grouped, sketches) = self.timers.take_grouped();
+        let (timers, values, timer_sketches) = closing::timers(grouped, sketches, self.kept.values);
         let names = self.registry.names().clone();
         let surplus = self.idle.forget_surplus(&self.registry);
         self.registry.expire(surplus);
@@ -141,7 +173,7 @@ impl Merger {
             members,
             timers,
             values,
-            sketches: Sketches::default(),
+            sketches: Sketches { timers: timer_sketches, sets: set_sketches },
             dated: self.dated.take(),
             notices: std::mem::take(&mut self.notices),
         }
@@ -158,6 +190,12 @@ impl Merger {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.idle.forgotten()
+    }
+
+    /// Keeps so many values of a timer and so many members of a set as the limits of a table say,
+    /// from the current interval on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.kept = Kept::of(limits);
     }
 
     /// Keeps idle series as this policy says, from the current interval on.
@@ -298,31 +336,6 @@ impl Merger {
         gauges.clear();
         registry.expire(expired);
         readings
-    }
-
-    fn close_timers(&mut self) -> (Vec<Span>, Vec<f64>) {
-        let (timers, values) = self.timers.take_grouped();
-        let values = timer::sort_each(values, timers.iter().map(|timer| timer.end));
-        (timers, values)
-    }
-
-    fn close_sets(&mut self) -> (Vec<Span>, Texts) {
-        let (mut sets, numbers) = self.sets.take_grouped();
-        let (mut members, mut texts) = (Texts::default(), Vec::new());
-        let mut start = 0;
-        for set in &mut sets {
-            texts.clear();
-            texts.extend(numbers[start..set.end].iter().map(|&number| self.members.text(number)));
-            texts.sort_unstable();
-            texts.dedup();
-            for member in &texts {
-                members.push(member);
-            }
-            start = set.end;
-            set.end = members.len();
-        }
-        self.members.clear();
-        (sets, members)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one worker gathered in one interval: the thing that it pushes to `flush`.
 
+use gstatsd_sketch::{Histogram, HyperLogLog};
 use gstatsd_wire::Reason;
 
 use crate::dated::DatedSamples;
@@ -7,10 +8,15 @@ use crate::gauge::{Gauge, Order, Write};
 use crate::index::Discarded;
 use crate::members::Members;
 use crate::notices::Notices;
+use crate::sketched::Sketched;
 use crate::{Counts, SeriesKind, sum};
 
 /// How much of a rejected text is kept as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 128;
+/// As how many values a sketch of a timer counts, and as how many members one of a set: so many
+/// take about as much memory.
+pub(crate) const TIMER_SKETCH_THINGS: usize = 128;
+pub(crate) const SET_SKETCH_THINGS: usize = 512;
 
 /// What one worker gathered in one interval. Records stand in the order in which their series
 /// were first written in the interval. A part that was merged is cleared and goes back to the
@@ -26,6 +32,10 @@ pub struct Part {
     /// record of each, and the values.
     pub(crate) timed: Vec<u32>,
     pub(crate) values: Vec<f64>,
+    /// Of the timers and the like that got more values than are kept: what is not among `values`.
+    pub(crate) timer_sketches: Sketched<Histogram>,
+    /// The same of sets.
+    pub(crate) set_sketches: Sketched<HyperLogLog>,
     /// Totals of counters that are repeated, as they came.
     pub(crate) totals: Vec<Total>,
     /// Samples that have a time of their own.
@@ -49,7 +59,7 @@ pub struct Part {
 #[derive(Debug)]
 pub(crate) struct Record {
     /// The sum of a counter, what a gauge was last set to, or how many samples a timer or the
-    /// like had, each counted as often as its rate says. A set leaves anything here.
+    /// like had, each counted as often as its rate says. Of a set how many members are kept.
     pub(crate) value: f64,
     pub(crate) samples: u64,
     pub(crate) slot: u32,
@@ -70,6 +80,8 @@ static ADDS: [u64; SeriesKind::ALL.len()] = {
     adds[SeriesKind::Counter as usize] = u64::MAX;
     adds[SeriesKind::Distribution as usize] = u64::MAX;
     adds[SeriesKind::Histogram as usize] = u64::MAX;
+    // A sample of a set adds the 0 that stands for its member.
+    adds[SeriesKind::Set as usize] = u64::MAX;
     adds[SeriesKind::Timer as usize] = u64::MAX;
     adds
 };
@@ -78,6 +90,7 @@ static ADDS: [u64; SeriesKind::ALL.len()] = {
 static ONES: [u64; SeriesKind::ALL.len()] = {
     let mut ones = ADDS;
     ones[SeriesKind::Counter as usize] = 0;
+    ones[SeriesKind::Set as usize] = 0;
     ones
 };
 
@@ -122,6 +135,8 @@ impl Part {
     pub fn clear(&mut self) {
         let Self { changes, records, members, timed, values, totals, steps, .. } = self;
         let Self { dated, notices, batches, discarded, counts, examples, .. } = self;
+        self.timer_sketches.clear();
+        self.set_sketches.clear();
         *changes = Changes::default();
         records.clear();
         members.clear();
@@ -155,7 +170,9 @@ impl Part {
     /// How many things of the interval are held beside the records, which are bounded otherwise.
     pub(crate) fn things(&self) -> usize {
         let Self { values, members, totals, dated, steps, .. } = self;
-        values.len() + members.len() + totals.len() + dated.len() + steps.len()
+        let sketches = self.timer_sketches.len() * TIMER_SKETCH_THINGS
+            + self.set_sketches.len() * SET_SKETCH_THINGS;
+        values.len() + members.len() + totals.len() + dated.len() + steps.len() + sketches
     }
 
     /// Appends a total, of the batch that is taken in now.
@@ -224,7 +241,11 @@ impl Record {
     /// flag says whether it was held at the edge of the range.
     #[cold]
     pub(crate) fn weighted(&self, number: f64, rate: f64) -> (f64, bool) {
-        let number = if self.kind == SeriesKind::Counter { number } else { 1.0 };
+        let number = match self.kind {
+            SeriesKind::Counter => number,
+            SeriesKind::Set => 0.0,
+            _ => 1.0,
+        };
         sum::weighted(self.value, number, rate)
     }
 

@@ -215,7 +215,8 @@ impl Snapshot {
         self.timers.push(Span { name, kind, settings: 0, end: self.values.len(), count });
     }
 
-    /// Appends a timer, a histogram or a distribution of which there is a sketch; `count` is finite.
+    /// Appends a timer, a histogram or a distribution of which there is a sketch; `count` is
+    /// finite.
     pub fn push_sketch(&mut self, kind: SeriesKind, name: &[u8], sketch: Histogram, count: f64) {
         self.push_values(kind, name, &[]);
         self.sketches.timers.push((self.timers.len() - 1, sketch));

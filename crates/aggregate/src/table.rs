@@ -31,8 +31,20 @@ pub struct Limits {
     /// Spellings of names that are known at once. New series beyond it are shed.
     pub series_max: usize,
     /// Timer samples plus set members plus changes of gauges in one interval. What comes beyond
-    /// it is shed.
+    /// it is shed, where sketches of the largest timers make no room.
     pub samples_max: usize,
+    /// Values of one timer that are kept in an interval. Beyond it there is a sketch.
+    pub timer_values_max: usize,
+    /// Distinct members of one set that are kept in an interval. Beyond it there is a sketch.
+    pub set_members_max: usize,
+}
+
+impl Limits {
+    /// Limits of a worker, with 100,000 values of one timer and 10,000 members of one set.
+    #[must_use]
+    pub const fn new(series_max: usize, samples_max: usize) -> Self {
+        Self { series_max, samples_max, timer_values_max: 100_000, set_members_max: 10_000 }
+    }
 }
 
 /// The series of one worker, and what the current interval brought to them.
@@ -41,6 +53,11 @@ pub struct Table {
     /// Says which names would come out among our own.
     naming: Naming,
     limits: Limits,
+    /// How many values of a timer are kept in this interval; less than the limit where there was
+    /// no room for so many.
+    pub(crate) timer_values_max: u64,
+    /// Whether no more room can be made in this interval.
+    is_tight: bool,
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) index: Index,
     dropped: Dropped,
@@ -72,6 +89,8 @@ impl Table {
             ways: Ways { dialects: vec![dialect], same: vec![0], ..Ways::default() },
             naming,
             limits,
+            timer_values_max: limits.timer_values_max as u64,
+            is_tight: false,
             fingerprinter: Fingerprinter::new(),
             index: Index::new(limits.series_max),
             dropped: Dropped::default(),
@@ -148,6 +167,8 @@ impl Table {
         self.interval = self.interval.wrapping_add(1);
         self.ended = self.ended.wrapping_add(1);
         self.pushed = 0;
+        self.timer_values_max = self.limits.timer_values_max as u64;
+        self.is_tight = false;
         self.idle_max -= std::mem::take(self.early_now());
         self.sweep(SWEEP_ROTATION);
         self.sweep_sources();
@@ -195,7 +216,34 @@ impl Table {
 
     /// Whether so many values, members and changes more may be held.
     pub(crate) fn has_room(&self, things: usize) -> bool {
-        self.pushed + self.part.things() + things <= self.limits.samples_max
+        self.room() >= things
+    }
+
+    /// How many more values, members and changes may be held.
+    pub(crate) fn room(&self) -> usize {
+        self.limits.samples_max.saturating_sub(self.pushed + self.part.things())
+    }
+
+    /// How many members of a set are kept in an interval.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    pub(crate) fn set_members_max(&self) -> f64 {
+        self.limits.set_members_max as f64
+    }
+
+    /// Makes room for values: of the timers with the most there are sketches from now on, and for
+    /// the rest of the interval fewer values of each are kept. Says whether there is room now.
+    ///
+    /// It looks at all that is held, so it is done for much room, or not again in this interval.
+    #[cold]
+    pub(crate) fn make_room(&mut self) -> bool {
+        if self.is_tight {
+            return false;
+        }
+        match self.part.sketch_largest() {
+            Some(kept) => self.timer_values_max = self.timer_values_max.min(kept),
+            None => self.is_tight = true,
+        }
+        self.has_room(1)
     }
 
     /// Where the record of a sample stands. The first sample of an interval makes the record,
@@ -417,7 +465,7 @@ mod tests {
         let effect = Effect { drop: true, ..Effect::default() };
         let pattern = Pattern::Glob(Glob::parse("a.*").expect("it is a pattern"));
         let rules = Rules::new(vec![Rule { pattern, kinds: KindSet::ALL, effect }]);
-        let limits = Limits { series_max: 10, samples_max: 10 };
+        let limits = Limits::new(10, 10);
         let naming = Naming::gstatsd("", 90.0, "");
         let mut table = Table::new(dialect, naming, limits).with_rules(Arc::new(rules));
         table.packet(b"a.b:1|c", Order::default());

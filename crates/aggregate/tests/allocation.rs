@@ -48,7 +48,7 @@ const ORIGIN: Dialect = Dialect {
 
 /// How many there are in a hundred intervals of the same traffic.
 fn allocations(dialect: Dialect) -> usize {
-    let limits = Limits { series_max: 1_000, samples_max: 10_000 };
+    let limits = Limits::new(1_000, 10_000);
     let mut table = Table::new(dialect, Naming::gstatsd("", 90.0, ""), limits);
     let packet = b"a:1|c|@0.1|#k:v,l\na:1|c|#l,k:v|c:x\na;m=n:1|c|#k:v\n\
                    b c:2|g\nd:3:4|ms\ne:x|s\ne:y|s\nf:1|h\ng/h:1|m\n_sc|n|0";

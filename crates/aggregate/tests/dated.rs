@@ -10,7 +10,7 @@ use gstatsd_aggregate::{
 };
 use gstatsd_wire::{Grammar, Reason, Tags};
 
-const LIMITS: Limits = Limits { series_max: 100, samples_max: 100 };
+const LIMITS: Limits = Limits::new(100, 100);
 const WINDOW: Window = Window { timestamp: 1_000, seconds: 10.0 };
 
 fn naming() -> Naming {
@@ -109,7 +109,7 @@ fn rules_reserved_names_and_limits_hold_for_them_too() {
         series: SeriesSettings::default(),
         rules: Vec::new(),
     });
-    let limits = Limits { series_max: 2, samples_max: 3 };
+    let limits = Limits::new(2, 3);
     let mut table = Table::new(Dialect::DOGSTATSD, own, limits).with_rules(rules);
     let text = "no.a:1|c|T7\nno.a:1|c|T8\nown.x:1|g|T7\ntotal:1|c|T7\n\
                 a:1|c|T7\nb:1|c|T7\nc:1|c|T7\na:1|c|T8\na:1|c|T9\nt:1|ms|T7";

@@ -11,7 +11,7 @@ struct Ours {
 
 impl Ours {
     fn new() -> Self {
-        let limits = Limits { series_max: 100, samples_max: 100 };
+        let limits = Limits::new(100, 100);
         let table = Table::new(Dialect::GSTATSD, Naming::gstatsd("", 90.0, ""), limits);
         let mut merger = Merger::new();
         merger.set_frequency(true);

@@ -31,7 +31,7 @@ struct Ours {
 impl Ours {
     fn new(policy: IdlePolicy, series_max: usize) -> Self {
         let naming = Naming::gstatsd("", 90.0, "");
-        let limits = Limits { series_max, samples_max: 1_000 };
+        let limits = Limits::new(series_max, 1_000);
         let table = |_| Table::new(Dialect::STATSD, naming.clone(), limits);
         let mut merger = Merger::new();
         merger.set_idle_policy(policy);
@@ -263,10 +263,12 @@ fn a_timer_whose_samples_had_no_room_is_idle() {
     let mut ours = Ours::new(keeping(FOREVER), 1_000);
     ours.packet(0, "t:1|ms");
     ours.interval();
-    let flood: String = (0..1_000).map(|_| "other:1|ms\n").collect();
+    // Of no timer so much that a sketch would make room.
+    let flood: String = (0..1_000).map(|at| format!("other{}:1|ms\n", at % 5)).collect();
     ours.packet(0, &(flood + "t:1|ms"));
     let timer = |name: &str| (SeriesKind::Timer, name.to_owned());
-    let expected = Outcome::from([(timer("other"), 1_000.0), (timer("t"), 0.0)]);
+    let others = (0..5).map(|other| (timer(&format!("other{other}")), 200.0));
+    let expected: Outcome = others.chain([(timer("t"), 0.0)]).collect();
     assert_eq!(ours.interval(), expected);
 }
 

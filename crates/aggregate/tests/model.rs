@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 const WORKERS: usize = 3;
 const WINDOW: Window = Window { timestamp: 0, seconds: 10.0 };
-const LIMITS: Limits = Limits { series_max: 1_000, samples_max: 1_000 };
+const LIMITS: Limits = Limits::new(1_000, 1_000);
 const SPELLINGS: &[&str] = &["ab", "a b", "a!b", "b", "b?", "a/b", "a_b", "", "!"];
 const KINDS: &[&str] = &["c", "m", "g", "s", "ms", "h", "d"];
 
@@ -130,7 +130,7 @@ fn a_snapshot_stays_as_it_is_while_the_merger_goes_on() {
 
 #[test]
 fn spellings_without_room_write_to_their_series_in_order() {
-    let mut ours = Ours::new(Limits { series_max: 1, samples_max: 1 });
+    let mut ours = Ours::new(Limits::new(1, 1));
     ours.packet(0, "ab:1|g\na b:2|g\na!b:3|g");
     let key = (SeriesKind::Gauge, b"ab".to_vec());
     let interval = ours.interval(false);
@@ -162,7 +162,7 @@ fn distributions_are_series_of_their_own_where_the_dialect_keeps_them_apart() {
 
 #[test]
 fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
-    let mut ours = Ours::new(Limits { series_max: 1, samples_max: 1 });
+    let mut ours = Ours::new(Limits::new(1, 1));
     ours.packet(0, "a:1|c");
     ours.packet(0, "b:1|c");
     assert_eq!(ours.interval(false).len(), 1);
@@ -175,7 +175,7 @@ fn a_full_table_takes_new_series_again_when_old_ones_have_expired() {
 
 #[test]
 fn what_was_pushed_early_counts_as_held() {
-    let mut ours = Ours::new(Limits { series_max: 10, samples_max: 2 });
+    let mut ours = Ours::new(Limits::new(10, 2));
     for _ in 0..3 {
         ours.packet(0, "a:1|ms");
         ours.look(Family::Timers);

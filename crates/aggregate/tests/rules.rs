@@ -12,7 +12,7 @@ use gstatsd_wire::Reason;
 use proptest::prelude::*;
 
 const WORKERS: usize = 2;
-const LIMITS: Limits = Limits { series_max: 1_000, samples_max: 1_000 };
+const LIMITS: Limits = Limits::new(1_000, 1_000);
 const SPELLINGS: &[&str] = &["a", "b", "a.b", "a .b", "b.a", "c", "c!", "a.a.b", "t.x", "t.y", "t"];
 
 fn rule(pattern: &str, effect: Effect) -> Rule {
@@ -100,7 +100,7 @@ proptest! {
 
 #[test]
 fn what_a_rule_drops_is_counted_and_takes_no_room() {
-    let limits = Limits { series_max: 2, samples_max: 1_000 };
+    let limits = Limits::new(2, 1_000);
     let mut ours = Ours::with_limits(vec![rule("noise.**", dropped())], limits);
     for round in 0..3 {
         for number in 0..100 {
@@ -171,7 +171,7 @@ fn totals_survive_what_their_senders_and_workers_do() {
 #[test]
 fn totals_beyond_the_limits_are_shed() {
     let rules = vec![rule("**", absolute(Effect::default()))];
-    let mut ours = Ours::with_limits(rules, Limits { series_max: 1, samples_max: 2 });
+    let mut ours = Ours::with_limits(rules, Limits::new(1, 2));
     ours.packet(0, "a:1|c\nb:1|c\na:2|c\na:3|c");
     assert_eq!(ours.interval().series.len(), 1);
     assert_eq!(ours.counts.samples_shed, [1, 1]);

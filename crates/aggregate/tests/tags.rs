@@ -11,7 +11,7 @@ use gstatsd_aggregate::{
 use gstatsd_wire::{Grammar, TagStyle, TagStyles, Tags};
 use proptest::prelude::*;
 
-const LIMITS: Limits = Limits { series_max: 1_000, samples_max: 1_000 };
+const LIMITS: Limits = Limits::new(1_000, 1_000);
 /// gstatsd with tags.
 const KEEPING: Dialect =
     Dialect { grammar: Grammar { tags: KEPT, ..Grammar::GSTATSD }, ..Dialect::GSTATSD };

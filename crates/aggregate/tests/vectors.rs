@@ -172,7 +172,7 @@ fn replay(case: &Value) -> Vec<Vec<String>> {
     let dialect = Dialect::GSTATSD;
     let percent = case["percent"].as_f64().unwrap();
     let naming = Naming::gstatsd(case["prefix"].as_str().unwrap(), percent, "");
-    let limits = Limits { series_max: 1_000, samples_max: 1_000 };
+    let limits = Limits::new(1_000, 1_000);
     let mut table = Table::new(dialect, naming.clone(), limits);
     let mut merger = Merger::new();
     let window = Window { timestamp: 0, seconds: case["interval"].as_f64().unwrap() };

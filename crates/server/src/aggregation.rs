@@ -125,11 +125,16 @@ pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
     rest == *other
 }
 
+/// How much a worker may hold, and how much of it is of one series.
+pub(crate) fn limits(config: &Config) -> Limits {
+    let Config { series_max, samples_max, timer_values_max, set_members_max, .. } = *config;
+    Limits { series_max, samples_max, timer_values_max, set_members_max }
+}
+
 /// An empty table for one worker, with the rules of the configuration.
 pub(crate) fn table(config: &Config, naming: &Naming, rules: &Arc<Rules>) -> Table {
-    let limits = Limits { series_max: config.series_max, samples_max: config.samples_max };
     let Tags { constant, folded, template, .. } = &config.tags;
-    Table::new(dialect(config), naming.clone(), limits)
+    Table::new(dialect(config), naming.clone(), limits(config))
         .with_rules(Arc::clone(rules))
         .with_dialects(config::Dialect::ALL.map(|dialect| dialect_of(config, dialect)))
         .with_constant_tags(constant.clone())

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use gstatsd_aggregate::{Counts, FlushTimes, IdlePolicy, Merger, Naming, OwnPoint, Part, Window};
+use gstatsd_aggregate::{
+    Counts, FlushTimes, IdlePolicy, Limits, Merger, Naming, OwnPoint, Part, Window,
+};
 
 use self::gathering::{Closed, Gathering};
 use self::request::Asked;
@@ -61,6 +63,8 @@ pub(crate) struct Making {
     pub(crate) naming: Arc<Naming>,
     /// What becomes of idle series.
     pub(crate) idle: IdlePolicy,
+    /// How much is kept of one series.
+    pub(crate) limits: Limits,
     /// Where the names that come often are written down.
     pub(crate) frequent: Option<FrequentNames>,
 }
@@ -162,8 +166,9 @@ impl Flush {
         making: Making,
         connections: Connections,
     ) -> Self {
-        let Making { naming, idle, frequent } = making;
+        let Making { naming, idle, limits, frequent } = making;
         let mut merger = Merger::new();
+        merger.set_limits(limits);
         merger.set_idle_policy(idle);
         merger.set_frequency(frequent.is_some());
         Self {
@@ -226,11 +231,12 @@ impl Flush {
     }
 
     fn reload(&mut self, reload: Reload) {
-        let Reload { making: Making { naming, idle, frequent }, opened, removed, deadline } =
-            reload;
+        let Reload { making, opened, removed, deadline } = reload;
+        let Making { naming, idle, limits, frequent } = making;
         self.reloads.applied += 1;
         self.reloads.is_stale = false;
         self.naming = naming;
+        self.merger.set_limits(limits);
         self.merger.set_idle_policy(idle);
         self.merger.set_frequency(frequent.is_some());
         self.frequent = frequent.map(|new| new.in_place_of(self.frequent.as_ref()));
@@ -283,6 +289,10 @@ impl Flush {
         let window = Window { timestamp, seconds: closed.length.as_secs_f64() };
         let own = self.own_points();
         let mut snapshot = self.merger.finish(window, own);
+        if let Some(prefix) = self.naming.own_prefix() {
+            let name = format!("{prefix}series.sketched").into_boxed_str();
+            snapshot.own.push(OwnPoint { name, value: snapshot.sketched_count() as u64 });
+        }
         snapshot.times = Some(self.times(timestamp, start));
         log::debug!(
             "flush at {timestamp}: {} series, {} datagrams, {} samples",

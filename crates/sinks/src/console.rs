@@ -6,7 +6,7 @@
 //!   gauge    workers       4
 //!   set      users         17 distinct
 //!   timer    request.time  n 5  lower 1  mean 3  upper_90 5  upper 5
-//!   timer    query.time    n 2000000  lower 1  mean 3  upper_90 5  upper 9  (sketch, within 4.33 %)
+//!   timer    query.time    n 2000000  lower 1  ...  upper 9  (sketch, within 4.33 %)
 //!   at 1700000000  gauge  level  7
 //!   event  deployed: version 7
 //!   check  critical  redis: no answer

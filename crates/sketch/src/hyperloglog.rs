@@ -11,10 +11,10 @@ const REGISTERS_LOG: u8 = 14;
 /// A HyperLogLog of 16,384 registers: an estimate of how many distinct things it got, in 16 KiB at
 /// most; less where there were few.
 ///
-/// Its standard error is 1.04 / sqrt(16,384), which is [`HyperLogLog::ERROR`]. Two that got the same
-/// things in any order, over any others that were merged, have one estimate. The hash is the same
-/// in every process, so that sketches of several can be merged; that a sender can choose things
-/// which collide costs the truth of that one set.
+/// Its standard error is 1.04 / sqrt(16,384), which is [`HyperLogLog::ERROR`]. Two that got the
+/// same things in any order, over any others that were merged, have one estimate. The hash is the
+/// same in every process, so that sketches of several can be merged; that a sender can choose
+/// things which collide costs the truth of that one set.
 #[derive(Clone)]
 pub struct HyperLogLog {
     sketch: HllSketch,

@@ -2,8 +2,8 @@
 //!
 //! [`Histogram`] is the base-2 exponential histogram of OpenTelemetry, which is also the native
 //! histogram of Prometheus: the buckets of both are ours, so that no output puts a value into
-//! another bucket. [`HyperLogLog`] says about how many distinct things there were. Neither knows keys,
-//! time or names.
+//! another bucket. [`HyperLogLog`] says about how many distinct things there were. Neither knows
+//! keys, time or names.
 
 mod buckets;
 mod encoding;

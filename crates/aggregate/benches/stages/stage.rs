@@ -48,7 +48,7 @@ impl Workshop {
     pub(crate) fn new() -> Self {
         let packets = packets();
         let naming = Naming::gstatsd("", 90.0, "gstatsd");
-        let limits = Limits { series_max: 2 * KEYS, samples_max: usize::MAX };
+        let limits = Limits::new(2 * KEYS, usize::MAX);
         let table = Table::new(Dialect::GSTATSD, naming.clone(), limits);
         let mut merger = Merger::new();
         let snapshot = merger.finish(WINDOW, Vec::new());

@@ -15,7 +15,7 @@ fn table(samples_max: usize, changes: bool) -> Table {
     let grammar = if changes { Grammar::STATSD } else { Grammar::GSTATSD };
     let dialect = Dialect { grammar, histograms_apart: true, ..Dialect::GSTATSD };
     let naming = Naming::gstatsd("", 90.0, "own");
-    Table::new(dialect, naming, Limits { series_max: 20, samples_max })
+    Table::new(dialect, naming, Limits::new(20, samples_max))
 }
 
 /// Takes in packets, each line of them as a packet of a batch; gives all that came of it.

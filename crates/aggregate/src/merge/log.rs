@@ -3,16 +3,29 @@
 
 use super::registry::{Entry, NO_NAME, Record};
 use crate::SeriesKind;
+use crate::sketched::Sketched;
 use crate::snapshot::Span;
 
 /// Things as they came, each with the series that it belongs to; grouped at the end.
 #[derive(Debug)]
-pub(super) struct Log<T> {
+pub(super) struct Log<T, S> {
     /// One for each series, in the order of their first write.
     pub(super) groups: Vec<Group>,
     things: Vec<T>,
     /// The group of each thing.
     thing_groups: Vec<u32>,
+    /// Of the groups that workers have made sketches of: what is not among the things.
+    pub(super) sketches: Sketched<S>,
+}
+
+/// The things of each series side by side.
+pub(super) struct Grouped<T> {
+    /// The series that have any, in the order of their names' numbers.
+    pub(super) spans: Vec<Span>,
+    /// In the order of the series, and those of one in the order in which they came.
+    pub(super) things: Vec<T>,
+    /// The group of each series.
+    pub(super) groups: Vec<u32>,
 }
 
 /// The things of one series.
@@ -27,6 +40,8 @@ pub(super) struct Group {
     pub(super) samples: f64,
     /// How many things there are.
     count: usize,
+    /// Whether there is a sketch beside them.
+    is_sketched: bool,
     /// Whether the series comes out although there are none.
     is_idle: bool,
 }
@@ -35,7 +50,7 @@ impl Group {
     /// A group without things.
     pub(super) fn new(entry: &Entry) -> Self {
         let &Entry { name, kind, settings, .. } = entry;
-        Self { name, kind, settings, samples: 0.0, count: 0, is_idle: false }
+        Self { name, kind, settings, samples: 0.0, count: 0, is_sketched: false, is_idle: false }
     }
 
     /// One that comes out without things.
@@ -43,14 +58,15 @@ impl Group {
         Self { is_idle: true, ..Self::new(entry) }
     }
 
-    /// Whether there are no things.
+    /// Whether nothing came.
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.count == 0 && !self.is_sketched
     }
 
     /// Makes it the group of no series. Its things are to be dropped.
     pub(super) fn delete(&mut self) {
-        (self.name, self.count, self.is_idle) = (NO_NAME, 0, false);
+        (self.name, self.count) = (NO_NAME, 0);
+        (self.is_sketched, self.is_idle) = (false, false);
     }
 }
 
@@ -60,13 +76,14 @@ impl Record for Group {
     }
 }
 
-impl<T> Default for Log<T> {
+impl<T, S> Default for Log<T, S> {
     fn default() -> Self {
-        Self { groups: Vec::new(), things: Vec::new(), thing_groups: Vec::new() }
+        let (groups, things, thing_groups) = (Vec::new(), Vec::new(), Vec::new());
+        Self { groups, things, thing_groups, sketches: Sketched::default() }
     }
 }
 
-impl<T: Copy + Default> Log<T> {
+impl<T: Copy + Default, S: Default> Log<T, S> {
     /// Appends a thing.
     pub(super) fn push(&mut self, group: u32, thing: T) {
         self.groups[group as usize].count += 1;
@@ -74,48 +91,56 @@ impl<T: Copy + Default> Log<T> {
         self.thing_groups.push(group);
     }
 
-    /// All things, those of a series side by side and in the order in which they came, and the
-    /// series that have any, in the order of their names' numbers.
+    /// The sketch of a group, which is made where it has none.
+    pub(super) fn sketch(&mut self, group: u32) -> &mut S {
+        self.groups[group as usize].is_sketched = true;
+        self.sketches.of(group)
+    }
+
+    /// All things, grouped.
     ///
     /// Each thing is written once, to where the counts of the groups before say (counting sort).
-    pub(super) fn grouped(&self) -> (Vec<Span>, Vec<T>) {
+    pub(super) fn grouped(&self) -> Grouped<T> {
         let groups = &self.groups;
-        let mut by_name: Vec<usize> = (0..groups.len()).collect();
-        by_name.sort_unstable_by_key(|&index| groups[index].name);
+        let count = u32::try_from(groups.len()).expect("no more groups than series");
+        let mut by_name: Vec<u32> = (0..count).collect();
+        by_name.sort_unstable_by_key(|&index| groups[index as usize].name);
         let mut spans = Vec::with_capacity(groups.len());
         // Where the next thing of each group goes.
         let mut next = vec![0; groups.len()];
         let mut end = 0;
-        for index in by_name {
-            let group = &groups[index];
-            next[index] = end;
+        by_name.retain(|&index| {
+            let group = &groups[index as usize];
+            next[index as usize] = end;
             end += group.count;
-            if group.count > 0 || group.is_idle {
+            let comes_out = !group.is_empty() || group.is_idle;
+            if comes_out {
                 let &Group { name, kind, settings, samples, .. } = group;
                 spans.push(Span { name, kind, settings, end, count: samples });
             }
-        }
+            comes_out
+        });
         let mut grouped = vec![T::default(); end];
         for (&thing, &group) in self.things.iter().zip(&self.thing_groups) {
             let next = &mut next[group as usize];
             grouped[*next] = thing;
             *next += 1;
         }
-        (spans, grouped)
+        Grouped { spans, things: grouped, groups: by_name }
     }
 
-    /// The same, and empties it.
-    pub(super) fn take_grouped(&mut self) -> (Vec<Span>, Vec<T>) {
+    /// The same with the sketches, and empties it.
+    pub(super) fn take_grouped(&mut self) -> (Grouped<T>, Sketched<S>) {
         let grouped = self.grouped();
         self.groups.clear();
         self.things.clear();
         self.thing_groups.clear();
-        grouped
+        (grouped, std::mem::take(&mut self.sketches))
     }
 
     /// Drops the things of the groups that were deleted.
     pub(super) fn drop_deleted(&mut self) {
-        let Self { groups, things, thing_groups } = self;
+        let Self { groups, things, thing_groups, .. } = self;
         let mut kept = 0;
         for place in 0..things.len() {
             if groups[thing_groups[place] as usize].name != NO_NAME {
@@ -138,7 +163,7 @@ mod tests {
 
     #[test]
     fn things_are_grouped_by_name_and_stay_in_order() {
-        let mut log = Log::default();
+        let mut log = Log::<char, u32>::default();
         for name in [30, 20, 10] {
             log.groups.push(group(name));
         }
@@ -146,7 +171,8 @@ mod tests {
             log.push(group, thing);
         }
         for _ in 0..2 {
-            let (spans, things) = log.take_grouped();
+            let (Grouped { spans, things, groups }, _) = log.take_grouped();
+            assert_eq!(groups.len(), 2);
             let spans: Vec<_> = spans.iter().map(|span| (span.name, span.end)).collect();
             assert_eq!(spans, [(10, 2), (30, 5)]);
             assert_eq!(things, ['a', 'c', 'b', 'd', 'b']);
@@ -162,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_things_of_a_deleted_group_go_with_it() {
-        let mut log = Log::default();
+        let mut log = Log::<char, u32>::default();
         for name in [30, 20, 10] {
             log.groups.push(group(name));
         }
@@ -171,7 +197,7 @@ mod tests {
         }
         log.groups[2].delete();
         log.drop_deleted();
-        let (spans, things) = log.grouped();
+        let Grouped { spans, things, .. } = log.grouped();
         let spans: Vec<_> = spans.iter().map(|span| (span.name, span.end)).collect();
         assert_eq!((spans, things), (vec![(20, 1), (30, 3)], vec!['d', 'b', 'e']));
     }

@@ -1,11 +1,11 @@
 //! The interval while it is open: what it would come out with if it ended now, and deleting series
 //! from it.
 
-use super::Merger;
 use super::log::Group;
 use super::registry::{Entry, NO_NAME};
+use super::{Merger, closing};
 use crate::snapshot::{Reading, Span, Texts};
-use crate::{SeriesKind, Snapshot, Window, timer};
+use crate::{SeriesKind, Snapshot, Window};
 
 /// Series that are shown and deleted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,10 @@ impl Merger {
         snapshot.counts = self.counts.clone();
         snapshot.names = self.registry.names().clone();
         if family == Family::Timers {
-            let (timers, values) = self.timers.grouped();
-            snapshot.values = timer::sort_each(values, timers.iter().map(|timer| timer.end));
-            snapshot.timers = timers;
+            let (grouped, sketches) = (self.timers.grouped(), self.timers.sketches.clone());
+            let (timers, values, sketches) = closing::timers(grouped, sketches, self.kept.values);
+            (snapshot.timers, snapshot.values) = (timers, values);
+            snapshot.sketches.timers = sketches;
         }
         let entries = self.registry.entries();
         for (index, entry) in entries.filter(|(_, entry)| family.contains(entry.kind)) {

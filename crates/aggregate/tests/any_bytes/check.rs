@@ -19,7 +19,7 @@ pub(crate) fn check(packet: &[u8]) {
     let namings = namings();
     for (index, dialect) in dialects().into_iter().enumerate() {
         let other = [Dialect::STATSD, Dialect::DOGSTATSD, Dialect::GSTATSD][index % 3];
-        let limits = Limits { series_max: 100, samples_max: 1_000 };
+        let limits = Limits::new(100, 1_000);
         let naming = namings[index % namings.len()].clone();
         let rules = if index % 2 == 0 { rules() } else { Rules::default() };
         let mut table = Table::new(dialect, naming, limits)

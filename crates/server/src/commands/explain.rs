@@ -46,6 +46,7 @@ fn outcome(config: &Config, packet: &[u8]) -> String {
     table.packet(packet, Order::default());
     let mut part = table.rotate(Box::<Part>::default());
     let mut merger = Merger::new();
+    merger.set_limits(aggregation::limits(config));
     merger.add(0, &mut part);
     let seconds = config.flush_interval.as_secs_f64();
     let snapshot = merger.finish(Window { timestamp: 0, seconds }, Vec::new());

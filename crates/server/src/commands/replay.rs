@@ -53,6 +53,7 @@ impl Replay {
         let rules = Arc::new(settings.rules(config));
         let naming = aggregation::naming(config, &settings);
         let mut merger = Merger::new();
+        merger.set_limits(aggregation::limits(config));
         merger.set_idle_policy(aggregation::idle_policy(config, &settings));
         Self {
             table: aggregation::table(config, &naming, &rules),

@@ -61,6 +61,8 @@ pub(crate) fn config(
         ),
         series_max: draft.whole(&keys::SERIES_MAX, None, file.series_max),
         samples_max: draft.whole(&keys::SAMPLES_MAX, None, file.samples_max),
+        timer_values_max: draft.whole(&keys::TIMER_VALUES_MAX, None, file.timer_values_max),
+        set_members_max: draft.whole(&keys::SET_MEMBERS_MAX, None, file.set_members_max),
         name_bytes_max: draft.whole(&keys::NAME_BYTES_MAX, None, file.name_bytes_max),
         member_bytes_max: draft.whole(&keys::MEMBER_BYTES_MAX, None, file.member_bytes_max),
         connections_max: draft.whole(&keys::listen::CONNECTIONS_MAX, None, file.connections_max),

@@ -44,6 +44,8 @@ pub(crate) fn file(config: &Config) -> File {
         receive_buffer_bytes: whole(config.receive_buffer_bytes),
         series_max: whole(config.series_max),
         samples_max: whole(config.samples_max),
+        timer_values_max: whole(config.timer_values_max),
+        set_members_max: whole(config.set_members_max),
         name_bytes_max: whole(config.name_bytes_max),
         member_bytes_max: whole(config.member_bytes_max),
         connections_max: whole(config.connections_max),

@@ -63,6 +63,10 @@ pub(crate) struct File {
     pub(crate) series_max: Option<i64>,
     /// `samples_max`
     pub(crate) samples_max: Option<i64>,
+    /// `timer_values_max`
+    pub(crate) timer_values_max: Option<i64>,
+    /// `set_members_max`
+    pub(crate) set_members_max: Option<i64>,
     /// `name_bytes_max`
     pub(crate) name_bytes_max: Option<i64>,
     /// `member_bytes_max`

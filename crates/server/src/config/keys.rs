@@ -34,6 +34,8 @@ pub(crate) const ALL: &[Key] = &[
     Key::Whole(&RECEIVE_BUFFER_BYTES),
     Key::Whole(&SERIES_MAX),
     Key::Whole(&SAMPLES_MAX),
+    Key::Whole(&TIMER_VALUES_MAX),
+    Key::Whole(&SET_MEMBERS_MAX),
     Key::Whole(&NAME_BYTES_MAX),
     Key::Whole(&MEMBER_BYTES_MAX),
     Key::Whole(&listen::CONNECTIONS_MAX),
@@ -276,7 +278,8 @@ pub(crate) const SAMPLES_MAX: Whole = Whole {
         path: "samples_max",
         flag: None,
         effect: "Timer samples plus set members plus changes of gauges that a worker holds at \
-                 most in an interval. What is beyond it is dropped and counted.",
+                 most in an interval. At the bound sketches of the timers with the most samples \
+                 make room; what is beyond it is dropped and counted.",
         edge: "",
         reload: true,
     },
@@ -284,6 +287,41 @@ pub(crate) const SAMPLES_MAX: Whole = Whole {
     min: 1,
     max: 1_000_000_000,
     default: 10_000_000,
+};
+
+/// `timer_values_max`
+pub(crate) const TIMER_VALUES_MAX: Whole = Whole {
+    about: About {
+        path: "timer_values_max",
+        flag: None,
+        effect: "Samples that are kept of one timer in an interval. A timer with more becomes a \
+                 sketch: count, sum, mean, lower and upper stay exact, and its percentiles may be \
+                 wrong by 2.2 % where the greatest sample is up to 900 times the least, by 4.4 % \
+                 up to 900,000 times, by 8.7 % beyond. `gstatsd.series.sketched` \
+                 counts such timers and sets.",
+        edge: "0 makes a sketch of every timer.",
+        reload: true,
+    },
+    unit: "samples",
+    min: 0,
+    max: 1_000_000_000,
+    default: 100_000,
+};
+
+/// `set_members_max`
+pub(crate) const SET_MEMBERS_MAX: Whole = Whole {
+    about: About {
+        path: "set_members_max",
+        flag: None,
+        effect: "Distinct members that are kept of one set in an interval. Of a set with more the \
+                 number of members is an estimate, with a standard error of 0.8 %.",
+        edge: "0 makes an estimate of every set.",
+        reload: true,
+    },
+    unit: "members",
+    min: 0,
+    max: 1_000_000_000,
+    default: 10_000,
 };
 
 /// `name_bytes_max`

@@ -79,6 +79,10 @@ pub(crate) struct Config {
     pub(crate) series_max: usize,
     /// Timer samples plus set members that a worker holds at most in an interval.
     pub(crate) samples_max: usize,
+    /// Samples of one timer that are kept in an interval.
+    pub(crate) timer_values_max: usize,
+    /// Members of one set that are kept in an interval.
+    pub(crate) set_members_max: usize,
     /// The longest metric name that is accepted, in bytes.
     pub(crate) name_bytes_max: usize,
     /// The longest member of a set that is accepted, in bytes.

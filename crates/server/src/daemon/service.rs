@@ -287,7 +287,8 @@ fn making(config: &Config, settings: &SettingsBook) -> io::Result<Making> {
     let start =
         || FrequentNames::start(clock::now(), Duration::from_secs_f64(interval), percent, log);
     let frequent = (interval > 0.0).then(start).transpose()?;
-    Ok(Making { naming, idle: aggregation::idle_policy(config, settings), frequent })
+    let (idle, limits) = (aggregation::idle_policy(config, settings), aggregation::limits(config));
+    Ok(Making { naming, idle, limits, frequent })
 }
 
 fn spawn<T: Send + 'static>(

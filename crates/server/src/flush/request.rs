@@ -188,7 +188,8 @@ mod tests {
         let (interval, (_, messages)) = (Duration::from_secs(10), inbox(2));
         let cadence = Cadence::new(clock::now(), clock::wall(), interval, false);
         let naming = Arc::new(Naming::gstatsd("", 90.0, ""));
-        let making = Making { naming, idle: IdlePolicy::vanish(), frequent: None };
+        let limits = gstatsd_aggregate::Limits::new(10, 10);
+        let making = Making { naming, idle: IdlePolicy::vanish(), limits, frequent: None };
         let books = Connections::new(Limits { all: 1, per_address: 1, descriptors: 1 }, 2);
         let spares = (0..2).map(|_| sync_channel(1).0).collect();
         let outlets = Outlets::new().unwrap();

@@ -183,7 +183,7 @@ mod tests {
     fn table() -> Table {
         let dialect = Dialect::GSTATSD;
         let naming = Naming::gstatsd("", 90.0, "");
-        Table::new(dialect, naming, Limits { series_max: 10, samples_max: 10 })
+        Table::new(dialect, naming, Limits::new(10, 10))
     }
 
     fn intake<'a>(table: &'a mut Table, dialects: &'a Dialects) -> Intake<'a> {

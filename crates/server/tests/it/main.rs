@@ -15,6 +15,7 @@ mod emitters;
 mod exactness;
 mod forward;
 mod hard_input;
+mod large_series;
 mod lifetime;
 mod management;
 mod passed;

@@ -243,7 +243,7 @@ fn points_are_counted_as_another_sink_would_make_them() {
 #[test]
 fn samples_with_a_time_events_and_service_checks_stand_below_the_table() {
     let naming = naming();
-    let limits = Limits { series_max: 10, samples_max: 10 };
+    let limits = Limits::new(10, 10);
     let mut table = Table::new(Dialect::DOGSTATSD, naming, limits);
     let packet = "a:1|c|#k:v\nb:7|g|T17|#k:v\n\
                   _e{8,12}:deployed|line1\\nline2|t:info|h:web1|#env:prod,x\n_e{1,0}:q|\n\
@@ -266,7 +266,7 @@ fn samples_with_a_time_events_and_service_checks_stand_below_the_table() {
 
 #[test]
 fn a_flood_of_events_is_cut_short() {
-    let limits = Limits { series_max: 10, samples_max: 1_000 };
+    let limits = Limits::new(10, 1_000);
     let mut table = Table::new(Dialect::DOGSTATSD, naming(), limits);
     let long = "x".repeat(300);
     let packet = format!("_e{{1,300}}:a|{long}\nb:1|c|T7\n").repeat(201).replace("T7", "T8");

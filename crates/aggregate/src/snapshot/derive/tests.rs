@@ -28,7 +28,7 @@ fn window(timestamp: i64, seconds: f64) -> Window {
 }
 
 fn empty_table() -> Table {
-    let limits = Limits { series_max: 100, samples_max: 10_000 };
+    let limits = Limits::new(100, 10_000);
     Table::new(Dialect::GSTATSD, Naming::gstatsd("", 90.0, "own"), limits)
 }
 
