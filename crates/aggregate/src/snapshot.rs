@@ -338,6 +338,18 @@ impl Snapshot {
 }
 
 impl Sketches {
+    /// The sketch of the timer at a place.
+    fn timer(&self, place: usize) -> Option<&Histogram> {
+        let found = self.timers.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(&self.timers[found].1)
+    }
+
+    /// The sketch of the set at a place.
+    fn set(&self, place: usize) -> Option<&HyperLogLog> {
+        let found = self.sets.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(&self.sets[found].1)
+    }
+
     /// About how much memory they take, in bytes.
     fn bytes(&self) -> usize {
         let timers = self.timers.iter().map(|(_, sketch)| size_of::<usize>() + sketch.bytes());

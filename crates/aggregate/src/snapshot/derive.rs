@@ -9,13 +9,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::mem::replace;
 
+use gstatsd_sketch::{Histogram, HyperLogLog};
+
 use super::{Reading, Snapshot, Span, Texts, Window, number_of_text};
 use crate::{DatedReading, SeriesKind, SeriesName, sum};
 
 impl Snapshot {
     /// One snapshot of two that are neighbours in time, as if there had been one interval: sums
-    /// of counters, the newer values of gauges, all members of sets, all values of timers. What
-    /// the daemon tells of itself is that of the newer, and so is the number. Sums that leave the
+    /// of counters, the newer values of gauges, all members of sets, all values of timers, or
+    /// sketches of them where one of the two has a sketch. What the daemon tells of itself is that of the newer, and so is the number. Sums that leave the
     /// range of a double are held at its edge.
     #[must_use]
     pub fn merged(older: &Self, newer: &Self) -> Self {
@@ -52,17 +54,23 @@ impl Snapshot {
         };
         (only.counters, only.gauges) = (kept(&self.counters), kept(&self.gauges));
         let mut start = 0;
-        for span in &self.timers {
+        for (place, span) in self.timers.iter().enumerate() {
             let values = replace(&mut start, span.end)..span.end;
             if keep_number(span.name) {
+                if let Some(sketch) = self.sketches.timer(place) {
+                    only.sketches.timers.push((only.timers.len(), sketch.clone()));
+                }
                 only.values.extend_from_slice(&self.values[values]);
                 only.timers.push(Span { end: only.values.len(), ..*span });
             }
         }
         start = 0;
-        for span in &self.sets {
+        for (place, span) in self.sets.iter().enumerate() {
             let members = replace(&mut start, span.end)..span.end;
             if keep_number(span.name) {
+                if let Some(sketch) = self.sketches.set(place) {
+                    only.sketches.sets.push((only.sets.len(), sketch.clone()));
+                }
                 for member in members {
                     only.members.push(self.members.text(number_of_text(member)));
                 }
@@ -80,14 +88,21 @@ impl Snapshot {
     fn merge_timers(&mut self, older: &Self, newer: &Self, numbers: &mut Numbers<'_>) {
         for (name, [old, new]) in numbers.pairs(&older.timers, &newer.timers) {
             let (start, mut count) = (self.values.len(), 0.0);
-            for (of, span) in [(older, old), (newer, new)] {
-                if let Some((span, start)) = span {
-                    self.values.extend_from_slice(&of.values[start..span.end]);
-                    count = sum::clamp(count + span.count);
+            let mut sketch: Option<Histogram> = None;
+            for (of, begun) in [(older, old), (newer, new)] {
+                let Some(Begun { span, start, place }) = begun else { continue };
+                self.values.extend_from_slice(&of.values[start..span.end]);
+                count = sum::clamp(count + span.count);
+                if let Some(part) = of.sketches.timer(place) {
+                    sketch.get_or_insert_default().merge(part);
                 }
             }
+            if let Some(mut sketch) = sketch {
+                self.values.drain(start..).for_each(|value| sketch.insert(value, 1));
+                self.sketches.timers.push((self.timers.len(), sketch));
+            }
             self.values[start..].sort_unstable_by(f64::total_cmp);
-            let Some((latest, _)) = new.or(old) else { continue };
+            let Some(Begun { span: latest, .. }) = new.or(old) else { continue };
             self.timers.push(Span { name, end: self.values.len(), count, ..latest });
         }
     }
@@ -96,18 +111,25 @@ impl Snapshot {
         let mut members: Vec<&[u8]> = Vec::new();
         for (name, [old, new]) in numbers.pairs(&older.sets, &newer.sets) {
             members.clear();
-            for (of, span) in [(older, old), (newer, new)] {
-                if let Some((span, start)) = span {
-                    let places = (start..span.end).map(number_of_text);
-                    members.extend(places.map(|place| of.members.text(place)));
+            let mut sketch: Option<HyperLogLog> = None;
+            for (of, begun) in [(older, old), (newer, new)] {
+                let Some(Begun { span, start, place }) = begun else { continue };
+                let places = (start..span.end).map(number_of_text);
+                members.extend(places.map(|place| of.members.text(place)));
+                if let Some(part) = of.sketches.set(place) {
+                    sketch.get_or_insert_default().merge(part);
                 }
+            }
+            if let Some(mut sketch) = sketch {
+                members.drain(..).for_each(|member| sketch.insert(member));
+                self.sketches.sets.push((self.sets.len(), sketch));
             }
             members.sort_unstable();
             members.dedup();
             for member in &members {
                 self.members.push(member);
             }
-            let Some((latest, _)) = new.or(old) else { continue };
+            let Some(Begun { span: latest, .. }) = new.or(old) else { continue };
             self.sets.push(Span { name, end: self.members.len(), ..latest });
         }
     }
@@ -179,12 +201,14 @@ impl<'s> Numbers<'s> {
 
     /// The spans of both by their names, in the order of these.
     fn pairs(&mut self, older: &[Span], newer: &[Span]) -> Vec<(u32, [Option<Begun>; 2])> {
-        let begun = |next: &mut usize, span: &Span| Some((*span, replace(next, span.end)));
-        let olds = older.iter().scan(0, begun);
-        let olds = olds.map(|old| (self.of(old.0.kind, old.0.name), [Some(old), None]));
+        let begun = |next: &mut usize, (place, span): (usize, &Span)| {
+            Some(Begun { span: *span, start: replace(next, span.end), place })
+        };
+        let olds = older.iter().enumerate().scan(0, begun);
+        let olds = olds.map(|old| (self.of(old.span.kind, old.span.name), [Some(old), None]));
         let mut pairs: Vec<_> = olds.collect();
-        let news = newer.iter().scan(0, begun);
-        pairs.extend(news.map(|new| (new.0.name, [None, Some(new)])));
+        let news = newer.iter().enumerate().scan(0, begun);
+        pairs.extend(news.map(|new| (new.span.name, [None, Some(new)])));
         // Stable: the older one comes first.
         pairs.sort_by_key(|(name, _)| *name);
         pairs.dedup_by(|(name, newer), (kept, older)| {
@@ -211,8 +235,13 @@ fn add(older: f64, newer: f64) -> f64 {
     sum::clamp(older + newer)
 }
 
-/// A span, and where its things begin.
-type Begun = (Span, usize);
+/// A span, where its things begin, and its place among the spans of its kind.
+#[derive(Clone, Copy)]
+struct Begun {
+    span: Span,
+    start: usize,
+    place: usize,
+}
 
 /// The readings at a second of their own of both, each series and second once.
 fn dated(older: &[DatedReading], newer: &[DatedReading]) -> Vec<DatedReading> {

@@ -112,6 +112,73 @@ fn what_is_no_series_is_merged_too() {
     assert_eq!(merged.notices().collect::<Vec<_>>(), [b"one", b"two"]);
 }
 
+/// Two series of each kind, of which the second is a sketch of the numbers up to this one.
+fn with_sketches(numbers: u32) -> Snapshot {
+    let mut snapshot = Snapshot::new(window(10, 10.0));
+    let (mut values, mut members) = (Histogram::default(), HyperLogLog::default());
+    let texts: Vec<_> = (0..numbers).map(|number| format!("{number:05}").into_bytes()).collect();
+    for (number, text) in (0..numbers).zip(&texts) {
+        values.insert(f64::from(number), 1);
+        members.insert(text);
+    }
+    for name in [b"a", b"c"] {
+        snapshot.push_timer(name, &[1.0, 2.0]);
+        snapshot.push_set(name, [&b"x"[..], b"y"]);
+    }
+    snapshot.push_sketch(SeriesKind::Timer, b"b", values, f64::from(numbers));
+    snapshot.push_set_sketch(b"b", members);
+    snapshot
+}
+
+/// How many things each series has, and whether they are sketched.
+fn sizes(snapshot: &Snapshot) -> Vec<(usize, bool)> {
+    let size = |state| match state {
+        State::Timer { values, .. } => (values.len(), values.sketch().is_some()),
+        State::Set(members) => (members.count(), members.sketch().is_some()),
+        State::Counter(_) | State::Gauge(_) => (0, false),
+    };
+    snapshot.series().map(|series| size(series.state)).collect()
+}
+
+#[test]
+fn a_sketch_takes_in_what_its_neighbour_has_of_the_series() {
+    let (older, newer) = (with_sketches(100), with_sketches(50));
+    let merged = Snapshot::merged(&older, &newer);
+    let (exact, sketched) = ([(4, false), (2, false)], [(150, true), (100, true)]);
+    let expected = [exact[0], exact[0], sketched[0], exact[1], exact[1], sketched[1]];
+    assert_eq!(sizes(&merged), expected);
+    let mut exact = Snapshot::new(window(20, 10.0));
+    exact.push_timer(b"b", &[7.0, 1e6]);
+    exact.push_set(b"b", [&b"00003"[..], b"new"]);
+    for merged in [Snapshot::merged(&older, &exact), Snapshot::merged(&exact, &older)] {
+        let (mut timers, mut sets) = (0, 0);
+        for series in merged.series().filter(|series| series.name == b"b") {
+            match series.state {
+                State::Timer { values, count } => {
+                    timers += 1;
+                    assert_eq!((values.len(), values.max(), count), (102, Some(1e6), 102.0));
+                    assert_eq!(values.sum(), 4_950.0 + 7.0 + 1e6);
+                }
+                State::Set(members) => {
+                    sets += 1;
+                    assert_eq!((members.count(), members.sketch().is_some()), (101, true));
+                }
+                state => panic!("{state:?}"),
+            }
+        }
+        assert_eq!((timers, sets, merged.sketched_count()), (1, 1, 2));
+    }
+}
+
+#[test]
+fn a_sketch_goes_with_its_series() {
+    let all = with_sketches(100);
+    let only = |kept: &'static [u8]| sizes(&all.only(|name| kept.contains(&name[0])));
+    assert_eq!(only(b"b"), [(100, true), (100, true)]);
+    assert_eq!(only(b"bc"), [(2, false), (100, true), (2, false), (100, true)]);
+    assert_eq!(only(b"ac"), [(2, false); 4]);
+}
+
 #[test]
 fn only_the_series_with_the_right_names_are_left() {
     let mut all = Snapshot::new(window(10, 10.0));
