@@ -33,7 +33,9 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|listener| listen::bind(listener, &config))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    refuse_loops(&config, &sockets)?;
+    let listeners: Vec<_> =
+        sockets.iter().flat_map(|sockets| &sockets.addresses).copied().collect();
+    refuse_loops(&config, &listeners)?;
     let management = listen::bind_management(&config.management)?;
     let logger = open_log(&config)?;
     let mut pid_file = config.pid_file.as_deref().map(PidFile::lock).transpose()?;

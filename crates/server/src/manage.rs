@@ -144,7 +144,9 @@ impl Terms {
         let mut graphite = Some("graphite".to_owned());
         // The first sink of Graphite has the name that the backend of the original has.
         let label = |sink: &config::Sink| match sink.kind {
-            SinkKind::Graphite(_) => graphite.take().unwrap_or_else(|| sink.name.clone()),
+            SinkKind::Graphite(_) | SinkKind::GraphiteUdp(_) => {
+                graphite.take().unwrap_or_else(|| sink.name.clone())
+            }
             _ => sink.name.clone(),
         };
         let names = config.sinks.iter().map(|sink| sink.name.clone());

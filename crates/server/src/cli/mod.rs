@@ -63,8 +63,9 @@ pub(crate) struct Flags {
     #[arg(short, long, value_name = "ADDR", allow_hyphen_values = true)]
     pub(crate) bind: Vec<String>,
 
-    /// Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on
-    /// standard output (console:); can be repeated, each gets everything [default: console:]
+    /// Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT), StatsD (statsd://HOST:PORT)
+    /// or file (file:PATH), or show each flush on standard output (console:); can be repeated, each
+    /// gets everything [default: console:]
     #[arg(short, long, value_name = "SINK", allow_hyphen_values = true)]
     pub(crate) sink: Vec<String>,
 

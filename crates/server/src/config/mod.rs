@@ -18,7 +18,7 @@ pub(crate) use self::{
     listener::{Endpoint, Framing, Listener, Stream, TlsFiles},
     management::Management,
     rule::{Action, Keep, Rule, RuleSettings},
-    sink::{Delivery, GraphitePeer, ScrapePage, Sink, SinkKind},
+    sink::{Delivery, GraphitePeer, ScrapePage, Sink, SinkKind, StatsdPeer, UdpPeer},
     source::Source,
     sources::Sources,
     tags::{TagMode, Tags},

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use gstatsd_aggregate::{Captures, Glob};
+use gstatsd_sinks::{FileSettings, GraphiteForm, StatsdSettings, TlsSettings};
 
-use super::Address;
+use super::{Address, Transport};
 
 /// Where metrics go.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,10 +23,18 @@ pub(crate) struct Sink {
 pub(crate) enum SinkKind {
     /// A table per flush on standard output.
     Console,
-    /// Graphite's plain text over TCP.
+    /// A file of JSON lines, with an absolute path.
+    File(FileSettings),
+    /// Graphite over TCP.
     Graphite(GraphitePeer),
+    /// Graphite's plain text over UDP.
+    GraphiteUdp(UdpPeer),
+    /// InfluxDB's lines over UDP.
+    InfluxUdp(UdpPeer),
     /// A page that Prometheus scrapes.
     Prometheus(ScrapePage),
+    /// Another StatsD.
+    Statsd(StatsdPeer),
 }
 
 /// What a sink gets, and how often: the same for each kind.
@@ -46,6 +55,34 @@ pub(crate) struct Delivery {
 pub(crate) struct GraphitePeer {
     /// Where to connect; never an empty host or port 0.
     pub(crate) address: Address,
+    /// How points are written.
+    pub(crate) form: GraphiteForm,
+    /// Whom to trust, where it is encrypted.
+    pub(crate) tls: Option<TlsSettings>,
+    /// How long connecting may take.
+    pub(crate) connect_timeout: Duration,
+    /// How long the other end may take nothing.
+    pub(crate) write_timeout: Duration,
+}
+
+/// Somebody who gets datagrams.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UdpPeer {
+    /// Where; never an empty host or port 0.
+    pub(crate) address: Address,
+    /// The longest datagram that lines are packed into.
+    pub(crate) packet_bytes: usize,
+}
+
+/// A StatsD that gets what was aggregated.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StatsdPeer {
+    /// How it is reached.
+    pub(crate) transport: Transport,
+    /// Where; never an empty host or port 0.
+    pub(crate) address: Address,
+    /// How lines are written.
+    pub(crate) lines: StatsdSettings,
     /// How long connecting may take.
     pub(crate) connect_timeout: Duration,
     /// How long the other end may take nothing.
@@ -68,12 +105,35 @@ pub(crate) struct ScrapePage {
 }
 
 impl Sink {
+    /// Where it sends lines to, where that is an address.
+    pub(crate) fn peer(&self) -> Option<(Transport, &Address)> {
+        match &self.kind {
+            SinkKind::Console | SinkKind::File(_) | SinkKind::Prometheus(_) => None,
+            SinkKind::Graphite(peer) => Some((Transport::Tcp, &peer.address)),
+            SinkKind::GraphiteUdp(peer) | SinkKind::InfluxUdp(peer) => {
+                Some((Transport::Udp, &peer.address))
+            }
+            SinkKind::Statsd(peer) => Some((peer.transport, &peer.address)),
+        }
+    }
+
     /// What it is and where it leads, in a few words for a person.
     pub(crate) fn destination(&self) -> String {
         match &self.kind {
             SinkKind::Console => "standard output".to_owned(),
-            SinkKind::Graphite(GraphitePeer { address, .. }) => format!("Graphite at {address}"),
+            SinkKind::File(file) => format!("the file {}", file.path.display()),
+            SinkKind::Graphite(GraphitePeer { address, tls: None, .. }) => {
+                format!("Graphite at {address}")
+            }
+            SinkKind::Graphite(GraphitePeer { address, .. }) => {
+                format!("Graphite at {address} over TLS")
+            }
+            SinkKind::GraphiteUdp(peer) => format!("Graphite at {} over UDP", peer.address),
+            SinkKind::InfluxUdp(peer) => format!("InfluxDB at {} over UDP", peer.address),
             SinkKind::Prometheus(page) => format!("a page at {}{}", page.address, page.path),
+            SinkKind::Statsd(StatsdPeer { transport, address, .. }) => {
+                format!("StatsD at {transport}://{address}")
+            }
         }
     }
 }

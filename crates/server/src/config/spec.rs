@@ -9,10 +9,29 @@ use super::{Address, Endpoint, Transport};
 pub(crate) enum SinkSpec {
     /// `console:`
     Console,
-    /// `[host]:port` or `graphite://host:port`
-    Graphite(Address),
+    /// `file:PATH`, the path as typed
+    File(PathBuf),
+    /// `[host]:port` or `graphite://host:port`, or another way to it
+    Graphite(GraphiteWay, Address),
+    /// `influxdb+udp://host:port`
+    InfluxUdp(Address),
     /// `prometheus://[host]:port/path`: the address, and the path with its `/`
     Prometheus(Address, String),
+    /// `statsd://host:port` or `statsd+tcp://host:port`
+    Statsd(Transport, Address),
+}
+
+/// How a Graphite is reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum GraphiteWay {
+    /// `graphite://`
+    Text,
+    /// `graphite+pickle://`
+    Pickle,
+    /// `graphite+tls://`
+    Tls,
+    /// `graphite+udp://`
+    Udp,
 }
 
 /// Reads what is typed for a listener. The path of a unix socket is as typed.
@@ -69,26 +88,35 @@ pub(crate) fn management(text: &str) -> Result<Endpoint, String> {
 /// One line that names the text and what is allowed.
 pub(crate) fn sink(text: &str) -> Result<SinkSpec, String> {
     const ALLOWED: &str = "give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, \
-                           prometheus://[HOST]:PORT or console:";
+                           graphite+pickle://, graphite+tls:// or graphite+udp://HOST:PORT, \
+                           statsd:// or statsd+tcp://HOST:PORT, influxdb+udp://HOST:PORT, \
+                           file:PATH, prometheus://[HOST]:PORT or console:";
     let trimmed = text.trim();
     if trimmed == "console:" {
         return Ok(SinkSpec::Console);
     }
-    let address = match trimmed.split_once("://") {
-        Some(("graphite", address)) => address,
-        Some(("prometheus", rest)) => {
-            return scrape_page(rest)
-                .map_err(|why| format!("'{text}' is no sink: {why}; {ALLOWED}"));
-        }
-        Some((scheme, _)) => {
-            return Err(format!("'{text}': there is no sink '{scheme}'; {ALLOWED}"));
-        }
-        None => trimmed,
-    };
-    match Address::parse(address, 1) {
-        Ok(address) => Ok(SinkSpec::Graphite(address.or_localhost())),
-        Err(why) => Err(format!("'{text}' is no sink: {why}; {ALLOWED}")),
+    if let Some(path) = trimmed.strip_prefix("file:") {
+        return match path.strip_prefix("//").unwrap_or(path) {
+            "" => Err(format!("'{text}' has no path; {ALLOWED}")),
+            path => Ok(SinkSpec::File(path.into())),
+        };
     }
+    let (scheme, rest) = trimmed.split_once("://").unwrap_or(("graphite", trimmed));
+    let peer =
+        |make: &dyn Fn(Address) -> SinkSpec| Ok(make(Address::parse(rest, 1)?.or_localhost()));
+    let graphite = |way| peer(&|address| SinkSpec::Graphite(way, address));
+    let read = match scheme {
+        "graphite" => graphite(GraphiteWay::Text),
+        "graphite+pickle" => graphite(GraphiteWay::Pickle),
+        "graphite+tls" => graphite(GraphiteWay::Tls),
+        "graphite+udp" => graphite(GraphiteWay::Udp),
+        "influxdb+udp" => peer(&SinkSpec::InfluxUdp),
+        "prometheus" => scrape_page(rest),
+        "statsd" => peer(&|address| SinkSpec::Statsd(Transport::Udp, address)),
+        "statsd+tcp" => peer(&|address| SinkSpec::Statsd(Transport::Tcp, address)),
+        _ => return Err(format!("'{text}': there is no sink '{scheme}'; {ALLOWED}")),
+    };
+    read.map_err(|why: String| format!("'{text}' is no sink: {why}; {ALLOWED}"))
 }
 
 /// Reads `[host]:port/path`; without a path it is that which Prometheus asks for.
@@ -131,8 +159,11 @@ impl SinkSpec {
     pub(crate) fn default_name(&self) -> String {
         let (word, address) = match self {
             Self::Console => return "console".to_owned(),
-            Self::Graphite(address) => ("graphite", address),
+            Self::File(_) => return "file".to_owned(),
+            Self::Graphite(_, address) => ("graphite", address),
+            Self::InfluxUdp(address) => ("influxdb", address),
             Self::Prometheus(address, _) => ("prometheus", address),
+            Self::Statsd(_, address) => ("statsd", address),
         };
         let safe = |c: char| if is_name_char(c) { c } else { '_' };
         let host: String = address.host.chars().map(safe).collect();

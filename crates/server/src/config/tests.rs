@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use gstatsd_aggregate::Glob;
+use gstatsd_sinks::GraphiteForm;
 use log::LevelFilter;
 use proptest::prelude::*;
 
@@ -59,6 +60,8 @@ fn text(text: &str) -> Option<String> {
 fn graphite(name: &str, address: &str, connect: u64, write: u64, queue_bytes: usize) -> Sink {
     let kind = SinkKind::Graphite(GraphitePeer {
         address: Address::parse(address, 1).unwrap(),
+        form: GraphiteForm::Text,
+        tls: None,
         connect_timeout: Duration::from_secs(connect),
         write_timeout: Duration::from_secs(write),
     });
@@ -224,7 +227,7 @@ fn every_key_of_a_file_takes_effect() {
         connections_max: 15,
         connections_per_address_max: 16,
         listeners: [&listeners::full()[..], &[listeners::udp("0"), listeners::udp(":0")]].concat(),
-        sinks: vec![sinks::full_graphite(), sinks::full()],
+        sinks: sinks::all_full(),
         repeaters: vec![Repeater {
             peer: peer("foo_2", Transport::Tcp, "foo:2"),
             names: vec![Glob::parse("a.*").unwrap()],

@@ -3,33 +3,72 @@
 use std::io;
 
 use anyhow::Context as _;
-use gstatsd_sinks::{Clock, Console, Graphite, GraphiteForm, GraphiteSettings};
+use gstatsd_sinks::{
+    Clock, Console, Graphite, GraphiteSettings, GraphiteUdp, InfluxUdp, JsonFile, Statsd, Tls,
+    UdpSettings,
+};
 
 use crate::clock;
-use crate::config::{Config, GraphitePeer, Sink, SinkKind};
+use crate::config::{Config, GraphitePeer, Sink, SinkKind, StatsdPeer, Transport, UdpPeer};
 use crate::deliver::Outlet;
 use crate::scrape::ScrapeServer;
+
+const CLOCK: Clock = Clock { now: clock::now, wall: clock::wall };
 
 pub(super) fn open(sink: &Sink, config: &Config) -> anyhow::Result<Outlet> {
     let (name, delivery, flush) = (sink.name.as_str(), &sink.delivery, config.flush_interval);
     match &sink.kind {
         SinkKind::Console => Ok(Outlet::open(name, Console::new(io::stdout()), delivery, flush)?),
-        SinkKind::Graphite(peer) => Ok(Outlet::open(name, graphite(peer), delivery, flush)?),
+        SinkKind::File(settings) => {
+            let file = JsonFile::open(settings.clone())
+                .with_context(|| format!("sink {name}: cannot open {}", settings.path.display()))?;
+            Ok(Outlet::open(name, file, delivery, flush)?)
+        }
+        SinkKind::Graphite(peer) => {
+            let graphite = graphite(peer).with_context(|| format!("sink {name}"))?;
+            Ok(Outlet::open(name, graphite, delivery, flush)?)
+        }
+        SinkKind::GraphiteUdp(peer) => {
+            Ok(Outlet::open(name, GraphiteUdp::new(udp(peer), CLOCK), delivery, flush)?)
+        }
+        SinkKind::InfluxUdp(peer) => {
+            Ok(Outlet::open(name, InfluxUdp::new(udp(peer), CLOCK), delivery, flush)?)
+        }
         SinkKind::Prometheus(page) => {
             let served = ScrapeServer::open(name, page, flush)
                 .with_context(|| format!("sink {name}: cannot serve {}", page.address))?;
             Ok(Outlet::open(name, served, delivery, flush)?)
         }
+        SinkKind::Statsd(peer) => Ok(Outlet::open(name, statsd(peer), delivery, flush)?),
     }
 }
 
-fn graphite(peer: &GraphitePeer) -> Graphite {
+fn graphite(peer: &GraphitePeer) -> anyhow::Result<Graphite> {
     let settings = GraphiteSettings {
         host: peer.address.host.clone(),
         port: peer.address.port,
-        form: GraphiteForm::Text,
+        form: peer.form,
         connect_timeout: peer.connect_timeout,
         write_timeout: peer.write_timeout,
     };
-    Graphite::new(settings, Clock { now: clock::now, wall: clock::wall })
+    let graphite = Graphite::new(settings, CLOCK);
+    Ok(match &peer.tls {
+        None => graphite,
+        Some(tls) => graphite.with_tls(Tls::load(tls, &peer.address.host)?),
+    })
+}
+
+fn udp(UdpPeer { address, packet_bytes }: &UdpPeer) -> UdpSettings {
+    UdpSettings { host: address.host.clone(), port: address.port, packet_bytes: *packet_bytes }
+}
+
+fn statsd(peer: &StatsdPeer) -> Statsd {
+    let (host, port) = (peer.address.host.as_str(), peer.address.port);
+    match peer.transport {
+        Transport::Udp => Statsd::udp(host, port, peer.lines, CLOCK),
+        Transport::Tcp => {
+            let timeouts = [peer.connect_timeout, peer.write_timeout];
+            Statsd::tcp(host, port, peer.lines, timeouts)
+        }
+    }
 }

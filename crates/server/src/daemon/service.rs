@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
@@ -14,7 +15,7 @@ use super::outlet;
 use crate::accept::{Accepting, Terms};
 use crate::aggregation::{self, SettingsBook};
 use crate::clock::{self, Cadence};
-use crate::config::{Config, FrequentKeys, Listener};
+use crate::config::{Config, FrequentKeys, Listener, Transport};
 use crate::connections::{ConnectionCounts, Connections, Limits};
 use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Making, Message};
@@ -46,6 +47,8 @@ pub(super) struct Service {
 struct Opened {
     id: ListenerId,
     listener: Listener,
+    /// What is listened on, as IP addresses.
+    addresses: Vec<(Transport, SocketAddr)>,
     /// Removed when it is closed.
     files: Vec<SocketFile>,
 }
@@ -134,7 +137,12 @@ impl Service {
         let bind = |listener: &Listener| Ok((listener.clone(), listen::bind(listener, next)?));
         let opened = next.listeners.iter().filter(is_new).map(bind);
         let opened = opened.collect::<anyhow::Result<Vec<_>>>()?;
-        refuse_loops(now, opened.iter().map(|(_, sockets)| sockets))?;
+        // Relays and repeaters stay as they are until the next start, and the sinks are new.
+        let open = opened.iter().map(|(_, sockets)| &sockets.addresses);
+        let stay = self.listeners.iter().filter(|opened| stays(&opened.listener, next));
+        let open: Vec<_> =
+            open.chain(stay.map(|opened| &opened.addresses)).flatten().copied().collect();
+        refuse_loops(&Config { sinks: next.sinks.clone(), ..now.clone() }, &open)?;
         let is_changed = |one: &&Listener| !is_new(one) && !now.listeners.contains(one);
         let changed = next.listeners.iter().filter(is_changed);
         let changed = changed.map(|listener| Ok((listener.clone(), listen::terms(listener)?)));
@@ -178,10 +186,8 @@ impl Service {
         for (listener, terms) in plan.changed {
             self.change(&listener, &terms);
         }
-        let stays = |opened: &mut Opened| {
-            next.listeners.iter().any(|listener| listener.is_in_place_of(&opened.listener))
-        };
-        let closed: Vec<_> = self.listeners.extract_if(.., |opened| !stays(opened)).collect();
+        let closed = self.listeners.extract_if(.., |opened| !stays(&opened.listener, next));
+        let closed: Vec<_> = closed.collect();
         closed.into_iter().for_each(|opened| self.close(opened));
     }
 
@@ -208,7 +214,7 @@ impl Service {
         let id = ListenerId(self.listeners_opened);
         self.listeners_opened += 1;
         let dialect = aggregation::dialect_number(listener.dialect);
-        let Sockets { mut of_workers, listening, files, .. } = sockets;
+        let Sockets { mut of_workers, listening, addresses, files, .. } = sockets;
         // The one worker that has all datagrams of a unix socket is not always the same.
         let workers = of_workers.len();
         of_workers.rotate_right(id.0 % workers);
@@ -216,7 +222,7 @@ impl Service {
             control.tell(Control::Open(id, dialect, sockets));
         }
         self.accepting.open(id, listening);
-        self.listeners.push(Opened { id, listener, files });
+        self.listeners.push(Opened { id, listener, addresses, files });
     }
 
     /// Gives a listener that stays where it is other settings.
@@ -232,7 +238,7 @@ impl Service {
         }
     }
 
-    fn close(&self, Opened { id, listener, files }: Opened) {
+    fn close(&self, Opened { id, listener, files, .. }: Opened) {
         log::info!("no longer listening on {}", listener.endpoint);
         // From now on a unix socket cannot be found, instead of being found deaf.
         drop(files);
@@ -263,6 +269,11 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// Whether a listener is in the next configuration too.
+fn stays(listener: &Listener, next: &Config) -> bool {
+    next.listeners.iter().any(|other| other.is_in_place_of(listener))
 }
 
 fn limits(config: &Config) -> Limits {

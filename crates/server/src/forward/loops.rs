@@ -5,28 +5,29 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use anyhow::bail;
 
 use crate::config::{Address, Config, Transport};
-use crate::listen::Sockets;
 
-/// Checks that nobody whom things are passed on to has an address of these listeners.
+/// Checks that nobody whom things are passed on to, and no sink, has an address of these
+/// listeners.
 ///
 /// A name that cannot be resolved passes: it may have an address later, and what then comes back
 /// is found by the probes of the relay.
 ///
 /// # Errors
 /// One of them leads to a listener of ours.
-pub(crate) fn refuse_loops<'s>(
+pub(crate) fn refuse_loops(
     config: &Config,
-    listeners: impl IntoIterator<Item = &'s Sockets>,
+    listeners: &[(Transport, SocketAddr)],
 ) -> anyhow::Result<()> {
-    let listeners = listeners.into_iter().flat_map(|sockets| &sockets.addresses);
-    let listeners: Vec<(Transport, SocketAddr)> = listeners.copied().collect();
     let repeaters = config.repeaters.iter().map(|repeater| ("repeater", &repeater.peer));
     let nodes = config.relay.iter().flat_map(|relay| &relay.nodes);
     let peers = repeaters.chain(nodes.map(|node| ("relay.node", &node.peer)));
-    for (what, peer) in peers {
-        let same = listeners.iter().filter(|(transport, _)| *transport == peer.transport);
+    let peers = peers.map(|(what, peer)| (what, peer.transport, &peer.address));
+    let sinks = config.sinks.iter().filter_map(|sink| sink.peer());
+    let sinks = sinks.map(|(transport, address)| ("sink", transport, address));
+    for (what, transport, address) in peers.chain(sinks) {
+        let same = listeners.iter().filter(|(listener, _)| *listener == transport);
         let same: Vec<SocketAddr> = same.map(|(_, address)| *address).collect();
-        refuse(what, &peer.address, &same)?;
+        refuse(what, address, &same)?;
     }
     Ok(())
 }
@@ -59,6 +60,7 @@ fn is_ours(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Flags;
 
     fn refused(peer: &str, listeners: &[&str]) -> bool {
         let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
@@ -69,6 +71,33 @@ mod tests {
                 let expected = format!("repeater {address} is an address that this daemon");
                 assert!(error.to_string().starts_with(&expected), "{error}");
                 true
+            }
+        }
+    }
+
+    /// Row F68.
+    #[test]
+    fn f68_no_sink_leads_to_a_listener_of_ours() {
+        let listeners = [(Transport::Udp, 8125), (Transport::Tcp, 2003)]
+            .map(|(transport, port)| (transport, ([127, 0, 0, 1], port).into()));
+        for (url, is_refused) in [
+            ("statsd://localhost:8125", true),
+            ("graphite+udp://127.0.0.1:8125", true),
+            ("influxdb+udp://127.0.0.1:8125", true),
+            ("graphite://127.0.0.1:2003", true),
+            ("graphite+tls://127.0.0.1:2003", true),
+            ("statsd+tcp://127.0.0.1:2003", true),
+            ("statsd+tcp://127.0.0.1:8125", false),
+            ("graphite://127.0.0.1:8125", false),
+            ("console:", false),
+        ] {
+            let flags = Flags { sink: vec![url.to_owned()], ..Flags::default() };
+            let config = Config::load(&flags).unwrap();
+            let refused = refuse_loops(&config, &listeners);
+            assert_eq!(refused.is_err(), is_refused, "{url}");
+            if let Err(error) = refused {
+                let error = error.to_string();
+                assert!(error.starts_with("sink ") && error.contains("listens on"), "{error}");
             }
         }
     }

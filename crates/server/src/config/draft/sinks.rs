@@ -3,8 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 mod delivery;
+mod file;
 mod graphite;
 mod scrape_page;
+mod statsd;
+mod tls;
 
 use super::Draft;
 use crate::config::{
@@ -12,7 +15,7 @@ use crate::config::{
     file::FileSink,
     key::{About, Number},
     keys::sinks,
-    spec::{self, SinkSpec},
+    spec::{self, GraphiteWay, SinkSpec},
 };
 
 /// The longest name that can be given to a sink, in bytes.
@@ -99,12 +102,23 @@ impl Draft<'_> {
         let name = given.name.clone().unwrap_or_else(|| free_name(&spec.default_name(), names));
         let (own_keys, kind): (&[&str], _) = match spec {
             SinkSpec::Console => (&[], SinkKind::Console),
-            SinkSpec::Graphite(address) => {
-                (graphite::KEYS, SinkKind::Graphite(self.graphite(typed, address)))
+            SinkSpec::File(path) => (file::KEYS, SinkKind::File(self.file_sink(typed, &path)?)),
+            SinkSpec::Graphite(GraphiteWay::Udp, address) => {
+                (graphite::UDP_KEYS, SinkKind::GraphiteUdp(self.udp_peer(typed, address)))
+            }
+            SinkSpec::Graphite(way, address) => {
+                (graphite::keys(way), SinkKind::Graphite(self.graphite(typed, way, address)))
+            }
+            SinkSpec::InfluxUdp(address) => {
+                (graphite::UDP_KEYS, SinkKind::InfluxUdp(self.udp_peer(typed, address)))
             }
             SinkSpec::Prometheus(address, path) => {
                 let page = self.scrape_page(typed, address, path);
                 (scrape_page::KEYS, SinkKind::Prometheus(page))
+            }
+            SinkSpec::Statsd(transport, address) => {
+                let peer = self.statsd(typed, transport, address);
+                (statsd::keys(transport), SinkKind::Statsd(peer))
             }
         };
         self.refuse_other_keys(typed, own_keys);

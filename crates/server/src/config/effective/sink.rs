@@ -3,7 +3,11 @@
 use gstatsd_aggregate::Glob;
 
 use crate::config::file::FileSink;
-use crate::config::{Delivery, GraphitePeer, ScrapePage, Sink, SinkKind};
+use gstatsd_sinks::{FileSettings, GraphiteForm, TlsSettings};
+
+use crate::config::{
+    Address, Delivery, GraphitePeer, ScrapePage, Sink, SinkKind, StatsdPeer, Transport, escape,
+};
 
 pub(super) fn file(sink: &Sink) -> FileSink {
     let Delivery { queue_bytes, interval, include, exclude } = &sink.delivery;
@@ -22,17 +26,67 @@ pub(super) fn file(sink: &Sink) -> FileSink {
 fn of_kind(kind: &SinkKind) -> FileSink {
     match kind {
         SinkKind::Console => FileSink { url: Some("console:".to_owned()), ..FileSink::default() },
+        SinkKind::File(settings) => json_file(settings),
         SinkKind::Graphite(peer) => graphite(peer),
+        SinkKind::GraphiteUdp(peer) => udp("graphite+udp", &peer.address, peer.packet_bytes),
+        SinkKind::InfluxUdp(peer) => udp("influxdb+udp", &peer.address, peer.packet_bytes),
         SinkKind::Prometheus(page) => scrape_page(page),
+        SinkKind::Statsd(peer) => statsd(peer),
     }
 }
 
-fn graphite(GraphitePeer { address, connect_timeout, write_timeout }: &GraphitePeer) -> FileSink {
+fn json_file(FileSettings { path, bytes_max, files_max }: &FileSettings) -> FileSink {
     FileSink {
-        url: Some(format!("graphite://{address}")),
+        url: Some(escape(&format!("file:{}", path.display()))),
+        file_bytes_max: i64::try_from(*bytes_max).ok(),
+        files_max: Some(i64::from(*files_max)),
+        ..FileSink::default()
+    }
+}
+
+fn graphite(peer: &GraphitePeer) -> FileSink {
+    let GraphitePeer { address, form, tls, connect_timeout, write_timeout } = peer;
+    let scheme = match (tls, form) {
+        (Some(_), _) => "graphite+tls",
+        (None, GraphiteForm::Pickle) => "graphite+pickle",
+        (None, GraphiteForm::Text) => "graphite",
+    };
+    let file = FileSink {
+        url: Some(format!("{scheme}://{address}")),
         connect_timeout: Some(connect_timeout.as_secs_f64()),
         write_timeout: Some(write_timeout.as_secs_f64()),
         ..FileSink::default()
+    };
+    match tls {
+        None => file,
+        Some(TlsSettings { ca_file, cert_file, key_file, server_name }) => {
+            let [ca_file, cert_file, key_file] = [ca_file, cert_file, key_file]
+                .map(|path| path.as_ref().map(|path| escape(&path.display().to_string())));
+            FileSink { ca_file, cert_file, key_file, server_name: server_name.clone(), ..file }
+        }
+    }
+}
+
+fn udp(scheme: &str, address: &Address, packet_bytes: usize) -> FileSink {
+    FileSink {
+        url: Some(format!("{scheme}://{address}")),
+        packet_bytes: super::whole(packet_bytes),
+        ..FileSink::default()
+    }
+}
+
+fn statsd(peer: &StatsdPeer) -> FileSink {
+    let StatsdPeer { transport, address, lines, connect_timeout, write_timeout } = peer;
+    let (scheme, has_connection) = match transport {
+        Transport::Udp => ("statsd", false),
+        Transport::Tcp => ("statsd+tcp", true),
+    };
+    FileSink {
+        tag_style: Some(lines.style.word().to_owned()),
+        pack_values: Some(lines.packed),
+        connect_timeout: has_connection.then_some(connect_timeout.as_secs_f64()),
+        write_timeout: has_connection.then_some(write_timeout.as_secs_f64()),
+        ..udp(scheme, address, lines.packet_bytes)
     }
 }
 

@@ -18,6 +18,24 @@ pub(crate) struct FileSink {
     /// `sink.write_timeout`, in seconds
     #[serde(serialize_with = "short_number")]
     pub(crate) write_timeout: Option<f64>,
+    /// `sink.packet_bytes`
+    pub(crate) packet_bytes: Option<i64>,
+    /// `sink.tag_style`
+    pub(crate) tag_style: Option<String>,
+    /// `sink.pack_values`
+    pub(crate) pack_values: Option<bool>,
+    /// `sink.file_bytes_max`
+    pub(crate) file_bytes_max: Option<i64>,
+    /// `sink.files_max`
+    pub(crate) files_max: Option<i64>,
+    /// `sink.ca_file`
+    pub(crate) ca_file: Option<String>,
+    /// `sink.cert_file`
+    pub(crate) cert_file: Option<String>,
+    /// `sink.key_file`
+    pub(crate) key_file: Option<String>,
+    /// `sink.server_name`
+    pub(crate) server_name: Option<String>,
     /// `sink.queue_bytes`
     pub(crate) queue_bytes: Option<i64>,
     /// `sink.interval`, in seconds

@@ -1,5 +1,11 @@
 //! The keys of `[[sink]]`.
 
+mod lines;
+mod tls;
+
+pub(crate) use lines::*;
+pub(crate) use tls::*;
+
 use crate::config::key::{About, List, Number, Switch, Text, Whole};
 
 /// `sink.url`
@@ -7,14 +13,17 @@ pub(crate) const URL: Text = Text {
     about: About {
         path: "sink.url",
         flag: Some("-s"),
-        effect: "Where metrics go: Graphite over TCP, a table on standard output, or this address, \
-                 where a Prometheus scrapes them. Each sink gets everything. Any `-s` replaces all \
-                 `[[sink]]` of the file.",
+        effect: "Where metrics go: Graphite over TCP as plain text or as pickle, over TLS, or over \
+                 UDP; another StatsD; InfluxDB over UDP; a file of JSON lines; a table on standard \
+                 output; or this address, where a Prometheus scrapes them. Each sink gets \
+                 everything. Any `-s` replaces all `[[sink]]` of the file.",
         edge: "An empty host is localhost; for `prometheus://` it is every address of this machine.",
         reload: true,
     },
-    allowed: "`graphite://HOST:PORT`, `[HOST]:PORT`, `PORT`, `prometheus://[HOST]:PORT/PATH` or \
-              `console:`; an IPv6 address stands in brackets",
+    allowed: "`graphite://HOST:PORT`, `[HOST]:PORT`, `PORT`, `graphite+pickle://HOST:PORT`, \
+              `graphite+tls://HOST:PORT`, `graphite+udp://HOST:PORT`, `statsd://HOST:PORT`, \
+              `statsd+tcp://HOST:PORT`, `influxdb+udp://HOST:PORT`, `file:PATH`, \
+              `prometheus://[HOST]:PORT/PATH` or `console:`; an IPv6 address stands in brackets",
     default: Some("console:"),
 };
 
@@ -37,7 +46,8 @@ pub(crate) const CONNECT_TIMEOUT: Number = Number {
     about: About {
         path: "sink.connect_timeout",
         flag: None,
-        effect: "How long a connection to Graphite may take to be made before it is tried again.",
+        effect: "How long a connection to Graphite or to a StatsD may take to be made, with its TLS \
+                 handshake, before it is tried again.",
         edge: "0 is refused.",
         reload: true,
     },
@@ -53,7 +63,7 @@ pub(crate) const WRITE_TIMEOUT: Number = Number {
     about: About {
         path: "sink.write_timeout",
         flag: None,
-        effect: "How long Graphite may take nothing before the connection is given up and made \
+        effect: "How long the other end may take nothing before the connection is given up and made \
                  anew.",
         edge: "0 is refused.",
         reload: true,

@@ -53,6 +53,9 @@ fn the_documented_defaults_are_the_defaults() {
     let graphite: toml::Table = shown(&of_file("[[sink]]\nurl = \"foo:1\"")).parse().unwrap();
     let page = "[[sink]]\nurl = \"prometheus://:1\"";
     let page: toml::Table = shown(&of_file(page)).parse().unwrap();
+    let statsd_sink: toml::Table =
+        shown(&of_file("[[sink]]\nurl = \"statsd://foo:1\"")).parse().unwrap();
+    let file_sink: toml::Table = shown(&of_file("[[sink]]\nurl = \"file:/x\"")).parse().unwrap();
     let peers = "[[repeater]]\nurl = \"a:1\"\n[[relay.node]]\nurl = \"a:1\"";
     let peers: toml::Table = shown(&of_file(peers)).parse().unwrap();
     let unix = "[[listen]]\naddress = \"unix:///a\"";
@@ -72,6 +75,10 @@ fn the_documented_defaults_are_the_defaults() {
             _ if path.starts_with("listen.") => value_at(&unix, path),
             // A console has no connection to wait for.
             "sink.connect_timeout" | "sink.write_timeout" => value_at(&graphite, path),
+            "sink.packet_bytes" | "sink.tag_style" | "sink.pack_values" => {
+                value_at(&statsd_sink, path)
+            }
+            "sink.file_bytes_max" | "sink.files_max" => value_at(&file_sink, path),
             "sink.quantiles" | "sink.seconds" | "sink.idle_timeout" => value_at(&page, path),
             _ if path.starts_with("repeater.") || path.starts_with("relay.") => {
                 value_at(&peers, path)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{SinkSpec, listener, sink};
+use super::{GraphiteWay, SinkSpec, listener, sink};
 use crate::config::{Address, Endpoint};
 
 /// The recorded answers of gstatsd 0.6 in this section.
@@ -99,7 +99,7 @@ fn sinks_are_taken_as_recorded_and_an_empty_host_is_localhost() {
         address(result[0].as_str().unwrap(), port).or_localhost()
     };
     let graphite = |text: &str| match sink(text)? {
-        SinkSpec::Graphite(address) => Ok(address),
+        SinkSpec::Graphite(GraphiteWay::Text, address) => Ok(address),
         other => Err(format!("{other:?}")),
     };
     hold("sink_spec", SINK_DIFFERS, recorded, graphite);
@@ -116,8 +116,14 @@ fn urls_are_taken_too() {
         Ok(address("udp", 8125)),
         "a host of this name, as in 0.6"
     );
-    assert_eq!(sink("graphite://[::1]:1"), Ok(SinkSpec::Graphite(address("::1", 1))));
-    assert_eq!(sink(" graphite://:2003 "), Ok(SinkSpec::Graphite(address("localhost", 2003))));
+    assert_eq!(
+        sink("graphite://[::1]:1"),
+        Ok(SinkSpec::Graphite(GraphiteWay::Text, address("::1", 1)))
+    );
+    assert_eq!(
+        sink(" graphite://:2003 "),
+        Ok(SinkSpec::Graphite(GraphiteWay::Text, address("localhost", 2003)))
+    );
     assert_eq!(sink(" console: "), Ok(SinkSpec::Console));
 }
 
@@ -135,10 +141,7 @@ fn what_we_do_not_have_is_told_with_what_we_have() {
     ] {
         let error = sink(text).unwrap_err();
         assert!(error.contains(text) && error.contains(part), "{error}");
-        assert!(
-            error.ends_with("graphite://HOST:PORT, prometheus://[HOST]:PORT or console:"),
-            "{error}"
-        );
+        assert!(error.ends_with("file:PATH, prometheus://[HOST]:PORT or console:"), "{error}");
     }
 }
 

@@ -72,8 +72,9 @@ fn every_error_of_the_listeners_and_sinks_is_told() {
         "line 24: sink.include: '': an empty pattern matches nothing",
         "line 25: sink.exclude: '***': '***' is no wildcard; '*' and '**' are",
         "line 12: sink.url: 'foo' is no sink: 'foo' is not a port from 1 to 65535; \
-         give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, prometheus://[HOST]:PORT or \
-         console:",
+         give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, graphite+pickle://, \
+         graphite+tls:// or graphite+udp://HOST:PORT, statsd:// or statsd+tcp://HOST:PORT, \
+         influxdb+udp://HOST:PORT, file:PATH, prometheus://[HOST]:PORT or console:",
         "line 18: sink.write_timeout: means nothing for this kind of sink",
     ];
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");

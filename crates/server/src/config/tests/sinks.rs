@@ -1,11 +1,16 @@
-//! `[[sink]]` of Prometheus: its keys, and what does not fit together.
+//! `[[sink]]` of each kind: its keys, and what does not fit together.
 
 use std::time::Duration;
 
 use gstatsd_aggregate::Glob;
+use gstatsd_sinks::{FileSettings, GraphiteForm, StatsdSettings, TlsSettings};
+use gstatsd_wire::TagStyle;
 
-use super::{errors_of_file, graphite, of_file, shown, text};
-use crate::config::{Address, Delivery, ScrapePage, Sink, SinkKind, file::FileSink};
+use super::{environment, errors_of_file, graphite, of_file, shown, text};
+use crate::config::{
+    Address, Delivery, GraphitePeer, ScrapePage, Sink, SinkKind, StatsdPeer, Transport,
+    file::FileSink,
+};
 
 /// What every sink has by default.
 pub(super) fn usual_delivery() -> Delivery {
@@ -16,10 +21,14 @@ pub(super) fn usual_delivery() -> Delivery {
 /// A value for every key, none of them the default.
 pub(super) fn full_file() -> Vec<FileSink> {
     let graphite = FileSink {
-        url: text("graphite://foo:1"),
+        url: text("graphite+tls://foo:1"),
         name: text("first"),
         connect_timeout: Some(1.0),
         write_timeout: Some(2.0),
+        ca_file: text("/ca"),
+        cert_file: text("cert"),
+        key_file: text("/key"),
+        server_name: text("carbon"),
         queue_bytes: Some(4096),
         interval: Some(30.0),
         include: Some(vec!["a.**".to_owned(), "b".to_owned()]),
@@ -35,7 +44,44 @@ pub(super) fn full_file() -> Vec<FileSink> {
         idle_timeout: Some(60.5),
         ..FileSink::default()
     };
-    vec![graphite, page]
+    let statsd = FileSink {
+        url: text("statsd+tcp://foo:3"),
+        name: text("third"),
+        connect_timeout: Some(3.0),
+        write_timeout: Some(4.0),
+        packet_bytes: Some(100),
+        tag_style: text("librato"),
+        pack_values: Some(true),
+        ..FileSink::default()
+    };
+    let lines = FileSink {
+        url: text("file:m.json"),
+        name: text("fourth"),
+        file_bytes_max: Some(5),
+        files_max: Some(6),
+        ..FileSink::default()
+    };
+    vec![graphite, page, statsd, lines]
+}
+
+/// All of that.
+pub(super) fn all_full() -> Vec<Sink> {
+    let statsd = StatsdPeer {
+        transport: Transport::Tcp,
+        address: Address::parse("foo:3", 1).unwrap(),
+        lines: StatsdSettings { style: TagStyle::Librato, packed: true, packet_bytes: 100 },
+        connect_timeout: Duration::from_secs(3),
+        write_timeout: Duration::from_secs(4),
+    };
+    let path = environment().directory.join("m.json");
+    let file = FileSettings { path, bytes_max: 5, files_max: 6 };
+    let usual = |name: &str, kind| Sink { name: name.to_owned(), kind, delivery: usual_delivery() };
+    vec![
+        full_graphite(),
+        full(),
+        usual("third", SinkKind::Statsd(statsd)),
+        usual("fourth", SinkKind::File(file)),
+    ]
 }
 
 /// The Graphite of that.
@@ -47,7 +93,16 @@ pub(super) fn full_graphite() -> Sink {
         include: globs(&["a.**", "b"]),
         exclude: globs(&["a.*.c"]),
     };
-    Sink { delivery, ..graphite("first", "foo:1", 1, 2, 4096) }
+    let plain = graphite("first", "foo:1", 1, 2, 4096);
+    let SinkKind::Graphite(peer) = plain.kind else { panic!("{:?}", plain.kind) };
+    let tls = Some(TlsSettings {
+        ca_file: Some("/ca".into()),
+        cert_file: Some(environment().directory.join("cert")),
+        key_file: Some("/key".into()),
+        server_name: text("carbon"),
+    });
+    let kind = SinkKind::Graphite(GraphitePeer { tls, ..peer });
+    Sink { delivery, kind, name: plain.name }
 }
 
 /// The page of that.
@@ -132,4 +187,59 @@ fn keys_that_mean_nothing_for_a_sink_are_errors() {
     );
     let [error] = &errors("url = \"prometheus://:1/a?b\"")[..] else { panic!() };
     assert!(error.contains("'/a?b' is no plain path"), "{error}");
+}
+
+#[test]
+fn a_url_says_which_protocol_and_over_what() {
+    for (url, is_meant) in [
+        ("graphite://foo:1", (|kind| matches!(kind, SinkKind::Graphite(_))) as fn(&SinkKind) -> _),
+        (
+            "graphite+pickle://foo:1",
+            |kind| matches!(kind, SinkKind::Graphite(peer) if peer.form == GraphiteForm::Pickle),
+        ),
+        (
+            "graphite+tls://foo:1",
+            |kind| matches!(kind, SinkKind::Graphite(peer) if peer.tls == Some(TlsSettings::default())),
+        ),
+        (
+            "graphite+udp://foo:1",
+            |kind| matches!(kind, SinkKind::GraphiteUdp(peer) if peer.packet_bytes == 1_432),
+        ),
+        ("influxdb+udp://foo:1", |kind| matches!(kind, SinkKind::InfluxUdp(_))),
+        (
+            "statsd://:8125",
+            |kind| matches!(kind, SinkKind::Statsd(peer) if peer.address.host == "localhost"),
+        ),
+        (
+            "file:///a/b",
+            |kind| matches!(kind, SinkKind::File(file) if file.path.to_str() == Some("/a/b")),
+        ),
+    ] {
+        let config = of_file(&format!("[[sink]]\nurl = \"{url}\""));
+        assert!(is_meant(&config.sinks[0].kind), "{url}: {:?}", config.sinks[0].kind);
+        assert_eq!(of_file(&shown(&config)), config);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_lines_and_files_of_tls_is_told() {
+    let errors = |text: &str| errors_of_file(&format!("[[sink]]\n{text}"));
+    let words = "\"dogstatsd\", \"graphite\", \"influx\", \"librato\", \"signalfx\" or \"lyft\"";
+    assert_eq!(
+        errors("url = \"statsd://a:1\"\ntag_style = \"x\"\npacket_bytes = 1"),
+        [
+            format!("a.toml: line 3: sink.tag_style: 'x' is not {words}"),
+            "a.toml: line 4: sink.packet_bytes: 1 is not between 64 and 65507 bytes".to_owned(),
+        ]
+    );
+    assert_eq!(
+        errors("url = \"graphite+tls://a:1\"\ncert_file = \"c\""),
+        ["a.toml: line 3: sink.cert_file: goes with key_file"]
+    );
+    assert_eq!(
+        errors("url = \"graphite://a:1\"\nca_file = \"c\""),
+        ["a.toml: line 3: sink.ca_file: means nothing for this kind of sink"]
+    );
+    let [error] = &errors("url = \"file:\"")[..] else { panic!() };
+    assert!(error.contains("'file:' has no path"), "{error}");
 }

@@ -7,6 +7,7 @@ use crate::import::keys::Keys;
 use crate::import::value::{Node, Value};
 
 const DEFAULT_PORT: u16 = 2003;
+const DEFAULT_PICKLE_PORT: u16 = 2004;
 
 impl Import<'_> {
     /// `prefixStats` and `graphite`.
@@ -98,7 +99,7 @@ impl Import<'_> {
                 }
             }
         }
-        let keys = ["graphiteHost", "graphitePort", "graphiteProtocol"];
+        let keys = ["graphiteHost", "graphitePort", "graphitePicklePort", "graphiteProtocol"];
         self.omit_keys(&keys, has_graphite);
         self.omit_keys(&["repeater", "repeaterProtocol"], has_repeater);
         self.omit_keys_of_backends();
@@ -117,18 +118,25 @@ impl Import<'_> {
             return None;
         };
         let host = bracketed(&self.template("graphiteHost", host));
-        let port = self.keys.find("graphitePort");
-        let port = self.port("graphitePort", port, DEFAULT_PORT);
+        let is_pickle = self.keys.find("graphiteProtocol").is_some_and(
+            |node| matches!(&node.value, Value::Text(text) if text.as_plain() == Some("pickle")),
+        );
+        let [text, pickle] = ["graphitePort", "graphitePicklePort"].map(|key| self.keys.find(key));
+        let (scheme, port, other) = match is_pickle {
+            true => {
+                let port = self.port("graphitePicklePort", pickle, DEFAULT_PICKLE_PORT);
+                ("graphite+pickle", port, ("graphitePort", text, "plain text"))
+            }
+            false => {
+                let port = self.port("graphitePort", text, DEFAULT_PORT);
+                ("graphite", port, ("graphitePicklePort", pickle, "pickle"))
+            }
+        };
         let mut section = Section::one_of("sink");
-        if let Some(node) = self.keys.find("graphiteProtocol")
-            && matches!(&node.value, Value::Text(text) if text.as_plain() == Some("pickle"))
-        {
-            section.say(format!(
-                "{}: not in this version, which sends plain text.",
-                self.keys.told("graphiteProtocol", node)
-            ));
+        if let (key, Some(node), form) = other {
+            section.say(format!("{}: only {form} goes there.", self.keys.told(key, node)));
         }
-        section.set("url", format!("graphite://{host}:{port}"));
+        section.set("url", format!("{scheme}://{host}:{port}"));
         Some(section)
     }
 
@@ -194,10 +202,6 @@ impl Import<'_> {
 
     /// The keys of backends that are comments at best.
     fn omit_keys_of_backends(&mut self) {
-        if let Some(node) = self.keys.find("graphitePicklePort") {
-            let told = self.keys.told("graphitePicklePort", node);
-            self.omitted.push(format!("{told}, not in this version."));
-        }
         let mut console = self.keys.below("console");
         if let Some(node) = console.find("prettyprint") {
             let told = console.told("prettyprint", node);
