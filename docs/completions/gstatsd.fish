@@ -25,7 +25,7 @@ function __fish_gstatsd_using_subcommand
 end
 
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
-complete -c gstatsd -n "__fish_gstatsd_needs_command" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
+complete -c gstatsd -n "__fish_gstatsd_needs_command" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT), StatsD (statsd://HOST:PORT) or file (file:PATH), or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s x -l prefix -d 'Put this and a dot before the name of every metric; ${HOSTNAME} and other variables are expanded [default: none]' -r
@@ -45,7 +45,7 @@ complete -c gstatsd -n "__fish_gstatsd_needs_command" -f -a "import" -d 'Print a
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -f -a "docs" -d 'Print the manual page, the configuration reference or shell completions'
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
-complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT), StatsD (statsd://HOST:PORT) or file (file:PATH), or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s x -l prefix -d 'Put this and a dot before the name of every metric; ${HOSTNAME} and other variables are expanded [default: none]' -r
@@ -57,7 +57,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s v -d 'Log more
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
-complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT), StatsD (statsd://HOST:PORT) or file (file:PATH), or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s x -l prefix -d 'Put this and a dot before the name of every metric; ${HOSTNAME} and other variables are expanded [default: none]' -r
@@ -71,7 +71,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s h -l help -d
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand send" -l to -d 'Where to send: [HOST]:PORT, PORT, or a URL with udp, tcp, unix, unixgram or unixstream [default: localhost:8125]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s b -l bind -d 'Listen here: [HOST]:PORT, PORT or udp://HOST:PORT (UDP), tcp://HOST:PORT, unix://PATH (connections) or unixgram://PATH (datagrams); can be repeated [default: :8125]' -r
-complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT) or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s s -l sink -d 'Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT), StatsD (statsd://HOST:PORT) or file (file:PATH), or show each flush on standard output (console:); can be repeated, each gets everything [default: console:]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s f -l flush -d 'Seconds between flushes [default: 10]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s p -l percent -d 'Percentile of the timers, above 0 and up to 100 [default: 90]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s x -l prefix -d 'Put this and a dot before the name of every metric; ${HOSTNAME} and other variables are expanded [default: none]' -r

@@ -17,8 +17,8 @@ _gstatsd() {
     _arguments "${_arguments_options[@]}" : \
 '*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
-'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '--flush=[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '-p+[Percentile of the timers, above 0 and up to 100 \[default\: 90\]]:PERCENT:_default' \
@@ -50,8 +50,8 @@ _gstatsd() {
 _arguments "${_arguments_options[@]}" : \
 '*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
-'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '--flush=[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '-p+[Percentile of the timers, above 0 and up to 100 \[default\: 90\]]:PERCENT:_default' \
@@ -75,8 +75,8 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
-'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '--flush=[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '-p+[Percentile of the timers, above 0 and up to 100 \[default\: 90\]]:PERCENT:_default' \
@@ -108,8 +108,8 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
 '*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
-'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
-'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT) or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
 '-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '--flush=[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
 '-p+[Percentile of the timers, above 0 and up to 100 \[default\: 90\]]:PERCENT:_default' \
