@@ -17,6 +17,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use socket2::{SockAddr, Socket, TcpKeepalive};
 
 use self::greet::Greetings;
+use crate::beats::Beat;
 use crate::clock;
 use crate::config::{Sources, Stream};
 use crate::connections::{Connections, Ending, Refusal};
@@ -33,7 +34,7 @@ const LAST_TURN: usize = 65_536;
 const GREETING_CHECK: u16 = 100;
 /// How often certificates are looked at, and the time to wait for that in milliseconds.
 const CERTIFICATE_PAUSE: Duration = Duration::from_secs(1);
-const CERTIFICATE_CHECK: u16 = 1_000;
+const SECOND_CHECK: u16 = 1_000;
 /// How long to rest after a listener failed, so that it costs no CPU time.
 const REST: Duration = Duration::from_millis(50);
 /// A peer that is gone without a word is asked for after a minute without traffic, and given up
@@ -86,7 +87,11 @@ impl Accepting {
     ///
     /// # Errors
     /// The system has no descriptor left, or can start no thread.
-    pub(crate) fn start(connections: Connections, workers: Vec<ControlInbox>) -> io::Result<Self> {
+    pub(crate) fn start(
+        connections: Connections,
+        workers: Vec<ControlInbox>,
+        beat: Beat,
+    ) -> io::Result<Self> {
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(wake.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
@@ -104,6 +109,7 @@ impl Accepting {
             workers,
             epoll,
             spare,
+            beat,
         };
         let thread = thread::Builder::new().name("accept".to_owned());
         Ok(Self { thread: thread.spawn(move || acceptor.run())?, sender, wake })
@@ -159,6 +165,7 @@ struct Acceptor {
     epoll: Epoll,
     /// A descriptor that can be given up, to accept and refuse when there is no other.
     spare: Option<File>,
+    beat: Beat,
 }
 
 /// A socket of a listener.
@@ -171,6 +178,7 @@ impl Acceptor {
     fn run(mut self) {
         let mut events = [EpollEvent::empty(); 64];
         loop {
+            self.beat.advance(clock::now());
             // A signal that interrupts it is as good as no event.
             let ready = self.epoll.wait(&mut events, self.timeout()).unwrap_or(0);
             for event in events[..ready].iter().filter(|event| event.data() != WAKE) {
@@ -200,11 +208,9 @@ impl Acceptor {
 
     /// How long to wait for an event before something else has to be looked after.
     fn timeout(&self) -> EpollTimeout {
-        match (self.has_tls(), self.greetings.are_none()) {
-            (_, false) => GREETING_CHECK.into(),
-            (true, true) => CERTIFICATE_CHECK.into(),
-            (false, true) => EpollTimeout::NONE,
-        }
+        // It is said once in a second that all is well, even if there is nothing to look after.
+        let checks = if self.greetings.are_none() { SECOND_CHECK } else { GREETING_CHECK };
+        checks.into()
     }
 
     /// Sees to handshakes that take too long, and to certificates that are rotated.

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use crate::admin::AdminSockets;
 use crate::config::{Config, LogTarget, Sink, SinkKind, Source};
 use crate::forward::refuse_loops;
 use crate::listen::{self, ManagementSockets, Sockets};
@@ -37,6 +38,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         sockets.iter().flat_map(|sockets| &sockets.addresses).copied().collect();
     refuse_loops(&config, &listeners)?;
     let management = listen::bind_management(&config.management)?;
+    let admin = AdminSockets::bind(&config)?;
     let logger = open_log(&config)?;
     let mut pid_file = config.pid_file.as_deref().map(PidFile::lock).transpose()?;
     let ready = match config.daemonize {
@@ -44,7 +46,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         true => match detach().context("cannot go to the background")? {
             Detached::Starter { started } => {
                 // The files and the lock are the daemon's now: forgotten here, not removed.
-                std::mem::forget((pid_file, sockets, management));
+                std::mem::forget((pid_file, sockets, management, admin));
                 return Ok(if started { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             Detached::Daemon(ready) => Some(ready),
@@ -56,7 +58,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     let logger = logger.install();
     let mut signals = Signals::take_over()?;
     announce(&config, &sockets, &management);
-    let mut service = Service::start(&config, sockets, management)?;
+    let mut service = Service::start(&config, sockets, management, admin)?;
     if let Some(ready) = ready {
         ready.tell()?;
     }

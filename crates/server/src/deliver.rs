@@ -29,6 +29,7 @@ use self::courier::Courier;
 use self::feed::{Feed, Terms};
 use self::preparing::Preparing;
 use self::queue::Queue;
+use crate::beats::Beat;
 use crate::config::Delivery;
 
 /// The ways to all sinks.
@@ -68,6 +69,11 @@ impl Outlet {
         let feed = Feed::new(name, point_count, carries_notices, terms, queue);
         Ok(Self(Arc::new(feed)))
     }
+
+    /// Has the thread of the sink say that it advances whenever the sink reads its clock.
+    pub(crate) fn beat_with(&self, beat: Beat) {
+        self.0.queue.lock().beat = Some(beat);
+    }
 }
 
 impl Outlets {
@@ -75,8 +81,8 @@ impl Outlets {
     ///
     /// # Errors
     /// The system can start no thread.
-    pub(crate) fn new() -> io::Result<Self> {
-        let preparing = Preparing::start()?;
+    pub(crate) fn new(beat: Beat) -> io::Result<Self> {
+        let preparing = Preparing::start(beat)?;
         Ok(Self { preparing, outlets: Vec::new(), retired: Vec::new(), closed: BTreeMap::new() })
     }
 

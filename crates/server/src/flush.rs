@@ -6,9 +6,10 @@
 
 mod gathering;
 mod request;
+mod telling;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{
@@ -18,6 +19,8 @@ use gstatsd_aggregate::{
 use self::gathering::{Closed, Gathering};
 use self::request::Asked;
 pub(crate) use self::request::{Answer, Ask, Deletion, Meant, Request, State, write_shown};
+pub(crate) use self::telling::Telling;
+use crate::beats;
 use crate::clock::{self, Cadence, Timestamps};
 use crate::connections::Connections;
 use crate::deliver::{Outlet, Outlets};
@@ -144,6 +147,7 @@ pub(crate) struct Flush {
     /// Counts what is passed on.
     forwarding: Option<Arc<Forwarding>>,
     connections: Connections,
+    telling: Option<Telling>,
 }
 
 /// What came of reading the configuration again, since the start.
@@ -193,6 +197,7 @@ impl Flush {
             losses: Losses::default(),
             forwarding: None,
             connections,
+            telling: None,
         }
     }
 
@@ -201,10 +206,27 @@ impl Flush {
         Self { forwarding: Some(forwarding), ..self }
     }
 
+    /// The same flush, which tells how everything stands.
+    pub(crate) fn telling(mut self, telling: Telling) -> Self {
+        // Who looks before the first flush sees that nothing has come yet.
+        self.telling = Some(telling);
+        self.publish(None);
+        self
+    }
+
     /// Flushes until every worker has ended. Gives the outlets back, with the last snapshot on
     /// its way, and what was counted since the start.
     pub(crate) fn run(mut self) -> (Outlets, Counts) {
-        while let Ok(message) = self.inbox.recv() {
+        loop {
+            let message = self.inbox.recv_timeout(beats::WAIT_MAX);
+            if let Some(telling) = &self.telling {
+                telling.beat.advance(clock::now());
+            }
+            let message = match message {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match message {
                 Message::Push(push) => self.take_in(push),
                 // Who asked before has given up.
@@ -287,7 +309,7 @@ impl Flush {
         debug_assert_eq!(self.totals.samples_residual(), 0, "{:?}", self.totals);
         let timestamp = self.timestamps.next(clock::wall());
         let window = Window { timestamp, seconds: closed.length.as_secs_f64() };
-        let own = self.own_points();
+        let own = self.publish(Some(timestamp));
         let mut snapshot = self.merger.finish(window, own);
         if let Some(prefix) = self.naming.own_prefix() {
             let name = format!("{prefix}series.sketched").into_boxed_str();
@@ -327,30 +349,5 @@ impl Flush {
         if frequent.is_due(clock::now()) {
             frequent.tell(clock::wall(), self.merger.take_frequency());
         }
-    }
-
-    /// What we count about ourselves: everything since the start, as it stands at this flush.
-    fn own_points(&self) -> Vec<OwnPoint> {
-        let Some(prefix) = self.naming.own_prefix() else { return Vec::new() };
-        let mut own = Vec::new();
-        let mut point = |name: &[&str], value| {
-            let name = [&[prefix], name].concat().concat().into_boxed_str();
-            own.push(OwnPoint { name, value });
-        };
-        self.totals.named(|stem, reason, count| point(&[stem, reason], count));
-        point(&["flushes"], self.flushes);
-        point(&["reloads.applied"], self.reloads.applied);
-        point(&["reloads.failed"], self.reloads.failed);
-        point(&["reloads.stale"], u64::from(self.reloads.is_stale));
-        point(&["series"], self.merger.series_count() as u64);
-        point(&["series.forgotten"], self.merger.forgotten());
-        self.connections.counts().named(|stem, reason, count| point(&[stem, reason], count));
-        for (sink, books) in self.outlets.books() {
-            books.named(|stem, reason, count| point(&["sinks.", &sink, ".", stem, reason], count));
-        }
-        if let Some(forwarding) = &self.forwarding {
-            forwarding.named(|name, count| point(&[name], count));
-        }
-        own
     }
 }

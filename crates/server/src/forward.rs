@@ -74,6 +74,16 @@ impl Forwarding {
         }
     }
 
+    /// The books of each peer, as they stand now, by what stands before their counts.
+    pub(crate) fn books(&self) -> Vec<(String, Books)> {
+        let of = |kind: &str, peer: &Peer, what: &str| {
+            (format!("{kind}.{}.{what}", peer.name), peer.books())
+        };
+        let repeaters = self.repeaters.peers().map(|peer| of("repeaters", peer, "packets"));
+        let nodes = self.relay.iter().flat_map(|relay| relay.peers());
+        repeaters.chain(nodes.map(|peer| of("relay.nodes", peer, "lines"))).collect()
+    }
+
     /// The nodes of the relay that are up, as `HOST:PORT`; `None` where there is no relay.
     pub(crate) fn nodes_up(&self) -> Option<Vec<String>> {
         self.relay.as_ref().map(|relay| relay.nodes_up())

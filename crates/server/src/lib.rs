@@ -17,7 +17,10 @@ use crate::{
 };
 
 mod accept;
+mod accounting;
+mod admin;
 mod aggregation;
+mod beats;
 mod cli;
 mod clock;
 mod commands {
@@ -37,11 +40,14 @@ mod deliver;
 mod flush;
 mod forward;
 mod frequent;
+mod hooks;
+mod http;
 mod import;
 mod listen;
 mod logging;
 mod losses;
 mod manage;
+mod notes;
 mod pid_file;
 mod scrape;
 mod senders;

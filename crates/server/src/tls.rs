@@ -89,6 +89,11 @@ impl Certificates {
         self.is_stale
     }
 
+    /// Those in use, for who holds sessions of another kind.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// The begin of a session.
     ///
     /// # Errors

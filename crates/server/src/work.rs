@@ -32,6 +32,7 @@ use self::gaps::Gaps;
 use self::intake::{Dialects, Intake};
 pub(crate) use self::streams::Connection;
 use self::streams::Streams;
+use crate::beats::{self, Beat};
 use crate::clock::{self, Cadence};
 use crate::config::Sources;
 use crate::flush::{Closes, Inbox, Push};
@@ -111,6 +112,8 @@ pub(crate) struct Worker {
     forwarder: Option<Forwarder>,
     /// For who looks into the log for it.
     gaps: Option<Gaps>,
+    /// Says that it advances.
+    beat: Option<Beat>,
 }
 
 /// How much came at once.
@@ -155,6 +158,7 @@ impl Worker {
             pinned,
             forwarder: None,
             gaps: log::log_enabled!(log::Level::Debug).then(Gaps::default),
+            beat: None,
         };
         Ok((worker, inbox))
     }
@@ -162,6 +166,11 @@ impl Worker {
     /// The same worker, which passes on what it receives.
     pub(crate) fn passing_on(self, forwarder: Option<Forwarder>) -> Self {
         Self { forwarder, ..self }
+    }
+
+    /// The same worker, which says with each batch that it advances.
+    pub(crate) fn beating(self, beat: Beat) -> Self {
+        Self { beat: Some(beat), ..self }
     }
 
     /// Works until it is told to stop.
@@ -172,6 +181,9 @@ impl Worker {
         let mut empty_naps = 0;
         loop {
             let now = clock::now();
+            if let Some(beat) = &self.beat {
+                beat.advance(now);
+            }
             if now >= self.cadence.deadline(self.interval) {
                 self.push(Closes::Interval, now);
             }
@@ -287,7 +299,7 @@ impl Worker {
     fn wait(&self) {
         let deadline = self.cadence.deadline(self.interval);
         let until = self.streams.check().map_or(deadline, |check| check.min(deadline));
-        let timeout = until.saturating_duration_since(clock::now());
+        let timeout = until.saturating_duration_since(clock::now()).min(beats::WAIT_MAX);
         // Rounded up to the next millisecond: waking early would mean to wake again.
         let milliseconds = timeout.as_micros().div_ceil(1_000);
         let timeout = i32::try_from(milliseconds).unwrap_or(i32::MAX);

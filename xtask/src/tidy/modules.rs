@@ -53,11 +53,14 @@ const MODULES: &[Module] = &[
     // Sorts names and writes them down, on a thread of its own.
     Module { name: "frequent", may_use: Uses::Only(&["clock"]) },
     // The end of the path: queues and sinks.
-    Module { name: "deliver", may_use: Uses::Only(&["clock", "config::Delivery"]) },
+    Module { name: "deliver", may_use: Uses::Only(&["beats", "clock", "config::Delivery"]) },
     // Merges what the workers push and hands it on.
     Module {
         name: "flush",
         may_use: Uses::Only(&[
+            "accounting",
+            "beats",
+            "notes",
             "clock",
             "connections",
             "deliver",
@@ -76,6 +79,7 @@ const MODULES: &[Module] = &[
     Module {
         name: "work",
         may_use: Uses::Only(&[
+            "beats",
             "clock",
             "config",
             "connections",
@@ -94,6 +98,7 @@ const MODULES: &[Module] = &[
     Module {
         name: "accept",
         may_use: Uses::Only(&[
+            "beats::Beat",
             "clock",
             "config",
             "connections",
@@ -116,8 +121,26 @@ const MODULES: &[Module] = &[
             "work::DatagramSocket",
         ]),
     },
-    // A page for Prometheus: its sink, and a server of its own.
-    Module { name: "scrape", may_use: Uses::Only(&["config", "listen::bind_connections"]) },
+    // What tests have a debug build do.
+    Module { name: "hooks", may_use: Uses::Only(&[]) },
+    // Whether the stages advance.
+    Module { name: "beats", may_use: Uses::Only(&["clock", "hooks"]) },
+    // How the books stand, for whoever looks.
+    Module { name: "accounting", may_use: Uses::Only(&[]) },
+    // What HTTP shows of the daemon.
+    Module {
+        name: "admin",
+        may_use: Uses::Only(&["accounting", "beats", "clock", "config", "http", "notes", "tls"]),
+    },
+    // Numbers of what is no stage of the path.
+    Module { name: "notes", may_use: Uses::Only(&[]) },
+    // Serves pages, whatever they show.
+    Module {
+        name: "http",
+        may_use: Uses::Only(&["config", "listen::bind_connections", "notes", "tls"]),
+    },
+    // A page for Prometheus: its sink, and what a server shows of it.
+    Module { name: "scrape", may_use: Uses::Only(&["config", "http"]) },
     // Takes commands: asks the flush, and tells the workers to push early for it.
     Module {
         name: "manage",

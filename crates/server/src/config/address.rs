@@ -1,6 +1,9 @@
 //! A host and a port, as typed on the command line and in the file.
 
-use std::{fmt, net::Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 /// A host and a port. Names are resolved where the address is used, not here.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +36,12 @@ impl Address {
         }
         let port = parse_port(port, least_port)?;
         Ok(Self { host: host.to_owned(), port })
+    }
+
+    /// Whether only this machine can reach a listener there, or be reached there.
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        let address = self.host.parse::<IpAddr>();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 
     /// The same address with `localhost` for an empty host: where to send.

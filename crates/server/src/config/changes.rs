@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::{Config, Management, keys::ALL};
+use super::{Admin, Config, Management, keys::ALL};
 
 /// What a configuration that was read again changes.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ fn keep_what_stays(now: &Config, next: Config) -> Config {
             mode: now.management.mode,
             ..next.management
         },
+        admin: Admin { hosts: next.admin.hosts, ..now.admin.clone() },
         ..next
     }
 }

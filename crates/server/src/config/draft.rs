@@ -17,6 +17,7 @@ use super::{
 };
 use crate::cli::Flags;
 
+mod admin;
 mod dialect;
 mod listeners;
 mod management;
@@ -76,6 +77,7 @@ pub(crate) fn config(
         repeaters: draft.repeaters(),
         relay: draft.relay(),
         management: draft.management(),
+        admin: draft.admin(),
         rules: draft.rules(dialect, &scheme),
         tags: draft.tags(),
         idle: draft.idle(dialect),

@@ -10,12 +10,12 @@ use gstatsd_aggregate::{CounterValue, Namespace, Pattern};
 use gstatsd_wire::TagStyles;
 
 use super::{
-    Action, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Management, Node, Peer,
-    Relay, Repeater, Rule, TagMode, Tags,
+    Action, Admin, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Management, Node,
+    Peer, Relay, Repeater, Rule, TagMode, Tags,
     expand::escape,
     file::{
-        Bound, FileFrequentKeys, FileIdle, FileListener, FileLog, FileManagement, FileNamespace,
-        FileNode, FileRelay, FileRepeater, FileRule, FileTags, Numbers, Origin,
+        Bound, FileAdmin, FileFrequentKeys, FileIdle, FileListener, FileLog, FileManagement,
+        FileNamespace, FileNode, FileRelay, FileRepeater, FileRule, FileTags, Numbers, Origin,
     },
     sources::Network,
 };
@@ -74,6 +74,7 @@ pub(crate) fn file(config: &Config) -> File {
         repeater: config.repeaters.iter().map(repeater).collect(),
         relay: config.relay.as_ref().map(relay),
         management: management(&config.management),
+        admin: admin(&config.admin),
         origin: Origin::default(),
     }
 }
@@ -153,6 +154,20 @@ fn management(management: &Management) -> FileManagement {
         connections_max: whole(management.connections_max),
         line_bytes_max: whole(management.line_bytes_max),
         idle_timeout: Some(management.idle_timeout.as_secs_f64()),
+    }
+}
+
+fn admin(admin: &Admin) -> FileAdmin {
+    let Admin { address, hosts, token_file, tls, allow_insecure_http } = admin;
+    let file = |path: &Path| escape(&path.display().to_string());
+    FileAdmin {
+        listen: Some(address.as_ref().map(ToString::to_string).unwrap_or_default()),
+        hosts: Some(hosts.clone()),
+        token_file: token_file.as_deref().map(file),
+        tls_certificate: tls.as_ref().map(|files| file(&files.certificate)),
+        tls_key: tls.as_ref().map(|files| file(&files.key)),
+        tls_client_ca: tls.as_ref().and_then(|files| files.client_ca.as_deref().map(file)),
+        allow_insecure_http: Some(*allow_insecure_http),
     }
 }
 

@@ -6,12 +6,14 @@ use std::{collections::BTreeMap, fs, ops::Range, path::Path};
 use serde::{Deserialize, Serialize, Serializer};
 use toml::de::{DeTable, DeValue};
 
+mod admin;
 mod numbers;
 mod rule;
 mod sink;
 mod tags;
 
 use super::Errors;
+pub(crate) use admin::FileAdmin;
 pub(crate) use numbers::Numbers;
 pub(crate) use rule::{Bound, FileRule};
 pub(crate) use sink::FileSink;
@@ -110,6 +112,9 @@ pub(crate) struct File {
     /// `[management]`
     #[serde(default)]
     pub(crate) management: FileManagement,
+    /// `[admin]`
+    #[serde(default)]
+    pub(crate) admin: FileAdmin,
     /// Where the keys were typed.
     #[serde(skip)]
     pub(crate) origin: Origin,

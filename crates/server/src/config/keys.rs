@@ -3,6 +3,7 @@
 //! The checks of `Config` take bounds and defaults from here, and the reference page is made
 //! from here, so that neither can say something else than the other.
 
+pub(crate) mod admin;
 pub(crate) mod dialect;
 pub(crate) mod management;
 mod peers;
@@ -127,6 +128,13 @@ pub(crate) const ALL: &[Key] = &[
     Key::Whole(&management::CONNECTIONS_MAX),
     Key::Whole(&management::LINE_BYTES_MAX),
     Key::Number(&management::IDLE_TIMEOUT),
+    Key::Text(&admin::LISTEN),
+    Key::List(&admin::HOSTS),
+    Key::Text(&admin::TOKEN_FILE),
+    Key::Text(&admin::TLS_CERTIFICATE),
+    Key::Text(&admin::TLS_KEY),
+    Key::Text(&admin::TLS_CLIENT_CA),
+    Key::Switch(&admin::ALLOW_INSECURE_HTTP),
 ];
 
 /// `dialect`

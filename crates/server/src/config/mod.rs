@@ -11,6 +11,7 @@ use log::LevelFilter;
 
 pub(crate) use self::{
     address::Address,
+    admin::Admin,
     changes::Changes,
     environment::Environment,
     expand::escape,
@@ -26,6 +27,7 @@ pub(crate) use self::{
 use crate::cli::Flags;
 
 mod address;
+mod admin;
 mod changes;
 mod draft;
 mod effective;
@@ -105,6 +107,8 @@ pub(crate) struct Config {
     pub(crate) tags: Tags,
     /// Where commands are taken.
     pub(crate) management: Management,
+    /// Where HTTP shows how the daemon is.
+    pub(crate) admin: Admin,
     /// What becomes of idle series.
     pub(crate) idle: Idle,
     /// How names that come often are told.

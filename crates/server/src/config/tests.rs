@@ -7,6 +7,7 @@ use gstatsd_sinks::GraphiteForm;
 use log::LevelFilter;
 use proptest::prelude::*;
 
+mod admin;
 mod dialect;
 mod errors;
 mod listeners;
@@ -20,7 +21,7 @@ pub(super) use dialect::{dogstatsd_file, statsd_file};
 use gstatsd_aggregate::{CounterValue, Namespace};
 
 use super::{
-    Address, Config, Delivery, Dialect, Environment, File, FrequentKeys, GraphitePeer, Idle,
+    Address, Admin, Config, Delivery, Dialect, Environment, File, FrequentKeys, GraphitePeer, Idle,
     IdleSeries, Log, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind, Statistics, Transport,
     file::{
         FileFrequentKeys, FileIdle, FileListener, FileLog, FileNode, FileRelay, FileRepeater,
@@ -115,6 +116,7 @@ fn nothing_typed_is_the_default() {
         repeaters: Vec::new(),
         relay: None,
         management: management::default(),
+        admin: Admin::default(),
         rules: Vec::new(),
         tags: tags::usual(),
         idle: Idle {
@@ -197,6 +199,7 @@ pub(super) fn full_file() -> File {
             node: vec![FileNode { url: text("udp://[::2]:3"), health: text("foo:4") }],
         }),
         management: management::full_file(),
+        admin: admin::full_file(),
         origin: Origin::default(),
     }
 }
@@ -244,6 +247,7 @@ fn every_key_of_a_file_takes_effect() {
         }),
         tags: tags::full(),
         management: management::full(),
+        admin: admin::full(),
         rules: rules::full(),
         idle: Idle {
             counters: IdleSeries::Kept,

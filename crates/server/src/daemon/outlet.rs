@@ -1,6 +1,7 @@
 //! Opens the sink that is configured, and its queue.
 
 use std::io;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use gstatsd_sinks::{
@@ -8,14 +9,31 @@ use gstatsd_sinks::{
     UdpSettings,
 };
 
+use crate::beats::{self, Beats};
 use crate::clock;
 use crate::config::{Config, GraphitePeer, Sink, SinkKind, StatsdPeer, Transport, UdpPeer};
 use crate::deliver::Outlet;
+use crate::http::HttpServers;
 use crate::scrape::ScrapeServer;
 
-const CLOCK: Clock = Clock { now: clock::now, wall: clock::wall };
+/// What sinks read: a courier that waits for its peer looks at the clock, and so advances.
+const CLOCK: Clock = Clock { now: beats::now, wall: clock::wall };
+/// How long a sink may go without a look at it.
+const PATIENCE: Duration = Duration::from_mins(2);
 
-pub(super) fn open(sink: &Sink, config: &Config) -> anyhow::Result<Outlet> {
+/// Opens a sink. Its page, if it has one, is shown by one of the servers.
+pub(super) fn open(
+    sink: &Sink,
+    config: &Config,
+    servers: &HttpServers,
+    beats: &Beats,
+) -> anyhow::Result<Outlet> {
+    let outlet = begin(sink, config, servers)?;
+    outlet.beat_with(beats.stage(&format!("sink {}", sink.name), PATIENCE));
+    Ok(outlet)
+}
+
+fn begin(sink: &Sink, config: &Config, servers: &HttpServers) -> anyhow::Result<Outlet> {
     let (name, delivery, flush) = (sink.name.as_str(), &sink.delivery, config.flush_interval);
     match &sink.kind {
         SinkKind::Console => Ok(Outlet::open(name, Console::new(io::stdout()), delivery, flush)?),
@@ -35,7 +53,7 @@ pub(super) fn open(sink: &Sink, config: &Config) -> anyhow::Result<Outlet> {
             Ok(Outlet::open(name, InfluxUdp::new(udp(peer), CLOCK), delivery, flush)?)
         }
         SinkKind::Prometheus(page) => {
-            let served = ScrapeServer::open(name, page, flush)
+            let served = ScrapeServer::open(name, page, flush, servers)
                 .with_context(|| format!("sink {name}: cannot serve {}", page.address))?;
             Ok(Outlet::open(name, served, delivery, flush)?)
         }

@@ -13,24 +13,38 @@ use gstatsd_aggregate::Counts;
 
 use super::outlet;
 use crate::accept::{Accepting, Terms};
+use crate::accounting::Board;
+use crate::admin::{self, Admin, AdminSockets, Phase};
 use crate::aggregation::{self, SettingsBook};
+use crate::beats::Beats;
 use crate::clock::{self, Cadence};
 use crate::config::{Config, FrequentKeys, Listener, Transport};
 use crate::connections::{ConnectionCounts, Connections, Limits};
 use crate::deliver::{Books, Outlet, Outlets};
-use crate::flush::{self, Flush, Inbox, Making, Message};
+use crate::flush::{self, Flush, Inbox, Making, Message, Telling};
 use crate::forward::{self, Forwarding, refuse_loops};
 use crate::frequent::FrequentNames;
+use crate::http::{Guard, HttpServers};
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
+use crate::notes::Notes;
 use crate::work::{Control, ControlInbox, ListenerId, Worker};
+
+/// How long what receives may take from one batch to the next.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one flush may take: with millions of series it takes seconds.
+const FLUSH_PATIENCE: Duration = Duration::from_mins(1);
 
 /// The running threads.
 pub(super) struct Service {
     /// Where commands are taken.
     managing: Option<Managing>,
+    admin: Option<Admin>,
+    phase: Phase,
+    beats: Beats,
     accepting: Accepting,
     connections: Connections,
+    servers: HttpServers,
     workers: Vec<(JoinHandle<()>, ControlInbox)>,
     flush: JoinHandle<(Outlets, Counts)>,
     flush_inbox: Inbox,
@@ -63,6 +77,8 @@ pub(super) struct Plan {
     removed_sinks: Vec<String>,
     making: Making,
     settings: SettingsBook,
+    /// Who may ask the admin server for what.
+    guard: Guard,
 }
 
 impl Service {
@@ -72,13 +88,20 @@ impl Service {
         config: &Config,
         sockets: Vec<Sockets>,
         management: ManagementSockets,
+        admin: AdminSockets,
     ) -> anyhow::Result<Self> {
         let settings = SettingsBook::of(config);
         let rules = Arc::new(settings.rules(config));
         let making = making(config, &settings)?;
-        let mut outlets = Outlets::new()?;
+        let notes = Notes::default();
+        let servers = HttpServers::new(notes.clone());
+        let (board, beats, phase) = (Board::default(), Beats::new(), Phase::default());
+        let subjects =
+            admin::Subjects { board: board.clone(), beats: beats.clone(), phase: phase.clone() };
+        let admin = Admin::start(admin, config, subjects, &servers, &notes)?;
+        let mut outlets = Outlets::new(beats.stage("prepare", FLUSH_PATIENCE))?;
         for sink in &config.sinks {
-            outlets.add(outlet::open(sink, config)?);
+            outlets.add(outlet::open(sink, config, &servers, &beats)?);
         }
         let forwarding = Arc::new(Forwarding::start(config)?);
         let cadence =
@@ -97,21 +120,29 @@ impl Service {
         let connections = Connections::new(limits(config), config.workers.get());
         let books = connections.clone();
         let flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
-        let flush = flush.counting(Arc::clone(&forwarding));
+        let beat = beats.stage("flush", FLUSH_PATIENCE);
+        let flush = flush.counting(Arc::clone(&forwarding)).telling(Telling { board, notes, beat });
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
+            let name = format!("worker {index}");
             let worker = worker.passing_on(forwarding.forwarder());
-            Ok((spawn(&format!("worker {index}"), move || worker.run())?, control))
+            let worker = worker.beating(beats.stage(&name, PATIENCE));
+            Ok((spawn(&name, move || worker.run())?, control))
         };
         let workers = workers.into_iter().enumerate().map(start);
         let workers = workers.collect::<io::Result<Vec<_>>>()?;
         let inboxes = workers.iter().map(|(_, control)| control.clone()).collect();
-        let accepting = Accepting::start(connections.clone(), inboxes)?;
+        let accepting =
+            Accepting::start(connections.clone(), inboxes, beats.stage("accept", PATIENCE))?;
         let (listeners, listeners_opened) = (Vec::new(), 0);
         let mut service = Self {
             managing: None,
+            admin,
+            phase,
+            beats,
             accepting,
             connections,
+            servers,
             workers,
             flush,
             flush_inbox,
@@ -124,6 +155,8 @@ impl Service {
             service.open(listener.clone(), sockets);
         }
         service.take_commands(config, management)?;
+        service.phase.receives();
+        service.admin.iter().for_each(Admin::begin);
         Ok(service)
     }
 
@@ -153,9 +186,11 @@ impl Service {
         let mut settings = self.settings.clone();
         settings.learn_next(next);
         let making = making(next, &settings)?;
+        let guard = admin::guard(next)?;
         // Last, so that no thread is left where something fails.
-        let outlets = added.map(|sink| outlet::open(sink, next)).collect::<anyhow::Result<_>>()?;
-        Ok(Plan { opened, changed, outlets, removed_sinks, making, settings })
+        let outlets = added.map(|sink| outlet::open(sink, next, &self.servers, &self.beats));
+        let outlets = outlets.collect::<anyhow::Result<_>>()?;
+        Ok(Plan { opened, changed, outlets, removed_sinks, making, settings, guard })
     }
 
     /// Puts what was made ready to use. New sockets are read before old ones are closed.
@@ -179,6 +214,9 @@ impl Service {
         self.connections.limit(limits(next));
         if let Some(managing) = &self.managing {
             managing.change(now, next);
+        }
+        if let Some(admin) = &self.admin {
+            admin.change(next, plan.guard);
         }
         for (listener, sockets) in plan.opened {
             self.open(listener, sockets);
@@ -247,6 +285,7 @@ impl Service {
 
     /// Ends the threads in the order of the path, and says what became of everything.
     pub(super) fn stop(self, config: &Config) -> anyhow::Result<()> {
+        self.phase.stops();
         let deadline = clock::now() + config.shutdown_timeout;
         if let Some(managing) = self.managing {
             managing.stop().ok().context("what takes commands panicked")?;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use gstatsd_sinks::{Receipt, Sink};
 
-use super::queue::{Item, Queue};
-use crate::clock;
+use super::queue::{Item, Queue, Taken};
+use crate::{beats, clock};
 
 /// The shortest and the longest wait before a snapshot is sent again.
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
@@ -28,7 +28,16 @@ pub(super) struct Courier<S> {
 impl<S: Sink> Courier<S> {
     /// Runs until nothing more will come.
     pub(super) fn run(mut self) {
-        while let Some(item) = self.queue.take() {
+        loop {
+            if let Some(beat) = self.queue.lock().beat.take() {
+                beat.follow_clock();
+            }
+            beats::now();
+            let item = match self.queue.take() {
+                Taken::Item(item) => item,
+                Taken::Nothing => continue,
+                Taken::End => return,
+            };
             let receipt = self.send(&item);
             self.queue.settle(&item, receipt);
             self.mention(receipt);

@@ -2,13 +2,15 @@
 //! time: so neither the flush nor another sink waits for it.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::{io, panic};
 
 use gstatsd_aggregate::{Naming, Snapshot};
 
 use super::feed::Feed;
+use crate::beats::{self, Beat};
+use crate::clock;
 
 /// How many jobs may wait, each with a snapshot.
 const JOBS_MAX: usize = 64;
@@ -29,9 +31,10 @@ enum Job {
 }
 
 impl Preparing {
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(beat: Beat) -> io::Result<Self> {
         let (jobs, inbox) = sync_channel(JOBS_MAX);
-        let thread = thread::Builder::new().name("prepare".to_owned()).spawn(|| run(inbox))?;
+        let thread =
+            thread::Builder::new().name("prepare".to_owned()).spawn(move || run(&inbox, &beat))?;
         Ok(Self { jobs, thread })
     }
 
@@ -74,8 +77,14 @@ impl Preparing {
     }
 }
 
-fn run(jobs: Receiver<Job>) {
-    for job in jobs {
+fn run(jobs: &Receiver<Job>, beat: &Beat) {
+    loop {
+        beat.advance(clock::now());
+        let job = match jobs.recv_timeout(beats::WAIT_MAX) {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         match job {
             Job::Take(feed, snapshot, naming) => {
                 feed.take(&snapshot, &naming);

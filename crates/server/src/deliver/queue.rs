@@ -9,6 +9,7 @@ use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
 use gstatsd_sinks::{PointCounter, Receipt};
 
 use super::books::Books;
+use crate::beats::{self, Beat};
 use crate::clock;
 
 /// The longest wait between two attempts at the end, when there is no time to lose.
@@ -32,6 +33,8 @@ pub(super) struct QueueState {
     pub(super) phase: Phase,
     /// Where the two items belong that are being merged.
     pub(super) apart: Option<usize>,
+    /// What the thread of the sink shall say that it advances with, until it has seen it.
+    pub(super) beat: Option<Beat>,
 }
 
 pub(super) struct Item {
@@ -41,6 +44,15 @@ pub(super) struct Item {
     pub(super) bytes: usize,
     /// Whether merging it with the next one is of no use.
     pub(super) is_whole: bool,
+}
+
+/// What comes of waiting for an item.
+pub(super) enum Taken {
+    Item(Item),
+    /// None has come yet.
+    Nothing,
+    /// None will come any more.
+    End,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,28 +162,30 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes the oldest item; waits for one. `None` when nothing more will come.
-    pub(super) fn take(&self) -> Option<Item> {
+    /// Takes the oldest item; waits a moment for one.
+    pub(super) fn take(&self) -> Taken {
         let mut state = self.lock();
-        loop {
+        for has_waited in [false, true] {
             if state.phase == Phase::Closed {
-                return None;
+                return Taken::End;
             }
-            if state.apart.is_some() {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
+            // Not while the oldest are being merged.
+            if state.apart.is_none() {
+                if let Some(item) = state.waiting.pop_front() {
+                    state.bytes -= item.bytes;
+                    state.books.queued -= item.points;
+                    state.books.in_flight += item.points;
+                    return Taken::Item(item);
+                }
+                if state.phase == Phase::Closing {
+                    return Taken::End;
+                }
             }
-            if let Some(item) = state.waiting.pop_front() {
-                state.bytes -= item.bytes;
-                state.books.queued -= item.points;
-                state.books.in_flight += item.points;
-                return Some(item);
+            if !has_waited {
+                state = self.wait_timeout(state, beats::WAIT_MAX);
             }
-            if state.phase == Phase::Closing {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        Taken::Nothing
     }
 
     /// The item in flight is to be sent no more; `receipt` says what did not arrive.
@@ -198,7 +212,10 @@ impl Queue {
             if left.is_zero() {
                 return;
             }
-            state = self.wait_timeout(state, left);
+            drop(self.wait_timeout(state, left.min(beats::WAIT_MAX)));
+            // To wait is to be alive, and not to hold the lock meanwhile.
+            beats::now();
+            state = self.lock();
         }
         drop(state);
         thread::sleep(CLOSING_WAIT.min(wait));

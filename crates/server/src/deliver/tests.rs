@@ -7,6 +7,7 @@ use gstatsd_aggregate::{Glob, State, Window};
 use gstatsd_sinks::{PointCounter, Receipt, SendError};
 
 use super::*;
+use crate::beats::Beats;
 use crate::clock;
 
 /// The window of a snapshot, and its counters.
@@ -59,7 +60,7 @@ fn delivery() -> Delivery {
 }
 
 fn outlets(sink: &Gated, delivery: &Delivery) -> Outlets {
-    let mut outlets = Outlets::new().unwrap();
+    let mut outlets = Outlets::new(Beats::new().stage("", Duration::MAX)).unwrap();
     let flush = Duration::from_secs(10);
     outlets.add(Outlet::open("gated", sink.clone(), delivery, flush).unwrap());
     outlets

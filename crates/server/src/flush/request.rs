@@ -177,6 +177,7 @@ mod tests {
     use gstatsd_aggregate::{IdlePolicy, Naming};
 
     use super::*;
+    use crate::beats::Beats;
     use crate::clock::{self, Cadence};
     use crate::connections::{Connections, Limits};
     use crate::deliver::Outlets;
@@ -192,7 +193,7 @@ mod tests {
         let making = Making { naming, idle: IdlePolicy::vanish(), limits, frequent: None };
         let books = Connections::new(Limits { all: 1, per_address: 1, descriptors: 1 }, 2);
         let spares = (0..2).map(|_| sync_channel(1).0).collect();
-        let outlets = Outlets::new().unwrap();
+        let outlets = Outlets::new(Beats::new().stage("", Duration::MAX)).unwrap();
         let mut flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
         let (reply, answers) = channel();
         flush.asked = Some(Asked::new(Request { number, ask: Ask::State, reply }, 2));

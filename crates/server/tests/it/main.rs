@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests bound how long they wait")]
 
 mod accounting;
+mod admin;
 mod bad_input;
 mod carbon;
 mod client;

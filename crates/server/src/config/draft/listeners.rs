@@ -178,6 +178,18 @@ impl Draft<'_> {
 
     /// The files of TLS, which go together.
     fn tls(&mut self, table: &str, keys: &FileListener) -> Option<TlsFiles> {
+        let of_tls = [&listen::TLS_CERTIFICATE, &listen::TLS_KEY, &listen::TLS_CLIENT_CA];
+        let typed = [&keys.tls_certificate, &keys.tls_key, &keys.tls_client_ca];
+        self.tls_files(table, of_tls, typed.map(Option::as_deref))
+    }
+
+    /// The files of TLS in a table: those of the certificate, its key, and the roots of clients.
+    pub(super) fn tls_files(
+        &mut self,
+        table: &str,
+        keys: [&Text; 3],
+        typed: [Option<&str>; 3],
+    ) -> Option<TlsFiles> {
         let mut file = |key: &Text, typed: Option<&str>| {
             let place = self.file.origin.place(&path(table, &key.about));
             match self.expanded(typed?) {
@@ -188,13 +200,10 @@ impl Draft<'_> {
                 }
             }
         };
-        let certificate = file(&listen::TLS_CERTIFICATE, keys.tls_certificate.as_deref());
-        let key = file(&listen::TLS_KEY, keys.tls_key.as_deref());
-        let client_ca = file(&listen::TLS_CLIENT_CA, keys.tls_client_ca.as_deref());
-        let is_typed = [&keys.tls_certificate, &keys.tls_key, &keys.tls_client_ca];
-        let is_missing = [&listen::TLS_CERTIFICATE, &listen::TLS_KEY].into_iter().zip(is_typed);
-        if is_typed.iter().any(|typed| typed.is_some()) {
-            for (key, _) in is_missing.filter(|(_, typed)| typed.is_none()) {
+        let [certificate, key, client_ca] = [0, 1, 2].map(|index| file(keys[index], typed[index]));
+        if typed.iter().any(Option::is_some) {
+            let both = keys.into_iter().zip(typed).take(2);
+            for (key, _) in both.filter(|(_, typed)| typed.is_none()) {
                 self.wrong_in_file(&path(table, &key.about), "is missing: TLS needs both");
             }
         }

@@ -1,6 +1,6 @@
 //! `[management]`.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use super::Draft;
 use crate::config::{
@@ -40,7 +40,7 @@ impl Draft<'_> {
             return None;
         }
         match self.expanded(&text).and_then(|text| spec::management(&text)) {
-            Ok(Endpoint::Tcp(address)) if !others_may && !is_of_this_machine(&address.host) => {
+            Ok(Endpoint::Tcp(address)) if !others_may && !address.is_of_this_machine() => {
                 let wrong = format!(
                     "others than this machine may reach {address}: name them in management.allow"
                 );
@@ -63,8 +63,4 @@ impl Draft<'_> {
         }
         text != "down"
     }
-}
-
-fn is_of_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -1,0 +1,51 @@
+//! What tests have a daemon do that it never does by itself: get stuck, or panic, at a place.
+//!
+//! Only in builds with debug assertions: a release build has nothing of it.
+
+#[cfg(debug_assertions)]
+pub(crate) use self::armed::reach;
+
+/// Nothing happens here in a release build.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub(crate) fn reach(_place: &str) {}
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::path::PathBuf;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+    use std::{env, thread};
+
+    /// What is to happen: `WHAT PLACE FILE`, once the file is there.
+    const VARIABLE: &str = "GSTATSD_TEST_HOOK";
+
+    struct Hook {
+        what: String,
+        place: String,
+        file: PathBuf,
+    }
+
+    /// A thread comes to a place.
+    pub(crate) fn reach(place: &str) {
+        static HOOK: OnceLock<Option<Hook>> = OnceLock::new();
+        let Some(hook) = HOOK.get_or_init(hook) else { return };
+        if hook.place != place || !hook.file.exists() {
+            return;
+        }
+        match hook.what.as_str() {
+            "stall" => loop {
+                thread::sleep(Duration::from_secs(1));
+            },
+            _ => panic!("{VARIABLE} asks for it"),
+        }
+    }
+
+    fn hook() -> Option<Hook> {
+        let text = env::var(VARIABLE).ok()?;
+        let (what, rest) = text.split_once(' ')?;
+        // The name of a place may have blanks.
+        let (place, file) = rest.rsplit_once(' ')?;
+        Some(Hook { what: what.to_owned(), place: place.to_owned(), file: file.into() })
+    }
+}
