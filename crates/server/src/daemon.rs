@@ -8,6 +8,7 @@ mod reload;
 mod service;
 
 use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -15,6 +16,7 @@ use anyhow::Context as _;
 use crate::admin::AdminSockets;
 use crate::config::{Config, LogTarget, Sink, SinkKind, Source};
 use crate::forward::refuse_loops;
+use crate::handover::{Bequest, Launch, Predecessor, Successor};
 use crate::listen::{self, ManagementSockets, Sockets};
 use crate::logging::Logger;
 use crate::pid_file::PidFile;
@@ -28,7 +30,11 @@ use service::Service;
 /// It cannot start.
 pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     map_large_memory();
+    let launch = Launch::of_process()?;
     let mut config = source.load()?;
+    let (predecessor, bequest) = Predecessor::of_process()?.unzip();
+    let Bequest { sockets: inherited, pid_file: lock } = bequest.unwrap_or_default();
+    listen::inherit(inherited);
     let sockets = config
         .listeners
         .iter()
@@ -40,8 +46,9 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     let management = listen::bind_management(&config.management)?;
     let admin = AdminSockets::bind(&config)?;
     let logger = open_log(&config)?;
-    let mut pid_file = config.pid_file.as_deref().map(PidFile::lock).transpose()?;
-    let ready = match config.daemonize {
+    let mut pid_file = open_pid_file(&config, lock)?;
+    // A successor is where its predecessor is.
+    let ready = match config.daemonize && predecessor.is_none() {
         false => None,
         true => match detach().context("cannot go to the background")? {
             Detached::Starter { started } => {
@@ -52,24 +59,57 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
             Detached::Daemon(ready) => Some(ready),
         },
     };
+    let logger = logger.install();
+    let mut signals = Signals::take_over()?;
+    let mut service = Service::start(&config, admin)?;
+    listen::close_rest();
+    if let Some(predecessor) = predecessor {
+        predecessor.take_over()?;
+    }
     if let Some(pid_file) = &mut pid_file {
         pid_file.write()?;
     }
-    let logger = logger.install();
-    let mut signals = Signals::take_over()?;
     announce(&config, &sockets, &management);
-    let mut service = Service::start(&config, sockets, management, admin)?;
+    service.listen(&config, sockets, management)?;
     if let Some(ready) = ready {
         ready.tell()?;
     }
     let mut reload = reload::Reload::new(source);
-    while signals.wait() == Request::Reload {
-        logger.reopen();
-        reload.run(&mut config, &mut service, logger);
+    let successor = loop {
+        match signals.wait() {
+            Request::Reload => {
+                logger.reopen();
+                reload.run(&mut config, &mut service, logger);
+            }
+            Request::HandOver => {
+                let pid_file = pid_file.as_ref().map(PidFile::lock_of);
+                match Successor::start(&launch, pid_file) {
+                    Ok(successor) => break Some(successor),
+                    Err(error) => log::error!("hand-over: {error:#}; this process goes on"),
+                }
+            }
+            Request::Stop => break None,
+        }
+    };
+    match &successor {
+        Some(successor) => {
+            log::info!("handing over to process {}", successor.id());
+            // Its lock is the successor's now.
+            std::mem::forget(pid_file);
+        }
+        None => log::info!("stopping"),
     }
-    log::info!("stopping");
-    service.stop(&config)?;
+    service.stop(&config, successor.as_ref())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file that keeps other daemons away: as the process before this one has locked it, or anew.
+fn open_pid_file(config: &Config, inherited: Option<OwnedFd>) -> anyhow::Result<Option<PidFile>> {
+    let Some(path) = config.pid_file.as_deref() else { return Ok(None) };
+    Ok(Some(match inherited {
+        Some(lock) => PidFile::inherit(path, lock)?,
+        None => PidFile::lock(path)?,
+    }))
 }
 
 /// A daemon has no standard error: unless told otherwise it logs to the system's log. Where there

@@ -40,6 +40,7 @@ mod deliver;
 mod flush;
 mod forward;
 mod frequent;
+mod handover;
 mod hooks;
 mod http;
 mod import;

@@ -1,7 +1,8 @@
 //! The file that holds the process id, and keeps a second daemon from using it.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -32,6 +33,20 @@ impl PidFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
+    /// The file that the process before this one has locked for both.
+    pub(crate) fn inherit(path: &Path, file: OwnedFd) -> anyhow::Result<Self> {
+        // The lock belongs to what both have open.
+        let file = Flock::lock(File::from(file), FlockArg::LockExclusiveNonblock);
+        let file = file.map_err(|(_, errno)| errno);
+        let file = file.with_context(|| format!("cannot use the pid file {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// What keeps it locked.
+    pub(crate) fn lock_of(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
     /// Writes the id of this process.
     ///
     /// # Errors
@@ -39,6 +54,8 @@ impl PidFile {
     pub(crate) fn write(&mut self) -> anyhow::Result<()> {
         let text = || format!("cannot write the pid file {}", self.path.display());
         self.file.set_len(0).with_context(text)?;
+        // Who wrote before us shares the place with us.
+        self.file.rewind().with_context(text)?;
         writeln!(self.file, "{}", std::process::id()).with_context(text)
     }
 }

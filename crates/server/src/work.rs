@@ -66,7 +66,16 @@ pub(crate) enum Control {
     PushEarly(u64),
     /// Take what waits in the sockets and connections of a listener, and close them.
     Close(ListenerId),
+    /// Leave what waits in the sockets to the next process, push what was gathered, and end.
+    HandOver,
     /// Take what waits in the sockets, push it, and end.
+    Stop,
+}
+
+/// How a worker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    HandOver,
     Stop,
 }
 
@@ -190,7 +199,10 @@ impl Worker {
             if self.streams.check().is_some_and(|check| now >= check) {
                 self.streams.close_idle(&mut self.table, now);
             }
-            if self.is_told_to_stop(now) {
+            if let Some(end) = self.told(now) {
+                if end == End::HandOver {
+                    self.let_go_of_sockets();
+                }
                 break;
             }
             if let Some(gaps) = &mut self.gaps {
@@ -209,15 +221,24 @@ impl Worker {
         self.push(Closes::Worker, clock::now());
     }
 
-    /// Does what it was told, all of it, until it is told to stop.
-    fn is_told_to_stop(&mut self, now: Instant) -> bool {
+    /// Does what it was told, all of it, until it is told to end.
+    fn told(&mut self, now: Instant) -> Option<End> {
         loop {
             match self.control.try_recv() {
-                Ok(Control::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Ok(Control::Stop) | Err(TryRecvError::Disconnected) => return Some(End::Stop),
+                Ok(Control::HandOver) => return Some(End::HandOver),
                 Ok(control) => self.obey(control, now),
-                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Empty) => return None,
             }
         }
+    }
+
+    /// Receives no more datagrams: they are the next process's. It has the sockets too, so that
+    /// nothing that waits in them is lost.
+    fn let_go_of_sockets(&mut self) {
+        let dropped = self.datagrams.count_drops();
+        self.table.counts_mut().datagrams_dropped_kernel += dropped;
+        self.datagrams = Datagrams::new();
     }
 
     fn obey(&mut self, control: Control, now: Instant) {
@@ -248,8 +269,8 @@ impl Worker {
                 self.datagrams.admit(listener, &sources);
             }
             Control::Close(listener) => self.close(listener),
-            // It ends the loop that asks.
-            Control::Stop => {}
+            // They end the loop that asks.
+            Control::HandOver | Control::Stop => {}
         }
     }
 

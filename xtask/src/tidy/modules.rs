@@ -156,6 +156,17 @@ const MODULES: &[Module] = &[
             "work::ControlInbox",
         ]),
     },
+    // Starts the next process, and gives it all sockets; knows nothing of what comes over them.
+    Module {
+        name: "handover",
+        may_use: Uses::Only(&[
+            "listen::is_open_to_all",
+            "sys::DESCRIPTORS_MAX",
+            "sys::receive_message",
+            "sys::send_message",
+            "sys::sockets",
+        ]),
+    },
     // Puts the stages together and takes them apart in order.
     Module { name: "daemon", may_use: Uses::AllBut(&["cli", "commands", "lib"]) },
     // Foreign configurations as ours: text in, text out.

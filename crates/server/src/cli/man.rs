@@ -41,6 +41,11 @@ pub(crate) fn render(page: &mut impl Write) -> io::Result<()> {
         &[
             ("SIGTERM, SIGINT", "Receive what has arrived, flush, wait for the sinks, end."),
             ("SIGHUP", "Open the log file and read the configuration file again."),
+            (
+                "SIGUSR2",
+                "Start the file that now has the name of the program, hand all sockets over to it, \
+                 and end. When it is not ready in time, go on.",
+            ),
         ],
     );
     rest.to_writer(page)

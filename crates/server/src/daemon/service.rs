@@ -24,6 +24,7 @@ use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Making, Message, Telling};
 use crate::forward::{self, Forwarding, refuse_loops};
 use crate::frequent::FrequentNames;
+use crate::handover::Successor;
 use crate::http::{Guard, HttpServers};
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
@@ -83,13 +84,8 @@ pub(super) struct Plan {
 
 impl Service {
     /// Starts the threads from the end of the path to its beginning, so that nothing is received
-    /// that has nowhere to go. `sockets` are those of the listeners, in their order.
-    pub(super) fn start(
-        config: &Config,
-        sockets: Vec<Sockets>,
-        management: ManagementSockets,
-        admin: AdminSockets,
-    ) -> anyhow::Result<Self> {
+    /// that has nowhere to go. Nothing is received yet.
+    pub(super) fn start(config: &Config, admin: AdminSockets) -> anyhow::Result<Self> {
         let settings = SettingsBook::of(config);
         let rules = Arc::new(settings.rules(config));
         let making = making(config, &settings)?;
@@ -135,7 +131,7 @@ impl Service {
         let accepting =
             Accepting::start(connections.clone(), inboxes, beats.stage("accept", PATIENCE))?;
         let (listeners, listeners_opened) = (Vec::new(), 0);
-        let mut service = Self {
+        Ok(Self {
             managing: None,
             admin,
             phase,
@@ -150,14 +146,23 @@ impl Service {
             settings,
             listeners,
             listeners_opened,
-        };
+        })
+    }
+
+    /// Begins to receive. `sockets` are those of the listeners, in their order.
+    pub(super) fn listen(
+        &mut self,
+        config: &Config,
+        sockets: Vec<Sockets>,
+        management: ManagementSockets,
+    ) -> anyhow::Result<()> {
         for (listener, sockets) in config.listeners.iter().zip(sockets) {
-            service.open(listener.clone(), sockets);
+            self.open(listener.clone(), sockets);
         }
-        service.take_commands(config, management)?;
-        service.phase.receives();
-        service.admin.iter().for_each(Admin::begin);
-        Ok(service)
+        self.take_commands(config, management)?;
+        self.phase.receives();
+        self.admin.iter().for_each(Admin::begin);
+        Ok(())
     }
 
     /// Makes ready what is to change from one configuration to the next.
@@ -283,25 +288,39 @@ impl Service {
         self.accepting.close(id);
     }
 
-    /// Ends the threads in the order of the path, and says what became of everything.
-    pub(super) fn stop(self, config: &Config) -> anyhow::Result<()> {
+    /// Ends the threads in the order of the path, and says what became of everything. What is
+    /// not received yet is left to a successor, which goes on as soon as nothing is received here.
+    pub(super) fn stop(self, config: &Config, successor: Option<&Successor>) -> anyhow::Result<()> {
         self.phase.stops();
         let deadline = clock::now() + config.shutdown_timeout;
         if let Some(managing) = self.managing {
             managing.stop().ok().context("what takes commands panicked")?;
         }
-        // From now on unix sockets cannot be found, instead of being found deaf.
-        drop(self.listeners);
+        let control = match successor {
+            // From now on unix sockets cannot be found, instead of being found deaf.
+            None => {
+                drop(self.listeners);
+                || Control::Stop
+            }
+            // Their files are the successor's.
+            Some(_) => {
+                std::mem::forget(self.listeners);
+                || Control::HandOver
+            }
+        };
         // A panic of a thread has ended the process already.
         self.accepting.stop().ok().context("what accepts connections panicked")?;
-        for (_, control) in &self.workers {
-            control.tell(Control::Stop);
+        for (_, worker) in &self.workers {
+            worker.tell(control());
         }
         for (worker, _) in self.workers {
             worker.join().ok().context("a worker panicked")?;
         }
-        let peers = self.forwarding.close(deadline);
         let (outlets, counts) = self.flush.join().ok().context("the flush panicked")?;
+        if let Some(successor) = successor {
+            successor.go();
+        }
+        let peers = self.forwarding.close(deadline);
         log_accounting(&counts, self.connections.counts(), &outlets.close(deadline), &peers);
         if let Some(line) = self.forwarding.relay_accounting(counts.lines_relayed) {
             log::info!("accounting: {line}");

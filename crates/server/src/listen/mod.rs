@@ -13,6 +13,7 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub(crate) use self::inherited::{close_rest, inherit, is_open_to_all};
 pub(crate) use self::management::{ManagementSockets, bind_management};
 pub(crate) use self::unix::SocketFile;
 use crate::accept::{Listening, Terms};
@@ -20,6 +21,7 @@ use crate::config::{Address, Config, Endpoint, Listener, Transport};
 use crate::tls::Certificates;
 use crate::work::DatagramSocket;
 
+mod inherited;
 mod management;
 mod passed;
 mod unix;
@@ -78,16 +80,23 @@ impl Sockets {
         address: &Address,
     ) -> anyhow::Result<()> {
         for place in resolve(address)? {
-            let group = bind_group(place, config.workers)?;
+            let mut group = inherited::take(Type::DGRAM, place.address());
+            let is_inherited = !group.is_empty();
+            if !is_inherited {
+                group = bind_group(place, config.workers)?;
+            }
             let bound = bound_address(&group[0])?;
             self.urls.push(format!("udp://{bound}"));
             self.addresses.push((Transport::Udp, bound));
             for socket in &group {
                 self.ask_for_buffer(socket, config.receive_buffer_bytes)?;
             }
-            for (socket, of_worker) in group.into_iter().zip(&mut self.of_workers) {
-                let sources = listener.sources.clone();
-                of_worker.push(DatagramSocket { socket: socket.into(), sources, is_unix: false });
+            // Of those that were inherited there may be more than workers, or fewer.
+            for (index, socket) in group.into_iter().enumerate() {
+                let (sources, workers) = (listener.sources.clone(), self.of_workers.len());
+                let socket = DatagramSocket::new(socket, sources, false);
+                let socket = DatagramSocket { is_inherited, ..socket };
+                self.of_workers[index % workers].push(socket);
             }
         }
         Ok(())
@@ -95,7 +104,7 @@ impl Sockets {
 
     fn bind_tcp(&mut self, listener: &Listener, address: &Address) -> anyhow::Result<()> {
         for place in resolve(address)? {
-            let socket = bind_one(place, Type::STREAM, false)?;
+            let socket = bind_stream(place)?;
             let bound = bound_address(&socket)?;
             self.addresses.push((Transport::Tcp, bound));
             self.listen(listener, socket, format!("tcp://{bound}"))?;
@@ -117,7 +126,7 @@ impl Sockets {
         // Between two that read it the order within one sender would be lost.
         let of_worker = self.of_workers.first_mut().context("there is no worker")?;
         let sources = listener.sources.clone();
-        of_worker.push(DatagramSocket { socket: socket.into(), sources, is_unix: true });
+        of_worker.push(DatagramSocket::new(socket, sources, true));
         Ok(())
     }
 
@@ -146,7 +155,7 @@ impl Sockets {
 pub(crate) fn bind_connections(address: &Address) -> anyhow::Result<Vec<(Socket, SocketAddr)>> {
     let (mut sockets, mut port) = (Vec::new(), address.port);
     for place in resolve(address)? {
-        let socket = bind_one(place.with_port(port), Type::STREAM, false)?;
+        let socket = bind_stream(place.with_port(port))?;
         let bound = bound_address(&socket)?;
         port = bound.port();
         socket.listen(BACKLOG)?;
@@ -174,6 +183,14 @@ enum Place {
 }
 
 impl Place {
+    /// The address of a socket that is bound there; without IPv6 everywhere is `0.0.0.0`.
+    fn address(self) -> SocketAddr {
+        match self {
+            Self::Everywhere(port) => (Ipv6Addr::UNSPECIFIED, port).into(),
+            Self::At(address) => address,
+        }
+    }
+
     fn with_port(self, port: u16) -> Self {
         match self {
             Self::Everywhere(_) => Self::Everywhere(port),
@@ -197,6 +214,12 @@ fn resolve(address: &Address) -> anyhow::Result<Vec<Place>> {
         bail!("the name has no address");
     }
     Ok(places)
+}
+
+/// A socket for connections: one that was inherited, or a new one.
+fn bind_stream(place: Place) -> io::Result<Socket> {
+    let inherited = inherited::take(Type::STREAM, place.address()).into_iter().next();
+    inherited.map_or_else(|| bind_one(place, Type::STREAM, false), Ok)
 }
 
 /// One socket for each worker, all on one address: the kernel spreads the senders over them.

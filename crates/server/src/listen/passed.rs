@@ -66,7 +66,7 @@ impl Sockets {
         };
         self.urls.push(url);
         let (is_unix, workers) = (address.is_unix(), self.of_workers.len());
-        let socket = DatagramSocket { socket: socket.into(), sources, is_unix };
+        let socket = DatagramSocket::new(socket, sources, is_unix);
         self.of_workers[index % workers].push(socket);
         Ok(())
     }

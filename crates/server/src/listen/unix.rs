@@ -10,6 +10,8 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::inherited;
+
 /// The file of a socket. It is removed when this is dropped, unless another has its place.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
@@ -26,11 +28,17 @@ type Identity = (u64, u64, i64, i64);
 /// # Errors
 /// Somebody listens there, something else has the path, or the system refuses.
 pub(super) fn bind(path: &Path, kind: Type, mode: u32) -> io::Result<(Socket, SocketFile)> {
-    let socket = Socket::new(Domain::UNIX, kind, None)?;
     // Of two that start at once one might take the fresh socket of the other for an old one.
     let _lock = lock_directory(path)?;
-    make_room(path, kind)?;
-    bind_with_mode(&socket, path, mode)?;
+    let socket = match inherited::take_unix(kind, path) {
+        Some(inherited) => inherited,
+        None => {
+            let socket = Socket::new(Domain::UNIX, kind, None)?;
+            make_room(path, kind)?;
+            bind_with_mode(&socket, path, mode)?;
+            socket
+        }
+    };
     let made = fs::symlink_metadata(path)?;
     let file = SocketFile { path: path.to_owned(), identity: identity(&made) };
     Ok((socket, file))

@@ -1,11 +1,13 @@
 //! What the operating system offers and no library wraps: the only `unsafe` of the server.
 
+mod descriptors;
 mod detach;
 mod drops;
 mod memory;
 mod passed;
 mod receive;
 
+pub(crate) use descriptors::{DESCRIPTORS_MAX, receive_message, send_message, sockets};
 pub(crate) use detach::{Detached, detach};
 pub(crate) use drops::dropped_datagrams;
 pub(crate) use memory::map_large_memory;

@@ -33,6 +33,15 @@ pub(crate) struct DatagramSocket {
     pub(crate) sources: Sources,
     /// Whether it is a unix socket.
     pub(crate) is_unix: bool,
+    /// Whether it was another process's before, which has counted what the kernel dropped so far.
+    pub(crate) is_inherited: bool,
+}
+
+impl DatagramSocket {
+    /// A socket that was made for this process.
+    pub(crate) fn new(socket: impl Into<OwnedFd>, sources: Sources, is_unix: bool) -> Self {
+        Self { socket: socket.into(), sources, is_unix, is_inherited: false }
+    }
 }
 
 /// The datagram sockets of one worker, or those of them that are to be closed.
@@ -68,7 +77,9 @@ impl Datagrams {
     pub(super) fn open(&mut self, listener: ListenerId, sockets: Vec<DatagramSocket>) {
         let socket = |of: DatagramSocket| {
             let gathering = if of.is_unix { Gathering::Never } else { Gathering::On { alone: 0 } };
-            Socket { listener, of, gathering, dropped: 0 }
+            let before = || dropped_datagrams(of.socket.as_fd()).unwrap_or(0);
+            let dropped = if of.is_inherited { before() } else { 0 };
+            Socket { listener, of, gathering, dropped }
         };
         self.sockets.extend(sockets.into_iter().map(socket));
     }
@@ -215,7 +226,7 @@ mod tests {
         let address = socket.local_addr().unwrap();
         let sources = Sources::default();
         let mut datagrams = Datagrams::new();
-        let socket = DatagramSocket { socket: socket.into(), sources, is_unix: false };
+        let socket = DatagramSocket::new(socket, sources, false);
         datagrams.open(ListenerId(0), vec![socket]);
         let (mut table, dialects) = (table(), Dialects::default());
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -240,7 +251,7 @@ mod tests {
             let address = socket.local_addr().unwrap();
             let deny = deny.iter().map(|text| text.parse().unwrap()).collect();
             let sources = Sources { deny, ..Sources::default() };
-            (DatagramSocket { socket: socket.into(), sources, is_unix: false }, address)
+            (DatagramSocket::new(socket, sources, false), address)
         };
         let (denying, denied_at) = one(&["127.0.0.1"]);
         let (other, other_at) = one(&["10.0.0.0/8"]);

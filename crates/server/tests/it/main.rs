@@ -15,6 +15,7 @@ mod dogstatsd;
 mod emitters;
 mod exactness;
 mod forward;
+mod handover;
 mod hard_input;
 mod large_series;
 mod lifetime;

@@ -163,18 +163,25 @@ impl Daemon {
 
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> (ExitStatus, String) {
-        let end = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < end, "the daemon does not end:\n{}", self.seen.join("\n"));
-            thread::sleep(Duration::from_millis(5));
-        };
+        let status = self.wait_for_exit();
         while let Ok(line) = self.log.recv_timeout(PATIENCE) {
             self.seen.push(line);
         }
         (status, self.seen.join("\n"))
+    }
+}
+
+impl Daemon {
+    /// Waits for its end, and not for that of others that write to its log.
+    pub(crate) fn wait_for_exit(&mut self) -> ExitStatus {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < end, "the daemon does not end:\n{}", self.seen.join("\n"));
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

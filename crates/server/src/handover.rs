@@ -1,0 +1,224 @@
+//! The way from one process of the daemon to the next, without a gap: another binary, or the same
+//! with what takes effect at a start only.
+//!
+//! ```text
+//! old   SIGUSR2: starts the new one --> all its sockets -->  (serves on)         "go" ends
+//! new                                   binds none anew  -->  "ready"   waits -->  serves
+//! ```
+//!
+//! They talk over the standard input of the new one, in messages whose first byte says what they
+//! are. What is not understood is passed over, so that an old one and a new one get along that
+//! know of different things. A new one that is not ready in time is killed, and the old one goes
+//! on as if nothing had been.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, stdin};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::parent_id;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::ReceiveTimeout,
+};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use socket2::Socket;
+
+use crate::listen::is_open_to_all;
+use crate::sys::{DESCRIPTORS_MAX, receive_message, send_message, sockets};
+
+/// Says to the new process whose successor it is: the process id of the old one.
+const VARIABLE: &str = "GSTATSD_PREDECESSOR";
+/// How long the new process may take to be ready.
+const READY_MAX: Duration = Duration::from_secs(5);
+/// How long the old one may take to end its part, at most; then it is taken for dead.
+const GO_MAX: Duration = Duration::from_mins(1);
+
+/// What a message says.
+const SOCKETS: u8 = b'S';
+const PID_FILE: u8 = b'P';
+const ALL: u8 = b'A';
+const READY: u8 = b'R';
+const GO: u8 = b'G';
+
+/// How this process was started, so that another can be started in the same way.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    directory: PathBuf,
+}
+
+impl Launch {
+    /// How this process was started. To be asked before it goes to another directory.
+    ///
+    /// # Errors
+    /// The working directory is gone.
+    pub(crate) fn of_process() -> io::Result<Self> {
+        let mut words = env::args_os();
+        let directory = env::current_dir()?;
+        let named = PathBuf::from(words.next().unwrap_or_default());
+        // Not the file that runs, but what now has its name: after an upgrade that is another. A
+        // name without a slash was found by looking for it, which whoever starts it does again.
+        let has_slash = named.components().count() > 1;
+        let program = if has_slash { directory.join(named) } else { named };
+        Ok(Self { program, arguments: words.collect(), directory })
+    }
+}
+
+/// The next process, seen from the old one. It is killed when this is dropped before it is ready.
+pub(crate) struct Successor {
+    process: Child,
+    channel: OwnedFd,
+    is_ready: bool,
+}
+
+impl Successor {
+    /// Starts the next process, gives it the sockets of this one, and waits until it is ready to
+    /// use them. `pid_file` is the file that keeps other daemons away.
+    ///
+    /// # Errors
+    /// It cannot be started, ends, or is not ready in time; it is gone then.
+    pub(crate) fn start(launch: &Launch, pid_file: Option<BorrowedFd<'_>>) -> anyhow::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (channel, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        wait_at_most(&channel, READY_MAX)?;
+        let process = Command::new(&launch.program)
+            .args(&launch.arguments)
+            .current_dir(&launch.directory)
+            .env(VARIABLE, std::process::id().to_string())
+            .stdin(Stdio::from(theirs))
+            .spawn()
+            .with_context(|| format!("cannot start {}", launch.program.display()))?;
+        let mut successor = Self { process, channel, is_ready: false };
+        successor.bequeath(pid_file).context("the next process takes no sockets")?;
+        successor.wait_until_ready()?;
+        successor.is_ready = true;
+        Ok(successor)
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Lets it serve from now on. It does so too where this fails: then it sees that we are gone.
+    pub(crate) fn go(&self) {
+        if let Err(error) = send_message(&self.channel, &[GO], &[]) {
+            log::warn!("hand-over: the next process does not listen: {error}");
+        }
+    }
+
+    fn bequeath(&self, pid_file: Option<BorrowedFd<'_>>) -> io::Result<()> {
+        let open: Vec<Socket> = sockets().into_iter().map(Socket::from).collect();
+        let open: Vec<_> = open.iter().filter(|socket| is_open_to_all(socket)).collect();
+        for some in open.chunks(DESCRIPTORS_MAX) {
+            let some: Vec<_> = some.iter().map(|socket| socket.as_fd()).collect();
+            send_message(&self.channel, &[SOCKETS], &some)?;
+        }
+        if let Some(pid_file) = pid_file {
+            send_message(&self.channel, &[PID_FILE], &[pid_file])?;
+        }
+        send_message(&self.channel, &[ALL], &[])
+    }
+
+    fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let mut message = [0; 16];
+        loop {
+            match receive_message(&self.channel, &mut message) {
+                Ok((length, _)) if length > 0 && message[0] == READY => return Ok(()),
+                Ok((length, _)) if length > 0 => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    bail!("the next process was not ready within {READY_MAX:?}");
+                }
+                // It says itself why.
+                Ok(_) | Err(_) => bail!("the next process ended: {}", self.process.wait()?),
+            }
+        }
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        if !self.is_ready {
+            self.process.kill().ok();
+            self.process.wait().ok();
+        }
+    }
+}
+
+/// The process before this one, which serves until this one is ready.
+pub(crate) struct Predecessor {
+    channel: OwnedFd,
+}
+
+/// What a process gets of the one before it.
+#[derive(Debug, Default)]
+pub(crate) struct Bequest {
+    /// Its sockets.
+    pub(crate) sockets: Vec<OwnedFd>,
+    /// The file that keeps other daemons away, locked.
+    pub(crate) pid_file: Option<OwnedFd>,
+}
+
+impl Predecessor {
+    /// The process before this one, and what it leaves; `None` where there is none.
+    ///
+    /// # Errors
+    /// It does not say what there is.
+    pub(crate) fn of_process() -> anyhow::Result<Option<(Self, Bequest)>> {
+        // Set for a parent of ours it is not for us.
+        if env::var(VARIABLE).ok() != Some(parent_id().to_string()) {
+            return Ok(None);
+        }
+        let channel = stdin().as_fd().try_clone_to_owned()?;
+        let text = "the process before this one does not hand over";
+        wait_at_most(&channel, READY_MAX).context(text)?;
+        let predecessor = Self { channel };
+        let bequest = predecessor.receive().context(text)?;
+        Ok(Some((predecessor, bequest)))
+    }
+
+    /// Says that all is ready, and waits until the other one has ended its part, or is gone.
+    ///
+    /// # Errors
+    /// The channel is broken.
+    pub(crate) fn take_over(self) -> anyhow::Result<()> {
+        wait_at_most(&self.channel, GO_MAX)?;
+        send_message(&self.channel, &[READY], &[]).context("the process before this is gone")?;
+        let mut message = [0; 16];
+        loop {
+            match receive_message(&self.channel, &mut message) {
+                Ok((0, _)) => return Ok(()),
+                Ok(_) if message[0] == GO => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    fn receive(&self) -> anyhow::Result<Bequest> {
+        let (mut bequest, mut message) = (Bequest::default(), [0; 16]);
+        loop {
+            let (length, descriptors) = receive_message(&self.channel, &mut message)?;
+            match message.first().filter(|_| length > 0) {
+                Some(&SOCKETS) => bequest.sockets.extend(descriptors),
+                Some(&PID_FILE) => bequest.pid_file = descriptors.into_iter().next(),
+                Some(&ALL) => return Ok(bequest),
+                Some(_) => {}
+                None => bail!("it is gone"),
+            }
+        }
+    }
+}
+
+/// How long a message is waited for.
+fn wait_at_most(channel: &OwnedFd, time: Duration) -> nix::Result<()> {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    setsockopt(channel, ReceiveTimeout, &TimeVal::seconds(seconds))
+}
