@@ -37,6 +37,9 @@ _gstatsd() {
             gstatsd,send)
                 cmd="gstatsd__subcmd__send"
                 ;;
+            gstatsd,spool)
+                cmd="gstatsd__subcmd__spool"
+                ;;
             gstatsd__subcmd__help,check)
                 cmd="gstatsd__subcmd__help__subcmd__check"
                 ;;
@@ -58,6 +61,9 @@ _gstatsd() {
             gstatsd__subcmd__help,send)
                 cmd="gstatsd__subcmd__help__subcmd__send"
                 ;;
+            gstatsd__subcmd__help,spool)
+                cmd="gstatsd__subcmd__help__subcmd__spool"
+                ;;
             *)
                 ;;
         esac
@@ -65,7 +71,7 @@ _gstatsd() {
 
     case "${cmd}" in
         gstatsd)
-            opts="-b -s -f -p -x -c -v -D -h -V --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help --version check explain send replay import docs help"
+            opts="-b -s -f -p -x -c -v -D -h -V --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help --version check explain send replay import spool docs help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -301,7 +307,7 @@ _gstatsd() {
             return 0
             ;;
         gstatsd__subcmd__help)
-            opts="check explain send replay import docs help"
+            opts="check explain send replay import spool docs help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -412,6 +418,20 @@ _gstatsd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gstatsd__subcmd__help__subcmd__spool)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gstatsd__subcmd__import)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -508,6 +528,80 @@ _gstatsd() {
             fi
             case "${prev}" in
                 --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gstatsd__subcmd__spool)
+            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help ls verify export"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --bind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --flush)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --percent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --workers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pid-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -137,6 +137,34 @@ _arguments "${_arguments_options[@]}" : \
 ':file -- The configuration to read, or -:_files' \
 && ret=0
 ;;
+(spool)
+_arguments "${_arguments_options[@]}" : \
+'*-b+[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*--bind=[Listen here\: \[HOST\]\:PORT, PORT or udp\://HOST\:PORT (UDP), tcp\://HOST\:PORT, unix\://PATH (connections) or unixgram\://PATH (datagrams); can be repeated \[default\: \:8125\]]:ADDR:_default' \
+'*-s+[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'*--sink=[Send to this Graphite (\[HOST\]\:PORT, PORT or graphite\://HOST\:PORT), StatsD (statsd\://HOST\:PORT) or file (file\:PATH), or show each flush on standard output (console\:); can be repeated, each gets everything \[default\: console\:\]]:SINK:_default' \
+'-f+[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
+'--flush=[Seconds between flushes \[default\: 10\]]:SECONDS:_default' \
+'-p+[Percentile of the timers, above 0 and up to 100 \[default\: 90\]]:PERCENT:_default' \
+'--percent=[Percentile of the timers, above 0 and up to 100 \[default\: 90\]]:PERCENT:_default' \
+'-x+[Put this and a dot before the name of every metric; \${HOSTNAME} and other variables are expanded \[default\: none\]]:PREFIX:_default' \
+'--prefix=[Put this and a dot before the name of every metric; \${HOSTNAME} and other variables are expanded \[default\: none\]]:PREFIX:_default' \
+'-c+[Read the configuration from this TOML file; flags override it]:FILE:_files' \
+'--config=[Read the configuration from this TOML file; flags override it]:FILE:_files' \
+'--workers=[Threads that receive and aggregate; 0 is one for each core \[default\: 0\]]:N:_default' \
+'--pid-file=[Write the process id to this file]:FILE:_files' \
+'--log=[Log to stderr, syslog or a file (opened again on SIGHUP) \[default\: stderr\]]:TARGET:_default' \
+'*-v[Log more\: -v for debug, -vv for every packet]' \
+'-D[Check everything, then go to the background]' \
+'--daemonize[Check everything, then go to the background]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':what -- What to do:((ls\:"One line for each spool\: how much is there"
+verify\:"Read every record; the exit code is 1 where anything is damaged"
+export\:"Print what is there as lines for Graphite"))' \
+'::name -- Of this sink alone; it need not be in the configuration any more:_default' \
+&& ret=0
+;;
 (docs)
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help (see more with '\''--help'\'')]' \
@@ -180,6 +208,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(spool)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (docs)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -205,6 +237,7 @@ _gstatsd_commands() {
 'send:Send lines to a StatsD service' \
 'replay:What recorded packets become, without a network' \
 'import:Print a configuration of the Node.js StatsD as ours' \
+'spool:What waits on the disk for sinks' \
 'docs:Print the manual page, the configuration reference or shell completions' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -233,6 +266,7 @@ _gstatsd__subcmd__help_commands() {
 'send:Send lines to a StatsD service' \
 'replay:What recorded packets become, without a network' \
 'import:Print a configuration of the Node.js StatsD as ours' \
+'spool:What waits on the disk for sinks' \
 'docs:Print the manual page, the configuration reference or shell completions' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -273,6 +307,11 @@ _gstatsd__subcmd__help__subcmd__send_commands() {
     local commands; commands=()
     _describe -t commands 'gstatsd help send commands' commands "$@"
 }
+(( $+functions[_gstatsd__subcmd__help__subcmd__spool_commands] )) ||
+_gstatsd__subcmd__help__subcmd__spool_commands() {
+    local commands; commands=()
+    _describe -t commands 'gstatsd help spool commands' commands "$@"
+}
 (( $+functions[_gstatsd__subcmd__import_commands] )) ||
 _gstatsd__subcmd__import_commands() {
     local commands; commands=()
@@ -287,6 +326,11 @@ _gstatsd__subcmd__replay_commands() {
 _gstatsd__subcmd__send_commands() {
     local commands; commands=()
     _describe -t commands 'gstatsd send commands' commands "$@"
+}
+(( $+functions[_gstatsd__subcmd__spool_commands] )) ||
+_gstatsd__subcmd__spool_commands() {
+    local commands; commands=()
+    _describe -t commands 'gstatsd spool commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_gstatsd" ]; then

@@ -3,6 +3,7 @@
 //! Everything that can be wrong is found before the first thread starts, and before `-D`
 //! detaches: configuration, addresses, the log, the pid file.
 
+mod left;
 mod outlet;
 mod reload;
 mod service;
@@ -70,6 +71,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         pid_file.write()?;
     }
     announce(&config, &sockets, &management);
+    left::warn(&config);
     service.listen(&config, sockets, management)?;
     if let Some(ready) = ready {
         ready.tell()?;

@@ -8,13 +8,16 @@
 //! ```
 //!
 //! While a queue is nearly full its oldest snapshots are merged, so that totals outlive their
-//! resolution; what does not fit all the same is dropped, oldest first. Both are counted.
+//! resolution; what does not fit all the same is dropped, oldest first. Both are counted. With a
+//! spool the oldest go to the disk before that, and come back when the sink takes them.
 
 mod books;
 mod courier;
 mod feed;
 mod preparing;
 mod queue;
+mod shelf;
+mod spooling;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,8 +32,9 @@ use self::courier::Courier;
 use self::feed::{Feed, Terms};
 use self::preparing::Preparing;
 use self::queue::Queue;
+use self::shelf::Shelf;
 use crate::beats::Beat;
-use crate::config::Delivery;
+use crate::config::{Delivery, Spool};
 
 /// The ways to all sinks.
 pub(crate) struct Outlets {
@@ -46,7 +50,8 @@ pub(crate) struct Outlets {
 pub(crate) struct Outlet(Arc<Feed>);
 
 impl Outlet {
-    /// Starts the thread of a sink; `flush` is the flush interval.
+    /// Starts the thread of a sink; `flush` is the flush interval. With a spool, what does not fit
+    /// into its queue goes there.
     ///
     /// # Errors
     /// The system can start no thread.
@@ -55,14 +60,19 @@ impl Outlet {
         sink: S,
         delivery: &Delivery,
         flush: Duration,
+        spool: Option<&Spool>,
     ) -> io::Result<Self> {
         let (point_count, carries_notices) = (sink.point_counter(), sink.carries_notices());
-        let queue = Arc::new(Queue::new(delivery.queue_bytes));
+        let shelf = spool.and_then(|spool| Shelf::new(name, spool, Arc::clone(&point_count)));
+        let queue = Arc::new(Queue::new(delivery.queue_bytes, shelf, sink.takes_any_order()));
+        if queue.shelf.is_some() {
+            spooling::start(name, &queue)?;
+        }
         queue.lock().stats = sink.stats();
         let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
         thread::Builder::new().name(format!("sink {name}")).spawn(move || {
             let (name, queue) = (courier_name, courier_queue);
-            Courier { name, sink, queue, mentioned: None }.run();
+            Courier { name, sink, queue, mentioned: None, mentioned_failure: None }.run();
         })?;
         let name = name.to_owned();
         let terms = Terms::new(delivery, flush);

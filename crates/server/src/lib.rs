@@ -32,6 +32,7 @@ mod commands {
     pub(crate) mod import;
     pub(crate) mod replay;
     pub(crate) mod send;
+    pub(crate) mod spool;
 }
 mod config;
 mod connections;
@@ -87,6 +88,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Send(args)) => commands::send::run(&args),
         Some(Command::Replay(args)) => commands::replay::run(&args),
         Some(Command::Import(args)) => commands::import::run(&args),
+        Some(Command::Spool(args)) => commands::spool::run(&args),
         Some(Command::Docs(args)) => commands::docs::run(&args),
     }
 }

@@ -166,6 +166,10 @@ impl Sink for Graphite {
         Arc::new(|snapshot, naming| naming.point_count(snapshot) + naming.sink_point_count())
     }
 
+    fn takes_any_order(&self) -> bool {
+        true
+    }
+
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         let (clock, mut took) = (self.clock, Duration::ZERO);
         let before = self.stats;

@@ -84,6 +84,12 @@ pub trait Sink: Send {
     /// person. Nothing is connected for that.
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str));
 
+    /// Whether a snapshot may be sent after a newer one, as each point has its own time and the
+    /// peer does not mind the order.
+    fn takes_any_order(&self) -> bool {
+        false
+    }
+
     /// What it tells of itself, where it does.
     fn stats(&self) -> Option<SinkStats> {
         None

@@ -53,7 +53,10 @@ const MODULES: &[Module] = &[
     // Sorts names and writes them down, on a thread of its own.
     Module { name: "frequent", may_use: Uses::Only(&["clock"]) },
     // The end of the path: queues and sinks.
-    Module { name: "deliver", may_use: Uses::Only(&["beats", "clock", "config::Delivery"]) },
+    Module {
+        name: "deliver",
+        may_use: Uses::Only(&["beats", "clock", "config::Delivery", "config::Spool"]),
+    },
     // Merges what the workers push and hands it on.
     Module {
         name: "flush",

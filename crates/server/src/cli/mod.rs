@@ -139,6 +139,12 @@ pub(crate) enum Command {
     /// for everything that has no counterpart.
     Import(ImportArgs),
 
+    /// What waits on the disk for sinks
+    ///
+    /// Reads the spools that the configuration names, while the daemon runs or not, and changes
+    /// nothing.
+    Spool(SpoolArgs),
+
     /// Print the manual page, the configuration reference or shell completions
     Docs(DocsArgs),
 }
@@ -202,6 +208,33 @@ pub(crate) struct ImportArgs {
     /// The configuration to read, or -
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+/// Arguments of `gstatsd spool`.
+#[derive(Args, Debug)]
+pub(crate) struct SpoolArgs {
+    /// The flags of the daemon.
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+
+    /// What to do
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: SpoolTask,
+
+    /// Of this sink alone; it need not be in the configuration any more
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// What `gstatsd spool` does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum SpoolTask {
+    /// One line for each spool: how much is there
+    Ls,
+    /// Read every record; the exit code is 1 where anything is damaged
+    Verify,
+    /// Print what is there as lines for Graphite
+    Export,
 }
 
 /// Arguments of `gstatsd docs`.

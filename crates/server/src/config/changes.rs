@@ -41,6 +41,8 @@ fn keep_what_stays(now: &Config, next: Config) -> Config {
         align: now.align,
         pin_workers: now.pin_workers,
         receive_buffer_bytes: now.receive_buffer_bytes,
+        state_directory: now.state_directory.clone(),
+        spool: now.spool.clone(),
         pid_file: now.pid_file.clone(),
         daemonize: now.daemonize,
         repeaters: now.repeaters.clone(),

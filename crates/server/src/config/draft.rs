@@ -24,6 +24,7 @@ mod management;
 mod peers;
 mod rules;
 mod sinks;
+mod spool;
 mod tags;
 
 /// What the file and the flags come to.
@@ -83,6 +84,8 @@ pub(crate) fn config(
         idle: draft.idle(dialect),
         frequent_keys: draft.frequent_keys(),
         log: Log { target: draft.log_target(), level: draft.log_level() },
+        state_directory: draft.state_directory(),
+        spool: draft.spool(),
         pid_file: draft.pid_file(),
         daemonize: flags.daemonize || file.daemonize.unwrap_or(keys::DAEMONIZE.default),
     };

@@ -11,11 +11,12 @@ use gstatsd_wire::TagStyles;
 
 use super::{
     Action, Admin, Config, Dialect, File, Idle, IdleSeries, Listener, LogTarget, Management, Node,
-    Peer, Relay, Repeater, Rule, TagMode, Tags,
+    Peer, Relay, Repeater, Rule, Spool, TagMode, Tags,
     expand::escape,
     file::{
         Bound, FileAdmin, FileFrequentKeys, FileIdle, FileListener, FileLog, FileManagement,
-        FileNamespace, FileNode, FileRelay, FileRepeater, FileRule, FileTags, Numbers, Origin,
+        FileNamespace, FileNode, FileRelay, FileRepeater, FileRule, FileSpool, FileTags, Numbers,
+        Origin,
     },
     sources::Network,
 };
@@ -50,6 +51,8 @@ pub(crate) fn file(config: &Config) -> File {
         member_bytes_max: whole(config.member_bytes_max),
         connections_max: whole(config.connections_max),
         connections_per_address_max: whole(config.connections_per_address_max),
+        state_directory: Some(directory(config.state_directory.as_deref())),
+        spool: spool(&config.spool),
         pid_file: config.pid_file.as_deref().map(|file| path(Some(file))),
         daemonize: Some(config.daemonize),
         log: FileLog {
@@ -77,6 +80,21 @@ pub(crate) fn file(config: &Config) -> File {
         admin: admin(&config.admin),
         origin: Origin::default(),
     }
+}
+
+fn spool(spool: &Spool) -> FileSpool {
+    FileSpool {
+        directory: Some(directory(spool.directory.as_deref())),
+        bytes: Some(i64::try_from(spool.bytes).unwrap_or(i64::MAX)),
+        age: Some(spool.age.as_secs_f64()),
+        free_percent: Some(spool.free_percent),
+        sync: Some(spool.sync),
+    }
+}
+
+/// A path of which variables are expanded.
+fn directory(directory: Option<&Path>) -> String {
+    escape(&path(directory))
 }
 
 fn tags(tags: &Tags) -> FileTags {

@@ -10,6 +10,7 @@ mod admin;
 mod numbers;
 mod rule;
 mod sink;
+mod spool;
 mod tags;
 
 use super::Errors;
@@ -17,6 +18,7 @@ pub(crate) use admin::FileAdmin;
 pub(crate) use numbers::Numbers;
 pub(crate) use rule::{Bound, FileRule};
 pub(crate) use sink::FileSink;
+pub(crate) use spool::FileSpool;
 pub(crate) use tags::FileTags;
 
 /// The longest file that is read, in bytes. One that is longer is not a configuration.
@@ -89,6 +91,11 @@ pub(crate) struct File {
     /// `[idle]`
     #[serde(default)]
     pub(crate) idle: FileIdle,
+    /// `state_directory`
+    pub(crate) state_directory: Option<String>,
+    /// `[spool]`
+    #[serde(default)]
+    pub(crate) spool: FileSpool,
     /// `[frequent_keys]`
     #[serde(default)]
     pub(crate) frequent_keys: FileFrequentKeys,

@@ -9,6 +9,7 @@ pub(crate) mod management;
 mod peers;
 pub(crate) mod rules;
 pub(crate) mod sinks;
+pub(crate) mod spool;
 pub(crate) mod tags;
 
 use super::key::{About, Key, Number, Switch, Text, Whole};
@@ -42,6 +43,7 @@ pub(crate) const ALL: &[Key] = &[
     Key::Whole(&listen::CONNECTIONS_MAX),
     Key::Whole(&listen::CONNECTIONS_PER_ADDRESS_MAX),
     Key::Text(&PID_FILE),
+    Key::Text(&spool::STATE_DIRECTORY),
     Key::Switch(&DAEMONIZE),
     Key::Text(&LOG_TARGET),
     Key::Text(&LOG_LEVEL),
@@ -61,6 +63,11 @@ pub(crate) const ALL: &[Key] = &[
     Key::Number(&dialect::FREQUENT_KEYS_INTERVAL),
     Key::Number(&dialect::FREQUENT_KEYS_PERCENT),
     Key::Text(&dialect::FREQUENT_KEYS_LOG),
+    Key::Text(&spool::DIRECTORY),
+    Key::Whole(&spool::BYTES),
+    Key::Number(&spool::AGE),
+    Key::Number(&spool::FREE_PERCENT),
+    Key::Switch(&spool::SYNC),
     Key::Text(&tags::MODE),
     Key::List(&tags::STYLES),
     Key::Whole(&tags::COUNT_MAX),

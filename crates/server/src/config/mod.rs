@@ -22,6 +22,7 @@ pub(crate) use self::{
     sink::{Delivery, GraphitePeer, ScrapePage, Sink, SinkKind, StatsdPeer, UdpPeer},
     source::Source,
     sources::Sources,
+    spool::Spool,
     tags::{TagMode, Tags},
 };
 use crate::cli::Flags;
@@ -44,6 +45,7 @@ mod sink;
 mod source;
 mod sources;
 mod spec;
+mod spool;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -115,6 +117,10 @@ pub(crate) struct Config {
     pub(crate) frequent_keys: FrequentKeys,
     /// What is logged, and where.
     pub(crate) log: Log,
+    /// Where what outlives the process is kept; an absolute path.
+    pub(crate) state_directory: Option<PathBuf>,
+    /// What waits on the disk.
+    pub(crate) spool: Spool,
     /// The file that holds the process id, with an absolute path.
     pub(crate) pid_file: Option<PathBuf>,
     /// Whether to go to the background.

@@ -22,10 +22,11 @@ use gstatsd_aggregate::{CounterValue, Namespace};
 
 use super::{
     Address, Admin, Config, Delivery, Dialect, Environment, File, FrequentKeys, GraphitePeer, Idle,
-    IdleSeries, Log, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind, Statistics, Transport,
+    IdleSeries, Log, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind, Spool, Statistics,
+    Transport,
     file::{
         FileFrequentKeys, FileIdle, FileListener, FileLog, FileNode, FileRelay, FileRepeater,
-        Numbers, Origin,
+        FileSpool, Numbers, Origin,
     },
     key::Key,
     keys,
@@ -128,12 +129,30 @@ fn nothing_typed_is_the_default() {
         },
         frequent_keys: FrequentKeys { interval: 0.0, percent: 100.0, log: None },
         log: Log { target: LogTarget::Stderr, level: LevelFilter::Info },
+        state_directory: None,
+        spool: Spool {
+            directory: None,
+            bytes: 1 << 30,
+            age: Duration::from_hours(168),
+            free_percent: 10.0,
+            sync: true,
+        },
         pid_file: None,
         daemonize: false,
     };
     assert_eq!(of_file(""), expected);
     let graphite_alone = of_file("[[sink]]\nurl = \"foo:1\"").sinks;
     assert_eq!(graphite_alone, [graphite("graphite_foo_1", "foo:1", 5, 10, 64 << 20)]);
+}
+
+fn full_spool() -> FileSpool {
+    FileSpool {
+        directory: text("spools"),
+        bytes: Some(4711),
+        age: Some(3600.5),
+        free_percent: Some(12.5),
+        sync: Some(false),
+    }
 }
 
 /// A file with a value for every key, none of them the default.
@@ -162,6 +181,8 @@ pub(super) fn full_file() -> File {
         member_bytes_max: Some(14),
         connections_max: Some(15),
         connections_per_address_max: Some(16),
+        state_directory: text("state"),
+        spool: full_spool(),
         pid_file: text("run/pid"),
         daemonize: Some(true),
         log: FileLog { target: text("log/file"), level: text("warn") },
@@ -258,6 +279,14 @@ fn every_key_of_a_file_takes_effect() {
         },
         frequent_keys: FrequentKeys { interval: 30.0, percent: 1.5, log: Some("/srv/keys".into()) },
         log: Log { target: LogTarget::File("/srv/log/file".into()), level: LevelFilter::Warn },
+        state_directory: Some("/srv/state".into()),
+        spool: Spool {
+            directory: Some("/srv/spools".into()),
+            bytes: 4711,
+            age: Duration::from_millis(3_600_500),
+            free_percent: 12.5,
+            sync: false,
+        },
         pid_file: Some("/srv/run/pid".into()),
         daemonize: true,
     };

@@ -35,29 +35,32 @@ pub(super) fn open(
 
 fn begin(sink: &Sink, config: &Config, servers: &HttpServers) -> anyhow::Result<Outlet> {
     let (name, delivery, flush) = (sink.name.as_str(), &sink.delivery, config.flush_interval);
+    let spool = Some(&config.spool);
     match &sink.kind {
-        SinkKind::Console => Ok(Outlet::open(name, Console::new(io::stdout()), delivery, flush)?),
+        SinkKind::Console => {
+            Ok(Outlet::open(name, Console::new(io::stdout()), delivery, flush, None)?)
+        }
         SinkKind::File(settings) => {
             let file = JsonFile::open(settings.clone())
                 .with_context(|| format!("sink {name}: cannot open {}", settings.path.display()))?;
-            Ok(Outlet::open(name, file, delivery, flush)?)
+            Ok(Outlet::open(name, file, delivery, flush, None)?)
         }
         SinkKind::Graphite(peer) => {
             let graphite = graphite(peer).with_context(|| format!("sink {name}"))?;
-            Ok(Outlet::open(name, graphite, delivery, flush)?)
+            Ok(Outlet::open(name, graphite, delivery, flush, spool)?)
         }
         SinkKind::GraphiteUdp(peer) => {
-            Ok(Outlet::open(name, GraphiteUdp::new(udp(peer), CLOCK), delivery, flush)?)
+            Ok(Outlet::open(name, GraphiteUdp::new(udp(peer), CLOCK), delivery, flush, spool)?)
         }
         SinkKind::InfluxUdp(peer) => {
-            Ok(Outlet::open(name, InfluxUdp::new(udp(peer), CLOCK), delivery, flush)?)
+            Ok(Outlet::open(name, InfluxUdp::new(udp(peer), CLOCK), delivery, flush, spool)?)
         }
         SinkKind::Prometheus(page) => {
             let served = ScrapeServer::open(name, page, flush, servers)
                 .with_context(|| format!("sink {name}: cannot serve {}", page.address))?;
-            Ok(Outlet::open(name, served, delivery, flush)?)
+            Ok(Outlet::open(name, served, delivery, flush, None)?)
         }
-        SinkKind::Statsd(peer) => Ok(Outlet::open(name, statsd(peer), delivery, flush)?),
+        SinkKind::Statsd(peer) => Ok(Outlet::open(name, statsd(peer), delivery, flush, spool)?),
     }
 }
 

@@ -2,21 +2,32 @@
 
 /// What became of the points of one sink, in points, since the start.
 ///
-/// `emitted = delivered + in_flight + queued + coalesced + dropped`, at any time.
+/// `emitted + restored = delivered + in_flight + queued + spooled + coalesced + dropped`, at any
+/// time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Books {
     /// Handed to the sink's queue.
     pub(crate) emitted: u64,
+    /// Found in the spool at the start.
+    pub(crate) restored: u64,
     /// Taken by the peer.
     pub(crate) delivered: u64,
     /// Being sent, perhaps not for the first time.
     pub(crate) in_flight: u64,
     /// Waiting.
     pub(crate) queued: u64,
+    /// On the disk.
+    pub(crate) spooled: u64,
     /// Merged into others of the same series, as the queue was nearly full.
     pub(crate) coalesced: u64,
     /// Dropped because the queue was full.
     pub(crate) dropped_queue_full: u64,
+    /// Dropped because the spool was full.
+    pub(crate) dropped_spool_full: u64,
+    /// Dropped because the spool is damaged, or somebody removed it.
+    pub(crate) dropped_spool_corrupt: u64,
+    /// Dropped because they were in the spool for too long.
+    pub(crate) dropped_too_old: u64,
     /// Dropped because the peer refused them for good.
     pub(crate) dropped_rejected_by_sink: u64,
     /// Dropped because the protocol has no form for them.
@@ -25,6 +36,10 @@ pub(crate) struct Books {
     pub(crate) dropped_shutdown: u64,
     /// Dropped because the sink is in the configuration no more, and its time was over.
     pub(crate) dropped_config_removed: u64,
+    /// The room that the spool takes on the disk, in bytes; no points.
+    pub(crate) spool_bytes: u64,
+    /// How often something went wrong with the spool.
+    pub(crate) spool_failures: u64,
     /// Events and service checks that went with the snapshots; no points.
     pub(crate) notices_emitted: u64,
     /// Those that did not, because the sink carries none.
@@ -37,13 +52,17 @@ impl Books {
         let accounted = self.delivered
             + self.in_flight
             + self.queued
+            + self.spooled
             + self.coalesced
             + self.dropped_queue_full
+            + self.dropped_spool_full
+            + self.dropped_spool_corrupt
+            + self.dropped_too_old
             + self.dropped_rejected_by_sink
             + self.dropped_unencodable
             + self.dropped_shutdown
             + self.dropped_config_removed;
-        i128::from(self.emitted) - i128::from(accounted)
+        i128::from(self.emitted) + i128::from(self.restored) - i128::from(accounted)
     }
 
     /// Adds what another has counted.
@@ -51,28 +70,42 @@ impl Books {
         // Destructured, so that a new field cannot be forgotten here.
         let Self {
             emitted,
+            restored,
             delivered,
             in_flight,
             queued,
+            spooled,
             coalesced,
             dropped_queue_full,
+            dropped_spool_full,
+            dropped_spool_corrupt,
+            dropped_too_old,
             dropped_rejected_by_sink,
             dropped_unencodable,
             dropped_shutdown,
             dropped_config_removed,
+            spool_bytes,
+            spool_failures,
             notices_emitted,
             notices_unsupported,
         } = other;
         self.emitted += emitted;
+        self.restored += restored;
         self.delivered += delivered;
         self.in_flight += in_flight;
         self.queued += queued;
+        self.spooled += spooled;
         self.coalesced += coalesced;
         self.dropped_queue_full += dropped_queue_full;
+        self.dropped_spool_full += dropped_spool_full;
+        self.dropped_spool_corrupt += dropped_spool_corrupt;
+        self.dropped_too_old += dropped_too_old;
         self.dropped_rejected_by_sink += dropped_rejected_by_sink;
         self.dropped_unencodable += dropped_unencodable;
         self.dropped_shutdown += dropped_shutdown;
         self.dropped_config_removed += dropped_config_removed;
+        self.spool_bytes += spool_bytes;
+        self.spool_failures += spool_failures;
         self.notices_emitted += notices_emitted;
         self.notices_unsupported += notices_unsupported;
     }
@@ -83,11 +116,22 @@ impl Books {
         emit("points.delivered", "", self.delivered);
         emit("points.in_flight", "", self.in_flight);
         emit("points.queued", "", self.queued);
-        if self.coalesced > 0 {
-            emit("points.coalesced", "", self.coalesced);
+        for (name, count) in [
+            ("points.restored", self.restored),
+            ("points.spooled", self.spooled),
+            ("points.coalesced", self.coalesced),
+            ("spool.bytes", self.spool_bytes),
+            ("spool.failures", self.spool_failures),
+        ] {
+            if count > 0 {
+                emit(name, "", count);
+            }
         }
         for (reason, count) in [
             ("queue_full", self.dropped_queue_full),
+            ("spool_full", self.dropped_spool_full),
+            ("spool_corrupt", self.dropped_spool_corrupt),
+            ("too_old", self.dropped_too_old),
             ("rejected_by_sink", self.dropped_rejected_by_sink),
             ("unencodable", self.dropped_unencodable),
             ("shutdown", self.dropped_shutdown),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gstatsd_sinks::{Receipt, Sink};
+use gstatsd_sinks::{Receipt, SendError, Sink};
 
-use super::queue::{Item, Queue, Taken};
+use super::queue::{Item, Queue};
+use super::spooling::Next;
 use crate::{beats, clock};
 
 /// The shortest and the longest wait before a snapshot is sent again.
@@ -23,24 +24,72 @@ pub(super) struct Courier<S> {
     pub(super) queue: Arc<Queue>,
     /// When it was last said that not all arrived.
     pub(super) mentioned: Option<Instant>,
+    /// When it was last said why nothing arrives.
+    pub(super) mentioned_failure: Option<Instant>,
 }
 
 impl<S: Sink> Courier<S> {
     /// Runs until nothing more will come.
     pub(super) fn run(mut self) {
+        let mut failures = 0;
         loop {
             if let Some(beat) = self.queue.lock().beat.take() {
                 beat.follow_clock();
             }
             beats::now();
-            let item = match self.queue.take() {
-                Taken::Item(item) => item,
-                Taken::Nothing => continue,
-                Taken::End => return,
-            };
-            let receipt = self.send(&item);
-            self.queue.settle(&item, receipt);
-            self.mention(receipt);
+            match self.queue.next() {
+                Next::Nothing => {}
+                Next::Item(item) => {
+                    let receipt = self.send(&item);
+                    self.queue.settle(&item, receipt);
+                    self.mention(receipt);
+                }
+                Next::Backlog => failures = self.send_backlog(failures),
+                Next::End => return,
+            }
+        }
+    }
+
+    /// Sends the oldest snapshot of the spool, once: in between there may be newer ones. Gives how
+    /// often that has failed.
+    fn send_backlog(&mut self, failures: u32) -> u32 {
+        let queue = Arc::clone(&self.queue);
+        let (Some(shelf), Some(naming)) = (&queue.shelf, queue.lock().naming.clone()) else {
+            return failures;
+        };
+        let (spooled_items, since) = (queue.spooled_items(), clock::now());
+        let Some(item) = shelf.lend(&queue, &naming) else {
+            queue.no_backlog(spooled_items);
+            return failures;
+        };
+        let sent = self.sink.send(&item.snapshot, &item.naming);
+        queue.lock().stats = self.sink.stats();
+        queue.set_failing(sent.is_err());
+        let receipt = match sent {
+            Ok(receipt) => receipt,
+            Err(error) if error.is_final() => Receipt { rejected: item.points, unencodable: 0 },
+            Err(error) => {
+                shelf.settle(false);
+                queue.give_back_to_spool(item.points);
+                let asked = error.retry_after();
+                self.mention_failure(error);
+                queue.back_off(wait(failures, asked));
+                return failures.saturating_add(1);
+            }
+        };
+        shelf.settle(true);
+        queue.settle(&item, receipt);
+        queue.pause_backlog(since);
+        self.mention(receipt);
+        0
+    }
+
+    /// Says in the log, not too often, why nothing arrives.
+    fn mention_failure(&mut self, error: SendError) {
+        let now = clock::now();
+        if self.mentioned_failure.is_none_or(|mentioned| now >= mentioned + MENTION) {
+            self.mentioned_failure = Some(now);
+            log::warn!("sink {}: {:#}", self.name, anyhow::Error::new(error));
         }
     }
 
@@ -61,25 +110,22 @@ impl<S: Sink> Courier<S> {
     /// good, or the end has come.
     fn send(&mut self, item: &Item) -> Receipt {
         let mut failures = 0;
-        let mut mentioned: Option<Instant> = None;
         loop {
             let sent = self.sink.send(&item.snapshot, &item.naming);
             self.queue.lock().stats = self.sink.stats();
+            self.queue.set_failing(sent.is_err());
             let error = match sent {
                 Ok(receipt) => {
                     if failures > 0 {
+                        self.mentioned_failure = None;
                         log::info!("sink {}: delivers again", self.name);
                     }
                     return receipt;
                 }
                 Err(error) => error,
             };
-            let now = clock::now();
             let (is_final, asked) = (error.is_final(), error.retry_after());
-            if mentioned.is_none_or(|mentioned| now >= mentioned + MENTION) {
-                mentioned = Some(now);
-                log::warn!("sink {}: {:#}", self.name, anyhow::Error::new(error));
-            }
+            self.mention_failure(error);
             if is_final || self.queue.is_closed() {
                 return Receipt { rejected: item.points, unencodable: 0 };
             }

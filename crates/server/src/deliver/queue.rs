@@ -9,6 +9,7 @@ use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
 use gstatsd_sinks::{PointCounter, Receipt};
 
 use super::books::Books;
+use super::shelf::Shelf;
 use crate::beats::{self, Beat};
 use crate::clock;
 
@@ -19,7 +20,11 @@ const CLOSING_WAIT: Duration = Duration::from_millis(250);
 pub(super) struct Queue {
     state: Mutex<QueueState>,
     changed: Condvar,
-    bytes_max: usize,
+    pub(super) bytes_max: usize,
+    /// Where what does not fit goes.
+    pub(super) shelf: Option<Shelf>,
+    /// Whether what came later may be sent earlier.
+    pub(super) any_order: bool,
 }
 
 #[derive(Default)]
@@ -35,8 +40,29 @@ pub(super) struct QueueState {
     pub(super) apart: Option<usize>,
     /// What the thread of the sink shall say that it advances with, until it has seen it.
     pub(super) beat: Option<Beat>,
+    /// What is being sent, but for what the spool lent.
+    pub(super) sending: Option<Item>,
+    /// The points of what the spool lent.
+    pub(super) lent: Option<u64>,
+    /// Whether an item is on its way to the spool.
+    pub(super) is_spooling: bool,
+    /// How many went there.
+    pub(super) spooled_items: u64,
+    /// Whether there is anything in the spool, as far as that is known.
+    pub(super) has_backlog: bool,
+    /// Until when nothing of the spool is sent.
+    pub(super) pause: Option<Instant>,
+    /// Whether the spool is next.
+    pub(super) is_turn_of_backlog: bool,
+    /// Whether the newest item came after anything was sent.
+    pub(super) is_fresh: bool,
+    /// How series are named now.
+    pub(super) naming: Option<Arc<Naming>>,
+    /// Whether the sink took nothing when it was last tried.
+    pub(super) is_failing: bool,
 }
 
+#[derive(Clone)]
 pub(super) struct Item {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) naming: Arc<Naming>,
@@ -44,15 +70,6 @@ pub(super) struct Item {
     pub(super) bytes: usize,
     /// Whether merging it with the next one is of no use.
     pub(super) is_whole: bool,
-}
-
-/// What comes of waiting for an item.
-pub(super) enum Taken {
-    Item(Item),
-    /// None has come yet.
-    Nothing,
-    /// None will come any more.
-    End,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,14 +84,52 @@ pub(super) enum Phase {
 
 impl Item {
     pub(super) fn new(snapshot: Arc<Snapshot>, naming: Arc<Naming>, count: &PointCounter) -> Self {
-        let (points, bytes) = (count(&snapshot, &naming), snapshot.bytes());
+        let points = count(&snapshot, &naming);
+        Self::of(snapshot, naming, points)
+    }
+
+    /// One whose points were counted before.
+    pub(super) fn of(snapshot: Arc<Snapshot>, naming: Arc<Naming>, points: u64) -> Self {
+        let bytes = snapshot.bytes();
         Self { snapshot, naming, points, bytes, is_whole: false }
     }
 }
 
+impl QueueState {
+    /// Takes the oldest item to send it.
+    pub(super) fn take_front(&mut self) -> Option<Item> {
+        let item = self.waiting.pop_front()?;
+        Some(self.begin_sending(item))
+    }
+
+    /// Takes the newest item to send it.
+    pub(super) fn take_back(&mut self) -> Option<Item> {
+        let item = self.waiting.pop_back()?;
+        Some(self.begin_sending(item))
+    }
+
+    fn begin_sending(&mut self, item: Item) -> Item {
+        self.bytes -= item.bytes;
+        self.books.queued -= item.points;
+        self.books.in_flight += item.points;
+        self.sending = Some(item.clone());
+        item
+    }
+}
+
 impl Queue {
-    pub(super) fn new(bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), bytes_max }
+    pub(super) fn new(bytes_max: usize, shelf: Option<Shelf>, any_order: bool) -> Self {
+        // Without a spool there is no backlog that could be overtaken.
+        let any_order = any_order && shelf.is_some();
+        Self { state: Mutex::default(), changed: Condvar::new(), bytes_max, shelf, any_order }
+    }
+
+    /// How many bytes may wait: with a spool more, so that it has time.
+    fn room(&self) -> usize {
+        match self.shelf {
+            Some(_) => self.bytes_max.saturating_mul(2),
+            None => self.bytes_max,
+        }
     }
 
     /// Appends an item. Gives the number of points that were dropped for it: one item alone
@@ -82,7 +137,7 @@ impl Queue {
     pub(super) fn push(&self, item: Item, carries_notices: bool) -> u64 {
         let mut state = self.lock();
         let mut dropped = 0;
-        while state.bytes + item.bytes > self.bytes_max {
+        while state.bytes + item.bytes > self.room() {
             let Some(oldest) = state.waiting.pop_front() else { break };
             state.bytes -= oldest.bytes;
             dropped += oldest.points;
@@ -97,6 +152,8 @@ impl Queue {
         state.books.emitted += item.points;
         state.books.queued += item.points;
         state.bytes += item.bytes;
+        state.naming = Some(Arc::clone(&item.naming));
+        state.is_fresh = true;
         state.waiting.push_back(item);
         drop(state);
         self.changed.notify_all();
@@ -113,7 +170,7 @@ impl Queue {
     /// Whether it is time to merge what waits.
     pub(super) fn is_nearly_full(&self) -> bool {
         let state = self.lock();
-        state.waiting.len() > 1 && state.bytes > self.bytes_max / 4 * 3
+        state.waiting.len() > 1 && state.bytes > self.room() / 4 * 3
     }
 
     /// Takes the two oldest items to be merged, while the queue is nearly full and that is of
@@ -162,32 +219,6 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes the oldest item; waits a moment for one.
-    pub(super) fn take(&self) -> Taken {
-        let mut state = self.lock();
-        for has_waited in [false, true] {
-            if state.phase == Phase::Closed {
-                return Taken::End;
-            }
-            // Not while the oldest are being merged.
-            if state.apart.is_none() {
-                if let Some(item) = state.waiting.pop_front() {
-                    state.bytes -= item.bytes;
-                    state.books.queued -= item.points;
-                    state.books.in_flight += item.points;
-                    return Taken::Item(item);
-                }
-                if state.phase == Phase::Closing {
-                    return Taken::End;
-                }
-            }
-            if !has_waited {
-                state = self.wait_timeout(state, beats::WAIT_MAX);
-            }
-        }
-        Taken::Nothing
-    }
-
     /// The item in flight is to be sent no more; `receipt` says what did not arrive.
     pub(super) fn settle(&self, item: &Item, receipt: Receipt) {
         let mut state = self.lock();
@@ -195,6 +226,7 @@ impl Queue {
         if state.phase != Phase::Closed {
             let rejected = receipt.rejected.min(item.points);
             let unencodable = receipt.unencodable.min(item.points - rejected);
+            (state.sending, state.lent) = (None, None);
             state.books.in_flight -= item.points;
             state.books.dropped_rejected_by_sink += rejected;
             state.books.dropped_unencodable += unencodable;
@@ -221,6 +253,21 @@ impl Queue {
         thread::sleep(CLOSING_WAIT.min(wait));
     }
 
+    /// Waits that long, or until nothing more will come.
+    pub(super) fn wait_while_open(&self, wait: Duration) {
+        let until = clock::now() + wait;
+        let mut state = self.lock();
+        while state.phase == Phase::Open && clock::now() < until {
+            state = self.wait_timeout(state, wait);
+        }
+    }
+
+    /// Whether the sink took nothing when it was last tried.
+    pub(super) fn set_failing(&self, is_failing: bool) {
+        self.lock().is_failing = is_failing;
+        self.wake();
+    }
+
     pub(super) fn begin_closing(&self) {
         self.lock().phase = Phase::Closing;
         self.changed.notify_all();
@@ -229,6 +276,9 @@ impl Queue {
     /// Waits until all is sent or the deadline is over, and closes the books; `rest` is where
     /// they count what was not sent.
     pub(super) fn close(&self, deadline: Instant, rest: fn(&mut Books) -> &mut u64) -> Books {
+        if let Some(shelf) = &self.shelf {
+            return self.close_to_spool(shelf, deadline, rest);
+        }
         let mut state = self.lock();
         while state.books.queued + state.books.in_flight > 0 {
             let left = deadline.saturating_duration_since(clock::now());
@@ -260,6 +310,11 @@ impl Queue {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits for a change.
+    pub(super) fn wake(&self) {
+        self.changed.notify_all();
     }
 
     pub(super) fn wait_timeout<'a>(

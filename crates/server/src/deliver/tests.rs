@@ -1,5 +1,7 @@
 //! What comes out of a queue, and that the books of each sink close.
 
+mod spool;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,6 +21,7 @@ struct Gated {
     is_open: Arc<AtomicBool>,
     taken: Arc<Mutex<Vec<Taken>>>,
     receipt: Receipt,
+    any_order: bool,
 }
 
 impl Sink for Gated {
@@ -37,6 +40,10 @@ impl Sink for Gated {
         });
         self.taken.lock().unwrap().push((snapshot.window, counters.collect()));
         Ok(self.receipt)
+    }
+
+    fn takes_any_order(&self) -> bool {
+        self.any_order
     }
 
     fn preview(&self, _: &Snapshot, _: &Naming, _: &mut dyn FnMut(&str)) {}
@@ -62,7 +69,7 @@ fn delivery() -> Delivery {
 fn outlets(sink: &Gated, delivery: &Delivery) -> Outlets {
     let mut outlets = Outlets::new(Beats::new().stage("", Duration::MAX)).unwrap();
     let flush = Duration::from_secs(10);
-    outlets.add(Outlet::open("gated", sink.clone(), delivery, flush).unwrap());
+    outlets.add(Outlet::open("gated", sink.clone(), delivery, flush, None).unwrap());
     outlets
 }
 

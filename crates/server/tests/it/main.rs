@@ -26,6 +26,7 @@ mod reloaded_rules;
 mod rules;
 mod scrape;
 mod sinks;
+mod spool;
 mod streams;
 mod support;
 mod tags;

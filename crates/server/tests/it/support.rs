@@ -249,7 +249,12 @@ pub(crate) struct SpyGraphite {
 
 impl SpyGraphite {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(0)
+    }
+
+    /// One at this port, which nobody has; 0 is any.
+    pub(crate) fn start_at(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let text = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&text);

@@ -34,6 +34,10 @@ impl Sink for InfluxUdp {
         Arc::new(|snapshot, _| InfluxLines::count(snapshot))
     }
 
+    fn takes_any_order(&self) -> bool {
+        true
+    }
+
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         self.datagrams.begin()?;
         let mut lines = InfluxLines::new(snapshot, naming, Precision::Nanoseconds);

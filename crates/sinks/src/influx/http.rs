@@ -34,6 +34,10 @@ impl Sink for InfluxHttp {
         Arc::new(|snapshot, _| InfluxLines::count(snapshot))
     }
 
+    fn takes_any_order(&self) -> bool {
+        true
+    }
+
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         let Self { client, progress } = self;
         progress.begin(snapshot.number);
