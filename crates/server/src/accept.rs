@@ -67,6 +67,8 @@ pub(crate) struct Terms {
 enum Message {
     /// Accept from these sockets of a listener too.
     Open(ListenerId, Vec<Listening>),
+    /// Take in a connection that another process had, and what it has read of a frame.
+    Adopt(ListenerId, Socket, Vec<u8>),
     /// From now on this holds for those who come to a listener.
     Change(ListenerId, Box<Terms>),
     /// Accept what waits at a listener, and close it and its connections.
@@ -118,6 +120,12 @@ impl Accepting {
     /// Accepts from these sockets of a listener too.
     pub(crate) fn open(&self, listener: ListenerId, sockets: Vec<Listening>) {
         self.tell(Message::Open(listener, sockets));
+    }
+
+    /// Takes in a connection that another process had, of a listener that is open; `begun` is what
+    /// was read of a frame that is not whole.
+    pub(crate) fn adopt(&self, listener: ListenerId, socket: Socket, begun: Vec<u8>) {
+        self.tell(Message::Adopt(listener, socket, begun));
     }
 
     /// From now on this holds for those who come to a listener.
@@ -254,6 +262,7 @@ impl Acceptor {
                     self.next += 1;
                 }
             }
+            Message::Adopt(listener, socket, begun) => self.adopt(listener, socket, begun),
             Message::Change(listener, terms) => {
                 // Who came before finds what held before.
                 self.doors_of(listener).for_each(|door| self.accept(door, LAST_TURN));
@@ -271,6 +280,17 @@ impl Acceptor {
             }
             // It ends the loop that asks.
             Message::Stop => {}
+        }
+    }
+
+    /// Takes in a connection that another process had. One that was not encrypted is not for a
+    /// listener that is now.
+    fn adopt(&self, listener: ListenerId, socket: Socket, begun: Vec<u8>) {
+        let mut doors = self.doors.values();
+        let door = doors.find(|door| door.listener == listener && door.of.terms.tls.is_none());
+        let (Some(door), Ok(from)) = (door, socket.peer_addr()) else { return };
+        if let Some(connection) = self.admit(door, socket, &from) {
+            self.hand_over(Connection { begun, ..connection });
         }
     }
 
@@ -334,7 +354,7 @@ impl Acceptor {
         match (prepare(&socket, address.is_some()), tls) {
             (Ok(()), Ok(tls)) => {
                 let (listener, stream) = (*listener, terms.stream);
-                Some(Connection { listener, socket, tls, stream, place })
+                Some(Connection { listener, socket, tls, stream, begun: Vec::new(), place })
             }
             (prepared, _) => {
                 log::debug!("a connection was gone at once: {prepared:?}");

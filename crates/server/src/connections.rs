@@ -42,6 +42,8 @@ pub(crate) enum Ending {
     Idle,
     /// A line was too long.
     LineTooLong,
+    /// The next process has it.
+    HandedOver,
     /// We end.
     Shutdown,
     /// The other end showed no certificate that we trust.
@@ -71,11 +73,12 @@ impl Refusal {
 
 impl Ending {
     /// Every reason, indexed by its discriminant.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Peer,
         Self::Broken,
         Self::Idle,
         Self::LineTooLong,
+        Self::HandedOver,
         Self::Shutdown,
         Self::TlsCertificate,
         Self::TlsFailed,
@@ -90,6 +93,7 @@ impl Ending {
             Self::Broken => "broken",
             Self::Idle => "idle",
             Self::LineTooLong => "line_too_long",
+            Self::HandedOver => "handed_over",
             Self::Shutdown => "shutdown",
             Self::TlsCertificate => "tls_certificate",
             Self::TlsFailed => "tls_failed",

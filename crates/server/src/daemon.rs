@@ -64,15 +64,14 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::take_over()?;
     let mut service = Service::start(&config, admin)?;
     listen::close_rest();
-    if let Some(predecessor) = predecessor {
-        predecessor.take_over()?;
-    }
+    let given = predecessor.map(Predecessor::take_over).transpose()?.unwrap_or_default();
     if let Some(pid_file) = &mut pid_file {
         pid_file.write()?;
     }
     announce(&config, &sockets, &management);
     left::warn(&config);
     service.listen(&config, sockets, management)?;
+    service.adopt(given);
     if let Some(ready) = ready {
         ready.tell()?;
     }

@@ -42,7 +42,10 @@ const SOCKETS: u8 = b'S';
 const PID_FILE: u8 = b'P';
 const ALL: u8 = b'A';
 const READY: u8 = b'R';
+const CONNECTION: u8 = b'C';
 const GO: u8 = b'G';
+/// How long a message is at most: the begin of a frame may be in it.
+const MESSAGE_MAX: usize = 128 * 1024;
 
 /// How this process was started, so that another can be started in the same way.
 #[derive(Clone, Debug)]
@@ -112,6 +115,15 @@ impl Successor {
         }
     }
 
+    /// Gives it a connection of the listener with this address; `begun` is what was read of a frame
+    /// that is not whole. Says whether it has it.
+    pub(crate) fn give(&self, listener: &str, socket: BorrowedFd<'_>, begun: &[u8]) -> bool {
+        let Ok(length) = u16::try_from(listener.len()) else { return false };
+        let message = [&[CONNECTION], &length.to_be_bytes()[..], listener.as_bytes(), begun];
+        let message = message.concat();
+        message.len() <= MESSAGE_MAX && send_message(&self.channel, &message, &[socket]).is_ok()
+    }
+
     fn bequeath(&self, pid_file: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let open: Vec<Socket> = sockets().into_iter().map(Socket::from).collect();
         let open: Vec<_> = open.iter().filter(|socket| is_open_to_all(socket)).collect();
@@ -165,6 +177,26 @@ pub(crate) struct Bequest {
     pub(crate) pid_file: Option<OwnedFd>,
 }
 
+/// A connection that the process before this one had.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// The address of its listener, as it is written.
+    pub(crate) listener: String,
+    pub(crate) socket: Socket,
+    /// What was read of a frame that is not whole.
+    pub(crate) begun: Vec<u8>,
+}
+
+impl Given {
+    fn read(message: &[u8], descriptors: Vec<OwnedFd>) -> Option<Self> {
+        let (length, rest) = message.split_first_chunk()?;
+        let (listener, begun) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        let listener = String::from_utf8(listener.to_vec()).ok()?;
+        let socket = descriptors.into_iter().next()?.into();
+        Some(Self { listener, socket, begun: begun.to_vec() })
+    }
+}
+
 impl Predecessor {
     /// The process before this one, and what it leaves; `None` where there is none.
     ///
@@ -183,21 +215,25 @@ impl Predecessor {
         Ok(Some((predecessor, bequest)))
     }
 
-    /// Says that all is ready, and waits until the other one has ended its part, or is gone.
+    /// Says that all is ready, and waits until the other one has ended its part, or is gone. Gives
+    /// the connections that it had.
     ///
     /// # Errors
     /// The channel is broken.
-    pub(crate) fn take_over(self) -> anyhow::Result<()> {
+    pub(crate) fn take_over(self) -> anyhow::Result<Vec<Given>> {
         wait_at_most(&self.channel, GO_MAX)?;
         send_message(&self.channel, &[READY], &[]).context("the process before this is gone")?;
-        let mut message = [0; 16];
+        let (mut given, mut message) = (Vec::new(), vec![0; MESSAGE_MAX]);
         loop {
             match receive_message(&self.channel, &mut message) {
-                Ok((0, _)) => return Ok(()),
-                Ok(_) if message[0] == GO => return Ok(()),
-                Ok(_) => {}
+                Ok((length, descriptors)) if length > 0 => match message[0] {
+                    GO => return Ok(given),
+                    CONNECTION => given.extend(Given::read(&message[1..length], descriptors)),
+                    _ => {}
+                },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Ok(()),
+                // It is gone, or as good as that.
+                Ok(_) | Err(_) => return Ok(given),
             }
         }
     }

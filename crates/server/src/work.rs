@@ -30,8 +30,8 @@ pub(crate) use self::datagrams::DatagramSocket;
 use self::datagrams::Datagrams;
 use self::gaps::Gaps;
 use self::intake::{Dialects, Intake};
-pub(crate) use self::streams::Connection;
 use self::streams::Streams;
+pub(crate) use self::streams::{Connection, Leaving};
 use crate::beats::{self, Beat};
 use crate::clock::{self, Cadence};
 use crate::config::Sources;
@@ -66,16 +66,17 @@ pub(crate) enum Control {
     PushEarly(u64),
     /// Take what waits in the sockets and connections of a listener, and close them.
     Close(ListenerId),
-    /// Leave what waits in the sockets to the next process, push what was gathered, and end.
-    HandOver,
+    /// Leave what waits in the sockets to the next process, and give these connections to it; push
+    /// what was gathered, and end.
+    HandOver(Sender<Leaving>),
     /// Take what waits in the sockets, push it, and end.
     Stop,
 }
 
-/// How a worker ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    HandOver,
+/// What a worker was told, when it has done the rest.
+enum Told {
+    GoOn,
+    HandOver(Sender<Leaving>),
     Stop,
 }
 
@@ -199,11 +200,13 @@ impl Worker {
             if self.streams.check().is_some_and(|check| now >= check) {
                 self.streams.close_idle(&mut self.table, now);
             }
-            if let Some(end) = self.told(now) {
-                if end == End::HandOver {
-                    self.let_go_of_sockets();
+            match self.told(now) {
+                Told::GoOn => {}
+                Told::HandOver(leaving) => {
+                    self.let_go(&leaving);
+                    break;
                 }
-                break;
+                Told::Stop => break,
             }
             if let Some(gaps) = &mut self.gaps {
                 gaps.receives(clock::thread_cpu());
@@ -222,23 +225,25 @@ impl Worker {
     }
 
     /// Does what it was told, all of it, until it is told to end.
-    fn told(&mut self, now: Instant) -> Option<End> {
+    fn told(&mut self, now: Instant) -> Told {
         loop {
             match self.control.try_recv() {
-                Ok(Control::Stop) | Err(TryRecvError::Disconnected) => return Some(End::Stop),
-                Ok(Control::HandOver) => return Some(End::HandOver),
+                Ok(Control::Stop) | Err(TryRecvError::Disconnected) => return Told::Stop,
+                Ok(Control::HandOver(leaving)) => return Told::HandOver(leaving),
                 Ok(control) => self.obey(control, now),
-                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Empty) => return Told::GoOn,
             }
         }
     }
 
     /// Receives no more datagrams: they are the next process's. It has the sockets too, so that
-    /// nothing that waits in them is lost.
-    fn let_go_of_sockets(&mut self) {
+    /// nothing that waits in them is lost. Connections are given to it.
+    fn let_go(&mut self, leaving: &Sender<Leaving>) {
         let dropped = self.datagrams.count_drops();
         self.table.counts_mut().datagrams_dropped_kernel += dropped;
         self.datagrams = Datagrams::new();
+        // Who starts the next process waits for them.
+        self.streams.let_go().for_each(|connection| drop(leaving.send(connection)));
     }
 
     fn obey(&mut self, control: Control, now: Instant) {
@@ -270,7 +275,7 @@ impl Worker {
             }
             Control::Close(listener) => self.close(listener),
             // They end the loop that asks.
-            Control::HandOver | Control::Stop => {}
+            Control::HandOver(_) | Control::Stop => {}
         }
     }
 

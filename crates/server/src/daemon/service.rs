@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -24,12 +25,12 @@ use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Making, Message, Telling};
 use crate::forward::{self, Forwarding, refuse_loops};
 use crate::frequent::FrequentNames;
-use crate::handover::Successor;
+use crate::handover::{Given, Successor};
 use crate::http::{Guard, HttpServers};
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
 use crate::notes::Notes;
-use crate::work::{Control, ControlInbox, ListenerId, Worker};
+use crate::work::{Control, ControlInbox, Leaving, ListenerId, Worker};
 
 /// How long what receives may take from one batch to the next.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -165,6 +166,17 @@ impl Service {
         Ok(())
     }
 
+    /// Goes on with connections that the process before this one had. Those whose listener is not
+    /// there any more are closed.
+    pub(super) fn adopt(&self, given: Vec<Given>) {
+        for Given { listener, socket, begun } in given {
+            let mut open = self.listeners.iter();
+            if let Some(open) = open.find(|open| open.listener.endpoint.to_string() == listener) {
+                self.accepting.adopt(open.id, socket, begun);
+            }
+        }
+    }
+
     /// Makes ready what is to change from one configuration to the next.
     ///
     /// # Errors
@@ -296,29 +308,30 @@ impl Service {
         if let Some(managing) = self.managing {
             managing.stop().ok().context("what takes commands panicked")?;
         }
-        let control = match successor {
-            // From now on unix sockets cannot be found, instead of being found deaf.
-            None => {
-                drop(self.listeners);
-                || Control::Stop
-            }
-            // Their files are the successor's.
-            Some(_) => {
-                std::mem::forget(self.listeners);
-                || Control::HandOver
-            }
+        let (sender, leaving) = channel();
+        let end = || match successor {
+            None => Control::Stop,
+            Some(_) => Control::HandOver(sender.clone()),
         };
+        let mut listeners = self.listeners;
+        if successor.is_none() {
+            // From now on unix sockets cannot be found, instead of being found deaf.
+            listeners.clear();
+        }
         // A panic of a thread has ended the process already.
         self.accepting.stop().ok().context("what accepts connections panicked")?;
         for (_, worker) in &self.workers {
-            worker.tell(control());
+            worker.tell(end());
         }
         for (worker, _) in self.workers {
             worker.join().ok().context("a worker panicked")?;
         }
         let (outlets, counts) = self.flush.join().ok().context("the flush panicked")?;
         if let Some(successor) = successor {
+            give(successor, &listeners, leaving.try_iter());
             successor.go();
+            // The files of unix sockets are the successor's.
+            std::mem::forget(listeners);
         }
         let peers = self.forwarding.close(deadline);
         log_accounting(&counts, self.connections.counts(), &outlets.close(deadline), &peers);
@@ -347,6 +360,17 @@ fn limits(config: &Config) -> Limits {
         );
     }
     limits
+}
+
+/// Gives connections to the next process.
+fn give(successor: &Successor, listeners: &[Opened], leaving: impl Iterator<Item = Leaving>) {
+    for Leaving { listener, socket, begun } in leaving {
+        let Some(opened) = listeners.iter().find(|opened| opened.id == listener) else { continue };
+        let address = opened.listener.endpoint.to_string();
+        if !successor.give(&address, socket.as_fd(), &begun) {
+            log::warn!("a connection to {address} could not be handed over, and is closed");
+        }
+    }
 }
 
 /// What is made of what the workers push.

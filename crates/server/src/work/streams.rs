@@ -48,8 +48,21 @@ pub(crate) struct Connection {
     pub(crate) tls: Option<Box<Session>>,
     /// How it is read.
     pub(crate) stream: Stream,
+    /// What another process has read of a frame that is not whole.
+    pub(crate) begun: Vec<u8>,
     /// Its place in the books.
     pub(crate) place: Place,
+}
+
+/// A connection on its way to another process.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    /// Where it came in.
+    pub(crate) listener: ListenerId,
+    /// What comes from the other end.
+    pub(crate) socket: Socket,
+    /// What was read of a frame that is not whole.
+    pub(crate) begun: Vec<u8>,
 }
 
 /// The connections of one worker.
@@ -102,7 +115,7 @@ impl Streams {
     }
 
     /// Takes a connection in.
-    pub(super) fn adopt(&mut self, connection: Connection, now: Instant) {
+    pub(super) fn adopt(&mut self, mut connection: Connection, now: Instant) {
         self.buffer.resize(READ_BYTES, 0);
         let number = self.next;
         self.next += 1;
@@ -116,7 +129,11 @@ impl Streams {
             self.fresh.push(number);
         }
         let Stream { framing, frame_bytes_max, .. } = connection.stream;
-        let open = Open { connection, framer: Framer::new(framing, frame_bytes_max), since: now };
+        let mut framer = Framer::new(framing, frame_bytes_max);
+        let begun = std::mem::take(&mut connection.begun);
+        // It has no whole frame. One that is too long by now is found with the next byte.
+        framer.push(&begun, |_| {}).ok();
+        let open = Open { connection, framer, since: now };
         self.check_by(open.deadline(), now);
         self.open.insert(number, open);
     }
@@ -172,6 +189,17 @@ impl Streams {
         for number in closed {
             self.end(number, Ending::Shutdown, table);
         }
+    }
+
+    /// Lets go of those that another process can read on: not of encrypted ones.
+    pub(super) fn let_go(&mut self) -> impl Iterator<Item = Leaving> {
+        let plain = self.open.extract_if(|_, open| open.connection.tls.is_none());
+        let plain: Vec<_> = plain.map(|(_, open)| open).collect();
+        plain.into_iter().map(|Open { connection, framer, .. }| {
+            let Connection { listener, socket, place, .. } = connection;
+            place.close(Ending::HandedOver);
+            Leaving { listener, socket, begun: framer.into_begun() }
+        })
     }
 
     /// Sees to it that time-outs are looked after by then.

@@ -55,7 +55,10 @@ fn f86_the_next_process_has_all_sockets_and_nothing_is_lost_under_load() {
     let (is_over, sending) = sender(udp);
     let unix = UnixDatagram::unbound().unwrap();
     let mut others = 0_u32;
+    // A connection lives through all of it, and is in mid-line each time.
+    let mut lasting = TcpStream::connect(tcp).unwrap();
     for round in 0..20 {
+        lasting.write_all(b"lasting:1").unwrap();
         let first = std::fs::read_to_string(&pid_file).unwrap();
         unix.send_to(b"other:1|c", &socket).unwrap();
         TcpStream::connect(tcp).unwrap().write_all(b"other:1|c\n").unwrap();
@@ -70,6 +73,7 @@ fn f86_the_next_process_has_all_sockets_and_nothing_is_lost_under_load() {
             assert!(Instant::now() < deadline, "round {round}: nobody takes over");
             thread::sleep(Duration::from_millis(10));
         }
+        lasting.write_all(b"|c\n").unwrap();
         if round == 0 {
             assert!(daemon.wait_for_exit().success());
             let said = daemon.wait_for_log("handing over to process ");
@@ -77,6 +81,7 @@ fn f86_the_next_process_has_all_sockets_and_nothing_is_lost_under_load() {
             assert!(said.ends_with(&format!(" {}", next.trim())), "{said}");
         }
     }
+    drop(lasting);
     is_over.store(true, Ordering::Relaxed);
     let sent = sending.join().unwrap();
     let last = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
@@ -88,6 +93,7 @@ fn f86_the_next_process_has_all_sockets_and_nothing_is_lost_under_load() {
     });
     assert_eq!(sum(&lines, "stats_counts.load"), sent);
     assert_eq!(sum(&lines, "stats_counts.other"), f64::from(others));
+    assert_eq!(sum(&lines, "stats_counts.lasting"), 20.0);
     assert!(!std::path::Path::new(&pid_file).exists() && !std::path::Path::new(&socket).exists());
 }
 

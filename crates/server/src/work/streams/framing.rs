@@ -78,6 +78,12 @@ impl Framer {
         (!self.begun.is_empty()).then_some(text)
     }
 
+    /// The bytes of the frame that has begun, all of them: pushed to another framer they leave that
+    /// where this one is.
+    pub(super) fn into_begun(self) -> Vec<u8> {
+        self.begun
+    }
+
     /// Adds to the frame that has begun what belongs to it, and gives the rest.
     fn go_on<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], TooLong> {
         let missing = match self.framing {
