@@ -18,6 +18,7 @@ mod program;
 mod receiver;
 mod recorded;
 mod score;
+mod sinks;
 mod transports;
 mod workload;
 
@@ -141,6 +142,11 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
         header("forwarding");
         let ways = forwarding::measure(place, rounds).context("forwarding")?;
         tables.push_str(&forwarding::table(&ways));
+    }
+    if options.only.as_ref().is_none_or(|only| "sinks".contains(only)) {
+        header("sinks");
+        let sinks = sinks::measure(place, rounds).context("sinks")?;
+        tables.push_str(&sinks::table(&sinks));
     }
     show(place, options, &page::SERVER, &tables)
 }
