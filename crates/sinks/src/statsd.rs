@@ -14,6 +14,7 @@
 
 mod lines;
 
+use std::io::ErrorKind;
 use std::net::ToSocketAddrs as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,8 +46,8 @@ pub struct StatsdSettings {
 /// Sends snapshots to another StatsD.
 ///
 /// Nothing answers, and a counter that came twice would count twice. So after an error it goes on
-/// behind what the system took over UDP, and behind what the peer's kernel acknowledged over TCP;
-/// what those lose afterwards is lost.
+/// behind what the system took over UDP, unless nobody listens there, and behind what the peer's
+/// kernel was seen to acknowledge over TCP; what those lose afterwards is lost.
 #[derive(Debug)]
 pub struct Statsd {
     settings: StatsdSettings,
@@ -129,8 +130,11 @@ impl Statsd {
                     datagrams.finish()?;
                     Ok(without)
                 });
-                done.sent = before.sent + datagrams.taken();
-                done.too_long = before.too_long + datagrams.too_long();
+                // Where nobody listens, nobody had what the system took of this attempt.
+                if !sent.as_ref().is_err_and(is_refused) {
+                    done.sent = before.sent + datagrams.taken();
+                    done.too_long = before.too_long + datagrams.too_long();
+                }
                 sent.map(|without| without + done.too_long)
             }
             Way::Tcp(stream) => {
@@ -159,6 +163,11 @@ impl Statsd {
             }
         }
     }
+}
+
+fn is_refused(error: &SendError) -> bool {
+    let SendError::Write { source, .. } = error else { return false };
+    source.kind() == ErrorKind::ConnectionRefused
 }
 
 /// Makes the lines of a snapshot, those that are to stay together at once. Gives the number of
