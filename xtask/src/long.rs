@@ -56,8 +56,8 @@ pub(crate) fn run(place: &Place, only: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ten million random names, tags and values through our client and our server; and rules that
-/// change two hundred times.
+/// Ten million random names, tags and values through our client and our server; rules that
+/// change two hundred times; and a thousand connections of a sink that break.
 fn round_trips(place: &Place) -> anyhow::Result<()> {
     for (told, test, variable, count) in [
         ("round trips: random metrics", "client::", "GSTATSD_ROUND_TRIPS", "10000000"),
@@ -69,7 +69,9 @@ fn round_trips(place: &Place) -> anyhow::Result<()> {
         command.env("GSTATSD_BINARY", place.release_binary("gstatsd")).env(variable, count);
         command::run(&mut command)?;
     }
-    Ok(())
+    header("a Graphite that resets the connection 1,000 times at random bytes");
+    let args = ["test", "--release", "-p", "gstatsd-sinks", "--test", "graphite", "--", "f54_"];
+    command::run(cargo(place, &args).env("GSTATSD_RESETS", "1000"))
 }
 
 fn exactness(place: &Place) -> anyhow::Result<()> {

@@ -20,6 +20,7 @@ mod hard_input;
 mod large_series;
 mod lifetime;
 mod management;
+mod more_sinks;
 mod passed;
 mod reload;
 mod reloaded_rules;

@@ -288,6 +288,12 @@ impl SpyGraphite {
         text[..end].lines().map(GraphiteLine::parse).collect()
     }
 
+    /// All that has come, once there are so many lines.
+    pub(crate) fn wait_for_text(&self, lines: usize) -> String {
+        self.wait_until("as many lines", |found| (found.len() >= lines).then_some(()));
+        self.text.lock().unwrap().clone()
+    }
+
     /// All lines, after a daemon has ended with this log: waits for as many as it delivered.
     pub(crate) fn all_lines(&self, log: &str) -> Vec<GraphiteLine> {
         let books = accounting(log);

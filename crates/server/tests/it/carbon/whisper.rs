@@ -39,23 +39,29 @@ pub(crate) struct Carbon {
     program: Program,
     folder: Folder,
     port: u16,
+    pickle_port: u16,
     /// Holds the port. Carbon shares it, for it sets SO_REUSEPORT too; connections go to carbon
     /// alone, for this socket does not listen.
-    _reserved: Socket,
+    _reserved: [Socket; 2],
+}
+
+/// A port of our own that carbon can share, and what holds it.
+fn reserve() -> (Socket, SocketAddrV4) {
+    let reserved = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    reserved.set_reuse_port(true).unwrap();
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    reserved.bind(&any_port.into()).unwrap();
+    let address = reserved.local_addr().unwrap().as_socket_ipv4().unwrap();
+    (reserved, address)
 }
 
 impl Carbon {
     /// Starts it, and waits until it listens.
     pub(crate) fn start() -> Self {
-        let reserved = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        reserved.set_reuse_port(true).unwrap();
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        reserved.bind(&any_port.into()).unwrap();
-        let address = reserved.local_addr().unwrap().as_socket_ipv4().unwrap();
-
+        let ((reserved, address), (pickle, pickle_address)) = (reserve(), reserve());
         let folder = Folder::new();
         let config = folder.file("carbon.conf");
-        fs::write(&config, configuration(&folder, address)).unwrap();
+        fs::write(&config, configuration(&folder, address, pickle_address.port())).unwrap();
         fs::write(folder.file("storage-schemas.conf"), SCHEMAS).unwrap();
         fs::create_dir(folder.file("whisper")).unwrap();
         let mut command = Command::new(CARBON_CACHE);
@@ -63,12 +69,23 @@ impl Carbon {
         command.current_dir(folder.file(""));
         let mut program = Program::start(&mut command, folder.file("carbon.log"));
         program.wait_until("a listening carbon", |_| TcpStream::connect(address).ok());
-        Self { program, folder, port: address.port(), _reserved: reserved }
+        let (port, pickle_port) = (address.port(), pickle_address.port());
+        Self { program, folder, port, pickle_port, _reserved: [reserved, pickle] }
     }
 
     /// As `-s` takes it.
     pub(crate) fn sink(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port of plain text, over TCP and UDP.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port of pickle.
+    pub(crate) fn pickle_port(&self) -> u16 {
+        self.pickle_port
     }
 
     /// Waits until there are this many points, and reads them, those of a series in the order of
@@ -87,7 +104,7 @@ impl Carbon {
 }
 
 /// Ports that are not needed are off (0), or any (the cache's, which cannot be off).
-fn configuration(folder: &Folder, address: SocketAddrV4) -> String {
+fn configuration(folder: &Folder, address: SocketAddrV4, pickle_port: u16) -> String {
     let root = folder.file("");
     let (ip, port) = (address.ip(), address.port());
     format!(
@@ -99,7 +116,11 @@ fn configuration(folder: &Folder, address: SocketAddrV4) -> String {
          USER =\n\
          LINE_RECEIVER_INTERFACE = {ip}\n\
          LINE_RECEIVER_PORT = {port}\n\
-         PICKLE_RECEIVER_PORT = 0\n\
+         ENABLE_UDP_LISTENER = True\n\
+         UDP_RECEIVER_INTERFACE = {ip}\n\
+         UDP_RECEIVER_PORT = {port}\n\
+         PICKLE_RECEIVER_INTERFACE = {ip}\n\
+         PICKLE_RECEIVER_PORT = {pickle_port}\n\
          CACHE_QUERY_INTERFACE = {ip}\n\
          CACHE_QUERY_PORT = 0\n\
          MAX_CACHE_SIZE = inf\n\
@@ -109,6 +130,7 @@ fn configuration(folder: &Folder, address: SocketAddrV4) -> String {
          WHISPER_AUTOFLUSH = True\n\
          ENABLE_LOGROTATION = False\n\
          ENABLE_TAGS = False\n\
+         TAG_HASH_FILENAMES = False\n\
          LOG_UPDATES = False\n\
          CARBON_METRIC_INTERVAL = 0\n"
     )
