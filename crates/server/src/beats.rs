@@ -62,7 +62,8 @@ impl Beats {
     /// stuck.
     pub(crate) fn stage(&self, name: &str, patience: Duration) -> Beat {
         let last = AtomicU64::new(self.milliseconds(clock::now()));
-        let stage = Arc::new(Stage { name: name.to_owned(), last, patience });
+        let (name, patience) = (name.to_owned(), hooks::patience(patience));
+        let stage = Arc::new(Stage { name, last, patience });
         self.lock().push(Arc::clone(&stage));
         Beat { beats: self.clone(), stage }
     }

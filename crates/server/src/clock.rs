@@ -16,6 +16,11 @@ pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }
 
+/// What the monotonic clock of the system shows, as systemd has it.
+pub(crate) fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
+}
+
 /// The CPU time of this thread so far. A system call, and so nothing for every batch.
 pub(crate) fn thread_cpu() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()

@@ -9,7 +9,7 @@ mod reload;
 mod service;
 
 use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -23,6 +23,7 @@ use crate::logging::Logger;
 use crate::pid_file::PidFile;
 use crate::signals::{Request, Signals};
 use crate::sys::{Detached, detach, map_large_memory};
+use crate::systemd::Systemd;
 use service::Service;
 
 /// Runs the service until a signal ends it.
@@ -64,10 +65,12 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::take_over()?;
     let mut service = Service::start(&config, admin)?;
     listen::close_rest();
+    let is_successor = predecessor.is_some();
     let given = predecessor.map(Predecessor::take_over).transpose()?.unwrap_or_default();
     if let Some(pid_file) = &mut pid_file {
         pid_file.write()?;
     }
+    let systemd = Systemd::of_environment(is_successor);
     announce(&config, &sockets, &management);
     left::warn(&config);
     service.listen(&config, sockets, management)?;
@@ -75,33 +78,63 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     if let Some(ready) = ready {
         ready.tell()?;
     }
-    let mut reload = reload::Reload::new(source);
-    let successor = loop {
-        match signals.wait() {
-            Request::Reload => {
-                logger.reopen();
-                reload.run(&mut config, &mut service, logger);
-            }
-            Request::HandOver => {
-                let pid_file = pid_file.as_ref().map(PidFile::lock_of);
-                match Successor::start(&launch, pid_file) {
-                    Ok(successor) => break Some(successor),
-                    Err(error) => log::error!("hand-over: {error:#}; this process goes on"),
-                }
-            }
-            Request::Stop => break None,
-        }
-    };
+    systemd.watch(service.beats())?;
+    systemd.ready();
+    let lock = pid_file.as_ref().map(PidFile::lock_of);
+    let daemon = Daemon { source, launch, lock, logger, systemd: &systemd };
+    let successor = daemon.obey(&mut signals, &mut config, &mut service);
     match &successor {
         Some(successor) => {
             log::info!("handing over to process {}", successor.id());
+            systemd.handed_over(successor.id());
             // Its lock is the successor's now.
             std::mem::forget(pid_file);
         }
-        None => log::info!("stopping"),
+        None => {
+            log::info!("stopping");
+            systemd.stopping();
+        }
     }
     service.stop(&config, successor.as_ref())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A daemon that runs, and what it needs to do what signals ask for.
+struct Daemon<'d> {
+    source: &'d Source,
+    launch: Launch,
+    /// That of the pid file, where there is one.
+    lock: Option<BorrowedFd<'d>>,
+    logger: &'static Logger,
+    systemd: &'d Systemd,
+}
+
+impl Daemon<'_> {
+    /// Does what signals ask for until the end. Gives the process that goes on, where there is
+    /// one.
+    fn obey(
+        &self,
+        signals: &mut Signals,
+        config: &mut Config,
+        service: &mut Service,
+    ) -> Option<Successor> {
+        let mut reload = reload::Reload::new(self.source);
+        loop {
+            match signals.wait() {
+                Request::Reload => {
+                    self.systemd.reloading();
+                    self.logger.reopen();
+                    reload.run(config, service, self.logger);
+                    self.systemd.ready();
+                }
+                Request::HandOver => match Successor::start(&self.launch, self.lock) {
+                    Ok(successor) => return Some(successor),
+                    Err(error) => log::error!("hand-over: {error:#}; this process goes on"),
+                },
+                Request::Stop => return None,
+            }
+        }
+    }
 }
 
 /// The file that keeps other daemons away: as the process before this one has locked it, or anew.

@@ -2,13 +2,23 @@
 //!
 //! Only in builds with debug assertions: a release build has nothing of it.
 
+#[cfg(not(debug_assertions))]
+use std::time::Duration;
+
 #[cfg(debug_assertions)]
-pub(crate) use self::armed::reach;
+pub(crate) use self::armed::{patience, reach};
 
 /// Nothing happens here in a release build.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub(crate) fn reach(_place: &str) {}
+
+/// How long a stage may take.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub(crate) fn patience(usual: Duration) -> Duration {
+    usual
+}
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -19,6 +29,9 @@ mod armed {
 
     /// What is to happen: `WHAT PLACE FILE`, once the file is there.
     const VARIABLE: &str = "GSTATSD_TEST_HOOK";
+
+    /// How long a stage may take where something is to happen: a test does not wait for minutes.
+    const PATIENCE: Duration = Duration::from_secs(3);
 
     struct Hook {
         what: String,
@@ -39,6 +52,11 @@ mod armed {
             },
             _ => panic!("{VARIABLE} asks for it"),
         }
+    }
+
+    /// How long a stage may take.
+    pub(crate) fn patience(usual: Duration) -> Duration {
+        if env::var_os(VARIABLE).is_some() { usual.min(PATIENCE) } else { usual }
     }
 
     fn hook() -> Option<Hook> {

@@ -54,7 +54,9 @@ mod pid_file;
 mod scrape;
 mod senders;
 mod signals;
+mod sinks;
 mod sys;
+mod systemd;
 mod tls;
 mod work;
 

@@ -14,18 +14,12 @@ use axum::routing::get;
 use futures_util::stream;
 use gstatsd_aggregate::{Naming, Snapshot};
 use gstatsd_sinks::{
-    Exposition, Format, PointCounter, Prometheus, PrometheusSettings, Receipt, Scrape, SendError,
-    Sink,
+    Exposition, Format, PointCounter, Prometheus, Receipt, Scrape, SendError, Sink,
 };
 
 use crate::config::ScrapePage;
 use crate::http::{HttpServers, Page};
-
-/// For how long the quantiles of an interval are shown, where none with samples follows: who
-/// scrapes once in a minute has seen them.
-const QUANTILE_MAX: Duration = Duration::from_mins(5);
-/// How long the names and labels of all series on a page are at most: some five million series.
-const TEXT_BYTES_MAX: usize = 256 << 20;
+use crate::sinks;
 
 /// A sink of Prometheus with its page.
 pub(crate) struct ScrapeServer {
@@ -45,7 +39,7 @@ impl ScrapeServer {
         flush: Duration,
         servers: &HttpServers,
     ) -> anyhow::Result<Self> {
-        let (sink, scrape) = prometheus(page, flush);
+        let (sink, scrape) = sinks::prometheus(page, flush);
         let (server, is_new) = servers.at(&page.address)?;
         let shown = server.show(&page.path, get(show).with_state(scrape));
         if is_new {
@@ -56,18 +50,6 @@ impl ScrapeServer {
         }
         Ok(Self { sink, _page: shown })
     }
-}
-
-/// The sink of a page, and what is shown of it.
-pub(crate) fn prometheus(page: &ScrapePage, flush: Duration) -> (Prometheus, Scrape) {
-    let ScrapePage { quantiles, seconds, idle_timeout, .. } = page;
-    Prometheus::new(PrometheusSettings {
-        quantiles: quantiles.clone(),
-        seconds: *seconds,
-        idle_flushes_max: flushes(*idle_timeout, flush),
-        quantile_flushes_max: flushes(QUANTILE_MAX, flush),
-        text_bytes_max: TEXT_BYTES_MAX,
-    })
 }
 
 impl Sink for ScrapeServer {
@@ -82,14 +64,6 @@ impl Sink for ScrapeServer {
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
         self.sink.preview(snapshot, naming, show);
     }
-}
-
-/// How many flushes there are in a time; at least 1.
-fn flushes(time: Duration, interval: Duration) -> u32 {
-    let flushes = (time.as_secs_f64() / interval.as_secs_f64()).ceil();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "held there")]
-    let held = flushes.clamp(1.0, f64::from(u32::MAX)) as u32;
-    held
 }
 
 async fn show(State(scrape): State<Scrape>, headers: HeaderMap) -> impl IntoResponse {

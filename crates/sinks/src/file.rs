@@ -57,6 +57,12 @@ struct Opened {
 }
 
 impl JsonFile {
+    /// A file that is opened, or made, with the first snapshot.
+    #[must_use]
+    pub fn new(settings: FileSettings) -> Self {
+        Self { settings, file: None, under_way: None }
+    }
+
     /// Opens the file, or makes it.
     ///
     /// # Errors

@@ -96,6 +96,32 @@ pub trait Sink: Send {
     }
 }
 
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn point_counter(&self) -> PointCounter {
+        (**self).point_counter()
+    }
+
+    fn carries_notices(&self) -> bool {
+        (**self).carries_notices()
+    }
+
+    fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
+        (**self).send(snapshot, naming)
+    }
+
+    fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
+        (**self).preview(snapshot, naming, show);
+    }
+
+    fn takes_any_order(&self) -> bool {
+        (**self).takes_any_order()
+    }
+
+    fn stats(&self) -> Option<SinkStats> {
+        (**self).stats()
+    }
+}
+
 /// `host:port`, as errors name a peer.
 fn peer(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }

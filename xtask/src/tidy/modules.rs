@@ -140,10 +140,14 @@ const MODULES: &[Module] = &[
     // Serves pages, whatever they show.
     Module {
         name: "http",
-        may_use: Uses::Only(&["config", "listen::bind_connections", "notes", "tls"]),
+        may_use: Uses::Only(&["config", "hooks", "listen::bind_connections", "notes", "tls"]),
     },
     // A page for Prometheus: its sink, and what a server shows of it.
-    Module { name: "scrape", may_use: Uses::Only(&["config", "http"]) },
+    Module { name: "scrape", may_use: Uses::Only(&["config", "http", "sinks"]) },
+    // What is configured, in the words of the sinks crate.
+    Module { name: "sinks", may_use: Uses::Only(&["beats", "clock", "config"]) },
+    // Who has started us, and what it is told.
+    Module { name: "systemd", may_use: Uses::Only(&["beats", "clock"]) },
     // Takes commands: asks the flush, and tells the workers to push early for it.
     Module {
         name: "manage",
@@ -177,7 +181,15 @@ const MODULES: &[Module] = &[
     // The subcommands: they have none of the daemon's sockets and threads.
     Module {
         name: "commands",
-        may_use: Uses::Only(&["aggregation", "cli", "clock", "config", "import", "recording"]),
+        may_use: Uses::Only(&[
+            "aggregation",
+            "cli",
+            "clock",
+            "config",
+            "import",
+            "recording",
+            "sinks",
+        ]),
     },
     // Chooses between them.
     Module { name: "lib", may_use: Uses::All },

@@ -1,4 +1,6 @@
-//! `gstatsd explain`: how a line is read, and what it becomes.
+//! `gstatsd explain`: how a line is read, and what it becomes, here and at each sink.
+
+mod sinks;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -10,6 +12,7 @@ use gstatsd_aggregate::{
 };
 use gstatsd_wire::{Line, Notice, Reason, Receiver, Rejection, Sample, Tag, Tagged, Tags, Value};
 
+use self::sinks::at_sinks;
 use crate::aggregation::{self, SettingsBook};
 use crate::cli::ExplainArgs;
 use crate::config::{Action, Config, Keep, Rule, RuleSettings};
@@ -72,7 +75,7 @@ fn outcome(config: &Config, packet: &[u8]) -> String {
         }
     });
     naming.dated_points(&snapshot, |point, second| put_point(point, Some(second)));
-    text
+    text + &at_sinks(config, &snapshot, &naming)
 }
 
 /// Why a packet that the parser read becomes nothing.

@@ -246,6 +246,11 @@ impl Service {
         closed.into_iter().for_each(|opened| self.close(opened));
     }
 
+    /// Which stages advance.
+    pub(super) fn beats(&self) -> Beats {
+        self.beats.clone()
+    }
+
     /// Counts a reload that failed.
     pub(super) fn reload_failed(&self) {
         self.flush_inbox.tell(Message::ReloadFailed);

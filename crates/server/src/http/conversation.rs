@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::Site;
 use super::guard::{Guard, Refusal};
 use super::head::{self, Fault};
+use crate::hooks;
 use crate::notes::Notes;
 
 /// How long a handshake, and the head of a request, may take to come.
@@ -69,6 +70,7 @@ impl Conversation {
 
     /// Holds it to its end.
     pub(super) async fn hold(self, stream: TcpStream) {
+        hooks::reach("http");
         match self.tls.clone() {
             None => self.talk(stream).await,
             Some(config) => {

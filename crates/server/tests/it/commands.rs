@@ -86,6 +86,33 @@ fn explain_says_how_a_line_is_read_and_what_it_becomes() {
 }
 
 #[test]
+fn explain_shows_what_each_sink_would_send() {
+    let folder = Folder::new();
+    let config = folder.file("gstatsd.toml");
+    let file = folder.file("lines.json");
+    let sinks = format!(
+        "[[sink]]\nname = \"carbon\"\nurl = \"graphite://127.0.0.1:1\"\n\
+         [[sink]]\nname = \"page\"\nurl = \"prometheus://127.0.0.1:1\"\nexclude = [\"b.*\"]\n\
+         [[sink]]\nname = \"some\"\nurl = \"file:{file}\"\ninclude = [\"c.*\"]\n\
+         [[sink]]\nname = \"all\"\nurl = \"file:{file}.all\"\n"
+    );
+    fs::write(&config, sinks).unwrap();
+    let text = printed(&["explain", "-c", &config, "b.x:20|c"]);
+    let sections: Vec<&str> = text.split("at sink ").skip(1).collect();
+    assert_eq!(sections.len(), 4, "{text}");
+    assert!(sections[0].starts_with("carbon (Graphite at 127.0.0.1:1):\n"), "{text}");
+    assert!(sections[0].contains("  stats.b.x 2.000000 0\n"), "{text}");
+    assert!(sections[0].contains("  stats_counts.b.x 20.000000 0\n"), "{text}");
+    assert!(sections[1].ends_with(":\n  not sent: excluded by `exclude`\n"), "{text}");
+    assert!(sections[2].ends_with(":\n  not sent: no pattern of `include` matches\n"), "{text}");
+    assert!(sections[3].contains("b.x"), "{text}");
+    let text = printed(&["explain", "-c", &config, "hits:20|c"]);
+    assert!(text.contains("\n  hits_total 20\n"), "{text}");
+    // Nothing was opened for that.
+    assert!(!fs::exists(&file).unwrap() && !fs::exists(format!("{file}.all")).unwrap());
+}
+
+#[test]
 fn explain_knows_reserved_names() {
     let folder = Folder::new();
     let config = folder.file("gstatsd.toml");

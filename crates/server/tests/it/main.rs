@@ -30,6 +30,7 @@ mod sinks;
 mod spool;
 mod streams;
 mod support;
+mod systemd;
 mod tags;
 mod tls;
 mod unix;
