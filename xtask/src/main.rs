@@ -9,6 +9,7 @@ mod bench;
 mod command;
 mod generate;
 mod long;
+mod package;
 mod place;
 mod python;
 mod setup;
@@ -43,6 +44,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// The Debian package, and whether it installs, starts, is upgraded and goes
+    Package,
     /// Measure what a metric costs, beside a counter that only receives
     Bench(bench::Options),
     /// What takes too long for `test`: a minute in which nothing may be lost, then `bench`
@@ -71,6 +74,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(&place),
         Chore::Generate { check: true } => generate::check(&place),
         Chore::Generate { check: false } => generate::write(&place),
+        Chore::Package => package::run(&place),
         Chore::Bench(options) => bench::run(&place, options),
         Chore::Long { only } => long::run(&place, only.as_deref()),
     }
