@@ -192,6 +192,19 @@ impl Merger {
         self.idle.forgotten()
     }
 
+    /// Knows the gauges of a snapshot again, which were idle for so many flushes: they come out and
+    /// change as if they had been written then. Not where gauges vanish with their interval.
+    pub fn restore_gauges(&mut self, snapshot: &Snapshot, idle: u32) {
+        if !self.idle.keeps_any() {
+            return;
+        }
+        for Reading { name, value } in &snapshot.gauges {
+            let entry = self.registry.restored(SeriesKind::Gauge, snapshot.names.text(*name));
+            self.idle.begin(self.registry.places());
+            self.idle.restore(entry as usize, *value, idle);
+        }
+    }
+
     /// Keeps so many values of a timer and so many members of a set as the limits of a table say,
     /// from the current interval on.
     pub fn set_limits(&mut self, limits: Limits) {

@@ -79,6 +79,9 @@ impl Cadence {
     }
 }
 
+/// By how many seconds the last timestamp of a process before may be ahead of the wall clock.
+const AHEAD_MAX: i64 = 86_400;
+
 /// The timestamps of flushes: they never go backwards, and for intervals of a second and more
 /// they never repeat.
 #[derive(Debug)]
@@ -92,6 +95,15 @@ impl Timestamps {
     /// Timestamps for flushes that far apart.
     pub(crate) fn new(interval: Duration) -> Self {
         Self { last: None, step: i64::from(interval >= Duration::from_secs(1)) }
+    }
+
+    /// Goes on after the last timestamp of the process before, if the wall clock cannot be far from
+    /// that: no timestamp comes twice, and a clock that was wrong for a time is forgotten.
+    pub(crate) fn resume(&mut self, last: i64, since_epoch: Duration) {
+        let now = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+        if last <= now.saturating_add(AHEAD_MAX) {
+            self.last = self.last.max(Some(last));
+        }
     }
 
     /// The timestamp of a flush, in whole seconds since the epoch, cut off as the original does.
@@ -154,6 +166,18 @@ mod tests {
         let walls = [100.9, 110.0, 50.0, 110.5, 120.0];
         let seconds: Vec<_> = walls.into_iter().map(|wall| timestamps.next(at(wall))).collect();
         assert_eq!(seconds, [100, 110, 111, 112, 120]);
+    }
+
+    #[test]
+    fn timestamps_go_on_after_those_of_the_process_before() {
+        let seconds = |last, wall| {
+            let mut timestamps = Timestamps::new(TEN);
+            timestamps.resume(last, at(wall).duration_since(UNIX_EPOCH).unwrap());
+            [timestamps.next(at(wall)), timestamps.next(at(wall))]
+        };
+        assert_eq!(seconds(90, 100.0), [100, 101]);
+        assert_eq!(seconds(160, 100.0), [161, 162]);
+        assert_eq!(seconds(200_000, 100.0), [100, 101]);
     }
 
     #[test]

@@ -10,10 +10,10 @@ mod telling;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use gstatsd_aggregate::{
-    Counts, FlushTimes, IdlePolicy, Limits, Merger, Naming, OwnPoint, Part, Window,
+    Counts, FlushTimes, IdlePolicy, Limits, Merger, Naming, OwnPoint, Part, Snapshot, Window,
 };
 
 use self::gathering::{Closed, Gathering};
@@ -28,6 +28,7 @@ use crate::forward::Forwarding;
 use crate::frequent::FrequentNames;
 use crate::losses::Losses;
 use crate::senders::Senders;
+use crate::state::{Keeping, Left};
 
 /// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
 /// counts what it drops meanwhile.
@@ -148,6 +149,8 @@ pub(crate) struct Flush {
     forwarding: Option<Arc<Forwarding>>,
     connections: Connections,
     telling: Option<Telling>,
+    /// Keeps what outlives the process.
+    keeping: Option<Keeping>,
 }
 
 /// What came of reading the configuration again, since the start.
@@ -198,12 +201,18 @@ impl Flush {
             forwarding: None,
             connections,
             telling: None,
+            keeping: None,
         }
     }
 
     /// The same flush, which tells too what was passed on.
     pub(crate) fn counting(self, forwarding: Arc<Forwarding>) -> Self {
         Self { forwarding: Some(forwarding), ..self }
+    }
+
+    /// The same flush, with what the process before left, and what is kept for the next.
+    pub(crate) fn keeping(self, keeping: Option<Keeping>) -> Self {
+        Self { keeping, ..self }
     }
 
     /// The same flush, which tells how everything stands.
@@ -240,12 +249,12 @@ impl Flush {
                 }
             }
             while let Some(closed) = self.gathering.close(self.cadence) {
-                self.flush(closed);
+                self.flush(closed, false);
             }
             self.answer_if_ready();
             if self.gathering.all_ended() {
                 let closed = self.gathering.close_last(self.cadence, clock::now());
-                self.flush(closed);
+                self.flush(closed, true);
                 break;
             }
         }
@@ -298,7 +307,11 @@ impl Flush {
         self.spares[push.worker].try_send(push.part).ok();
     }
 
-    fn flush(&mut self, closed: Closed) {
+    /// Makes a snapshot of an interval and hands it on. The last one is kept for the next process
+    /// instead, where that is possible.
+    fn flush(&mut self, closed: Closed, is_last: bool) {
+        let left = self.keeping.as_mut().and_then(Keeping::begin);
+        let open = left.and_then(|left| self.take_over(left));
         let start = clock::now();
         closed.pushes.into_iter().for_each(|push| self.merge(push));
         let counts = std::mem::take(&mut self.counts);
@@ -311,6 +324,9 @@ impl Flush {
         let window = Window { timestamp, seconds: closed.length.as_secs_f64() };
         let own = self.publish(Some(timestamp));
         let mut snapshot = self.merger.finish(window, own);
+        if let Some(open) = open {
+            snapshot = Snapshot::merged(&open, &snapshot);
+        }
         if let Some(prefix) = self.naming.own_prefix() {
             let name = format!("{prefix}series.sketched").into_boxed_str();
             snapshot.own.push(OwnPoint { name, value: snapshot.sketched_count() as u64 });
@@ -322,7 +338,7 @@ impl Flush {
             counts.datagrams_received,
             counts.samples_received,
         );
-        self.outlets.push(&Arc::new(snapshot), &self.naming);
+        self.hand_on(snapshot, is_last);
         self.outlets.close_retired(clock::now());
         self.tell_frequent_names();
         let senders = senders.told();
@@ -333,6 +349,41 @@ impl Flush {
             let senders = senders.map_or_else(String::new, |of| format!("; who sends most: {of}"));
             log::warn!("{line}{senders}");
         }
+    }
+
+    /// Goes on with what the process before left. Gives its open interval, where that and the
+    /// current one are to be one; one that is long over goes to the sinks as it is.
+    fn take_over(&mut self, Left { mut snapshot, is_open }: Left) -> Option<Snapshot> {
+        let timestamp = snapshot.window.timestamp;
+        let wall = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let end = Duration::from_secs(u64::try_from(timestamp).unwrap_or(0));
+        let gone = wall.saturating_sub(end);
+        let idle = gone.as_secs_f64() / self.interval.as_secs_f64();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        self.merger.restore_gauges(&snapshot, idle as u32);
+        self.timestamps.resume(timestamp, wall);
+        // The current interval is over by now, so it began an interval ago.
+        if is_open && gone <= self.interval * 2 {
+            return Some(snapshot);
+        }
+        if is_open {
+            // No snapshot of this process has that number.
+            snapshot.number = u64::MAX;
+            self.outlets.push(&Arc::new(snapshot), &self.naming);
+        }
+        None
+    }
+
+    fn hand_on(&mut self, snapshot: Snapshot, is_last: bool) {
+        if is_last && self.keeping.as_mut().is_some_and(|keeping| keeping.end(&snapshot)) {
+            log::info!("the open interval is kept for the next start");
+            return;
+        }
+        let snapshot = Arc::new(snapshot);
+        if let Some(keeping) = &self.keeping {
+            keeping.keep(&snapshot);
+        }
+        self.outlets.push(&snapshot, &self.naming);
     }
 
     /// What the flush that began at `start` tells of itself.

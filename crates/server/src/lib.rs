@@ -55,6 +55,7 @@ mod scrape;
 mod senders;
 mod signals;
 mod sinks;
+mod state;
 mod sys;
 mod systemd;
 mod tls;

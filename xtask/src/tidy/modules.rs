@@ -57,6 +57,8 @@ const MODULES: &[Module] = &[
         name: "deliver",
         may_use: Uses::Only(&["beats", "clock", "config::Delivery", "config::Spool"]),
     },
+    // What outlives the process: files, and a thread that writes them.
+    Module { name: "state", may_use: Uses::Only(&[]) },
     // Merges what the workers push and hands it on.
     Module {
         name: "flush",
@@ -71,6 +73,7 @@ const MODULES: &[Module] = &[
             "frequent",
             "losses",
             "senders",
+            "state",
         ]),
     },
     // The books of connections: who may have one more, and what became of each.

@@ -116,6 +116,11 @@ impl Idle {
         if idle != NOT_KEPT && idle + 1 < self.policy.lifetime(entry) { value } else { 0.0 }
     }
 
+    /// A series was idle for so many flushes; `value` is that of a gauge.
+    pub(super) fn restore(&mut self, index: usize, value: f64, idle: u32) {
+        self.kept[index] = Kept { idle: idle.min(NOT_KEPT - 1), value };
+    }
+
     /// The interval brought something to a series; `value` is that of a gauge.
     pub(super) fn wrote(&mut self, index: usize, value: f64) {
         self.kept[index] = Kept { idle: 0, value };

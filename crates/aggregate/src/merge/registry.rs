@@ -223,15 +223,28 @@ impl Registry {
         }
     }
 
+    /// The entry of a series, which is made where nobody holds it.
+    pub(super) fn restored(&mut self, kind: SeriesKind, name: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one((kind as u8, name));
+        self.find(hash, kind, name).unwrap_or_else(|| {
+            let index = self.hold(kind, 0, name);
+            self.release(index);
+            index
+        })
+    }
+
+    fn find(&self, hash: u64, kind: SeriesKind, name: &[u8]) -> Option<u32> {
+        let is_same = |&index: &u32| {
+            let entry = self.entries[index as usize].as_ref();
+            entry.is_some_and(|entry| entry.kind == kind && self.names.text(entry.name) == name)
+        };
+        self.by_key.find(hash, is_same).copied()
+    }
+
     /// One more worker holds the series.
     fn hold(&mut self, kind: SeriesKind, settings: u16, name: &[u8]) -> u32 {
         let hash = self.hasher.hash_one((kind as u8, name));
-        let (entries, names) = (&self.entries, &self.names);
-        let known = self.by_key.find(hash, |&index| {
-            let entry = entries[index as usize].as_ref();
-            entry.is_some_and(|entry| entry.kind == kind && names.text(entry.name) == name)
-        });
-        if let Some(&index) = known {
+        if let Some(index) = self.find(hash, kind, name) {
             if let Some(entry) = &mut self.entries[index as usize] {
                 self.unheld -= usize::from(entry.is_unheld());
                 entry.holders += 1;

@@ -42,6 +42,13 @@ impl Snapshot {
         merged
     }
 
+    /// The gauges alone.
+    #[must_use]
+    pub fn gauges_only(&self) -> Self {
+        let (names, gauges) = (self.names.clone(), self.gauges.clone());
+        Self { number: self.number, names, gauges, ..Self::new(self.window) }
+    }
+
     /// The same with those series alone whose names are to be kept; a name is without its tags.
     /// What the daemon tells of itself stays, and so do events and service checks.
     #[must_use]

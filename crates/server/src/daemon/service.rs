@@ -30,6 +30,7 @@ use crate::http::{Guard, HttpServers};
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
 use crate::notes::Notes;
+use crate::state::Keeping;
 use crate::work::{Control, ControlInbox, Leaving, ListenerId, Worker};
 
 /// How long what receives may take from one batch to the next.
@@ -119,6 +120,7 @@ impl Service {
         let flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
         let beat = beats.stage("flush", FLUSH_PATIENCE);
         let flush = flush.counting(Arc::clone(&forwarding)).telling(Telling { board, notes, beat });
+        let flush = flush.keeping(config.state_directory.clone().map(Keeping::new));
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
             let name = format!("worker {index}");

@@ -69,7 +69,7 @@ impl<S: Sink> Courier<S> {
             Ok(receipt) => receipt,
             Err(error) if error.is_final() => Receipt { rejected: item.points, unencodable: 0 },
             Err(error) => {
-                shelf.settle(false);
+                shelf.release();
                 queue.give_back_to_spool(item.points);
                 let asked = error.retry_after();
                 self.mention_failure(error);
@@ -77,8 +77,7 @@ impl<S: Sink> Courier<S> {
                 return failures.saturating_add(1);
             }
         };
-        shelf.settle(true);
-        queue.settle(&item, receipt);
+        shelf.settle(&queue, &item, receipt);
         queue.pause_backlog(since);
         self.mention(receipt);
         0

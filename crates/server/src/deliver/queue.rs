@@ -219,11 +219,12 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// The item in flight is to be sent no more; `receipt` says what did not arrive.
-    pub(super) fn settle(&self, item: &Item, receipt: Receipt) {
+    /// The item in flight is to be sent no more; `receipt` says what did not arrive. Says whether
+    /// that is in the books: after the end they say what became of it already.
+    pub(super) fn settle(&self, item: &Item, receipt: Receipt) -> bool {
         let mut state = self.lock();
-        // After the end it was counted as dropped already.
-        if state.phase != Phase::Closed {
+        let is_open = state.phase != Phase::Closed;
+        if is_open {
             let rejected = receipt.rejected.min(item.points);
             let unencodable = receipt.unencodable.min(item.points - rejected);
             (state.sending, state.lent) = (None, None);
@@ -233,6 +234,7 @@ impl Queue {
             state.books.delivered += item.points - rejected - unencodable;
             self.changed.notify_all();
         }
+        is_open
     }
 
     /// Waits before a further attempt: for that long, or until the end is near.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use gstatsd_aggregate::{Naming, Snapshot};
-use gstatsd_sinks::PointCounter;
+use gstatsd_sinks::{PointCounter, Receipt};
 use gstatsd_store::{Fold, Losses, Opened, Record, Spool, SpoolError, SpoolSettings, SystemDisk};
 
 use super::queue::{Item, Queue};
@@ -130,13 +130,23 @@ impl Shelf {
         }
     }
 
-    /// What was lent has come to its end, or is to stay.
-    pub(super) fn settle(&self, has_ended: bool) {
-        if let Some(spool) = &mut self.lock().spool {
-            match has_ended {
+    /// What was lent has come to its end: in the books and on the disk, or, where the books are
+    /// closed already and say that it stays, in neither.
+    pub(super) fn settle(&self, queue: &Queue, item: &Item, receipt: Receipt) {
+        let mut inner = self.lock();
+        let is_in_books = queue.settle(item, receipt);
+        if let Some(spool) = &mut inner.spool {
+            match is_in_books {
                 true => spool.confirm(),
                 false => spool.release(),
             }
+        }
+    }
+
+    /// What was lent stays.
+    pub(super) fn release(&self) {
+        if let Some(spool) = &mut self.lock().spool {
+            spool.release();
         }
     }
 

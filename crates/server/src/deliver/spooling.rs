@@ -215,7 +215,7 @@ impl Queue {
         state.books.spooled += lent.unwrap_or(0);
         drop(state);
         self.wake();
-        shelf.settle(false);
+        shelf.release();
         for item in left {
             let is_there = shelf.put(self, &item);
             let books = &mut self.lock().books;

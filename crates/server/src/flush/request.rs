@@ -211,7 +211,7 @@ mod tests {
         let mut is_answered = |pushed: Push| {
             flush.take_in(pushed);
             while let Some(closed) = flush.gathering.close(flush.cadence) {
-                flush.flush(closed);
+                flush.flush(closed, false);
             }
             flush.answer_if_ready();
             answers.try_recv().is_ok()

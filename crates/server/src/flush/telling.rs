@@ -47,6 +47,9 @@ impl Flush {
         identity("lines", self.totals.lines_residual());
         identity("samples", self.totals.samples_residual());
         add(&["flushes"], self.flushes);
+        if let Some(keeping) = &self.keeping {
+            keeping.named(|name, count| add(&[name], count));
+        }
         add(&["reloads.applied"], self.reloads.applied);
         add(&["reloads.failed"], self.reloads.failed);
         add(&["reloads.stale"], u64::from(self.reloads.is_stale));

@@ -28,6 +28,7 @@ mod rules;
 mod scrape;
 mod sinks;
 mod spool;
+mod state;
 mod streams;
 mod support;
 mod systemd;

@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum};
+use crate::support::{
+    Daemon, Folder, PATIENCE, SpyGraphite, accounting, assert_books_close, binary, sum,
+};
 
 /// A configuration with one sink of that name at that port, and its spool.
 fn config(folder: &Folder, name: &str, port: u16) -> String {
@@ -76,12 +78,16 @@ fn f83_a_dead_sink_costs_nothing_and_the_next_daemon_delivers() {
     let spy = SpyGraphite::start_at(port);
     let daemon = start(&good);
     spy.wait_until("all of it", |lines| (sum(lines, "stats_counts.a") == 20.0).then_some(()));
+    let end = Instant::now() + PATIENCE;
+    while !text(&spool("ls", &good)).contains("good: 0 records, 0 points") {
+        assert!(Instant::now() < end, "the spool does not become empty");
+        thread::sleep(Duration::from_millis(20));
+    }
     let (_, log) = daemon.stop();
     let books = accounting(&log);
     assert_books_close(&books);
     assert_eq!(books["good:points.restored"], spooled);
     assert!(!books.contains_key("good:points.spooled"), "{books:?}");
-    assert!(text(&spool("ls", &good)).contains("good: 0 records, 0 points"));
 }
 
 #[test]

@@ -1,0 +1,160 @@
+//! What outlives the process beside the spools: the open interval, the gauges, the clock.
+//!
+//! ```text
+//! each flush   gauges, timestamp   a thread of its own writes them
+//! the end      the open interval, whole: the next process makes one point of it, not two
+//! ```
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context as _, ensure};
+use gstatsd_aggregate::Snapshot;
+use gstatsd_store::{Disk as _, Restored, Slots, SystemDisk};
+
+const VERSION: u8 = 1;
+/// The largest state, in bytes.
+const BYTES_MAX: usize = 256 << 20;
+/// The bytes before the snapshot: version, whether it is the open interval.
+const HEAD: usize = 2;
+
+/// Keeps the state of a process, and finds that of the one before.
+pub(crate) struct Keeping {
+    dir: PathBuf,
+    open: Option<Open>,
+    /// How the state before was found.
+    found: Option<Restored>,
+    failures: Arc<AtomicU64>,
+    mentioned: bool,
+}
+
+/// What one process left to the next.
+pub(crate) struct Left {
+    /// The gauges, and all of the interval where that was open.
+    pub(crate) snapshot: Snapshot,
+    /// Whether the interval was open, so that none of it was sent.
+    pub(crate) is_open: bool,
+}
+
+/// The thread that writes.
+struct Open {
+    jobs: SyncSender<Arc<Snapshot>>,
+    thread: JoinHandle<Slots>,
+    /// Keeps the lock.
+    lock: File,
+}
+
+impl Keeping {
+    /// Keeps the state in this directory.
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        let failures = Arc::new(AtomicU64::new(0));
+        Self { dir, open: None, found: None, failures, mentioned: false }
+    }
+
+    /// What the process before left, once nobody else has it any more. Asked at each flush.
+    pub(crate) fn begin(&mut self) -> Option<Left> {
+        if self.open.is_some() {
+            return None;
+        }
+        match open(&self.dir, &self.failures) {
+            Ok((open, found, left)) => {
+                log::info!("state: {} in {}", found.word(), self.dir.display());
+                self.found = Some(found);
+                self.open = Some(open);
+                left
+            }
+            Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                if !std::mem::replace(&mut self.mentioned, true) {
+                    log::warn!("state: {error:#}: nothing is kept until that is over");
+                }
+                None
+            }
+        }
+    }
+
+    /// Has the gauges of a snapshot written, unless the disk is still busy with earlier ones.
+    pub(crate) fn keep(&self, snapshot: &Arc<Snapshot>) {
+        if let Some(Open { jobs, .. }) = &self.open {
+            jobs.try_send(Arc::clone(snapshot)).ok();
+        }
+    }
+
+    /// Writes the open interval at the end. Says whether it is on the disk.
+    pub(crate) fn end(&mut self, snapshot: &Snapshot) -> bool {
+        let Some(Open { jobs, thread, lock }) = self.open.take() else { return false };
+        drop(jobs);
+        let Ok(mut slots) = thread.join() else { return false };
+        let written = slots.write(&SystemDisk, &encoded(snapshot, true), true);
+        if let Err(error) = &written {
+            log::warn!("state: cannot write the open interval: {error}");
+        }
+        // From now on another process may read it.
+        drop(lock);
+        written.is_ok()
+    }
+
+    /// What it tells of itself.
+    pub(crate) fn named(&self, mut emit: impl FnMut(&str, u64)) {
+        if let Some(found) = self.found {
+            emit(&format!("state.restored.{}", found.word()), 1);
+        }
+        let failures = self.failures.load(Ordering::Relaxed);
+        if failures > 0 {
+            emit("state.failures", failures);
+        }
+    }
+}
+
+fn open(dir: &Path, failures: &Arc<AtomicU64>) -> anyhow::Result<(Open, Restored, Option<Left>)> {
+    let shown = dir.display();
+    SystemDisk.create_dir(dir).with_context(|| format!("cannot make {shown}"))?;
+    let lock =
+        SystemDisk.open(&dir.join("lock")).with_context(|| format!("cannot open {shown}"))?;
+    let is_ours = SystemDisk.lock(&lock).with_context(|| format!("cannot lock {shown}"))?;
+    ensure!(is_ours, "{shown} is in use by another process");
+    let (slots, found, bytes) = Slots::open(&SystemDisk, dir, "state", BYTES_MAX);
+    let left = bytes.as_deref().map(decode);
+    let (found, left) = match left {
+        Some(None) => (Restored::Damaged, None),
+        Some(left) => (found, left),
+        None => (found, None),
+    };
+    let (jobs, inbox) = sync_channel(1);
+    let failures = Arc::clone(failures);
+    let thread = thread::Builder::new().name("state".to_owned());
+    let thread = thread.spawn(move || write(&inbox, slots, &failures))?;
+    Ok((Open { jobs, thread, lock }, found, left))
+}
+
+fn write(inbox: &Receiver<Arc<Snapshot>>, mut slots: Slots, failures: &AtomicU64) -> Slots {
+    while let Ok(snapshot) = inbox.recv() {
+        let bytes = encoded(&snapshot.gauges_only(), false);
+        if let Err(error) = slots.write(&SystemDisk, &bytes, true)
+            && failures.fetch_add(1, Ordering::Relaxed) == 0
+        {
+            log::warn!("state: cannot write it: {error}");
+        }
+    }
+    slots
+}
+
+fn encoded(snapshot: &Snapshot, is_open: bool) -> Vec<u8> {
+    let mut bytes = vec![VERSION, u8::from(is_open)];
+    snapshot.encode(&mut bytes);
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Left> {
+    let (head, rest) = bytes.split_at_checked(HEAD)?;
+    let is_open = match head {
+        [VERSION, 0] => false,
+        [VERSION, 1] => true,
+        _ => return None,
+    };
+    Some(Left { snapshot: Snapshot::decode(rest).ok()?, is_open })
+}
