@@ -1,5 +1,7 @@
 //! What is configured, as sinks: nothing is bound or connected to make one, and no file written.
 
+mod http;
+
 use std::io;
 use std::time::Duration;
 
@@ -31,7 +33,10 @@ pub(crate) fn make(sink: &config::Sink, config: &Config) -> anyhow::Result<Box<d
         SinkKind::File(settings) => Box::new(JsonFile::new(settings.clone())),
         SinkKind::Graphite(peer) => Box::new(graphite(peer)?),
         SinkKind::GraphiteUdp(peer) => Box::new(GraphiteUdp::new(udp(peer), CLOCK)),
+        SinkKind::Influx(peer) => Box::new(http::influx(peer)?),
         SinkKind::InfluxUdp(peer) => Box::new(InfluxUdp::new(udp(peer), CLOCK)),
+        SinkKind::Otlp(peer) => Box::new(http::otlp(peer)?),
+        SinkKind::RemoteWrite(peer) => Box::new(http::remote_write(peer, config.flush_interval)?),
         SinkKind::Prometheus(page) => Box::new(prometheus(page, config.flush_interval).0),
         SinkKind::Statsd(peer) => Box::new(statsd(peer)),
     })
@@ -40,13 +45,23 @@ pub(crate) fn make(sink: &config::Sink, config: &Config) -> anyhow::Result<Box<d
 /// The sink of a page, and what is shown of it.
 pub(crate) fn prometheus(page: &ScrapePage, flush: Duration) -> (Prometheus, Scrape) {
     let ScrapePage { quantiles, seconds, idle_timeout, .. } = page;
-    Prometheus::new(PrometheusSettings {
-        quantiles: quantiles.clone(),
-        seconds: *seconds,
-        idle_flushes_max: flushes(*idle_timeout, flush),
+    Prometheus::new(page_settings(quantiles, *seconds, *idle_timeout, flush))
+}
+
+/// What a Prometheus is shown, or sent.
+fn page_settings(
+    quantiles: &[f64],
+    seconds: bool,
+    idle_timeout: Duration,
+    flush: Duration,
+) -> PrometheusSettings {
+    PrometheusSettings {
+        quantiles: quantiles.to_vec(),
+        seconds,
+        idle_flushes_max: flushes(idle_timeout, flush),
         quantile_flushes_max: flushes(QUANTILE_MAX, flush),
         text_bytes_max: TEXT_BYTES_MAX,
-    })
+    }
 }
 
 fn graphite(peer: &GraphitePeer) -> anyhow::Result<Graphite> {

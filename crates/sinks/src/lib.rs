@@ -36,7 +36,9 @@ pub use graphite::{Graphite, GraphiteForm, GraphiteSettings, GraphiteUdp};
 pub use http::{HttpSettings, check_header};
 pub use influx::{InfluxHttp, InfluxLines, InfluxUdp, Precision};
 pub use otlp::{Otlp, OtlpSettings, OtlpTransport, Temporality};
-pub use prometheus::{Exposition, Format, Prometheus, PrometheusSettings, Scrape};
+pub use prometheus::{
+    Exposition, Format, Prometheus, PrometheusSettings, RemoteWrite, RemoteWriteSettings, Scrape,
+};
 pub use secret::Secret;
 pub use statsd::{Statsd, StatsdSettings};
 pub use tcp::{Connection, Fault};

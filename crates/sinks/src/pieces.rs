@@ -96,15 +96,15 @@ impl Progress {
             if piece.entries == 0 {
                 break;
             }
-            let outcome = match piece.points {
-                0 => Outcome::Taken { rejected: 0 },
-                _ if too_large >= TOO_LARGE_MAX => Outcome::Refused,
-                _ => post(&self.body)?,
+            let outcome = match self.body.is_empty() {
+                true => Outcome::Taken { rejected: 0 },
+                false if too_large >= TOO_LARGE_MAX => Outcome::Refused,
+                false => post(&self.body)?,
             };
             let rejected = match outcome {
                 Outcome::Taken { rejected } => {
                     // What was not sent says nothing.
-                    too_large = if piece.points > 0 { 0 } else { too_large };
+                    too_large = if self.body.is_empty() { too_large } else { 0 };
                     rejected.min(piece.points)
                 }
                 Outcome::TooLarge if piece.entries > 1 => {

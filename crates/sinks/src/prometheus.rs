@@ -11,6 +11,7 @@
 mod exposition;
 mod identity;
 mod registry;
+mod remote_write;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,7 @@ use gstatsd_aggregate::{Naming, Series, SeriesKind, Snapshot, State, Values};
 pub use self::exposition::{Exposition, Format};
 use self::identity::Kind;
 use self::registry::{News, Registry};
+pub use self::remote_write::{RemoteWrite, RemoteWriteSettings};
 use crate::{PointCounter, Receipt, SendError, Sink};
 
 /// What a scrape shows of timers and of idle series.

@@ -19,7 +19,10 @@ pub(crate) use self::{
     listener::{Endpoint, Framing, Listener, Stream, TlsFiles},
     management::Management,
     rule::{Action, Keep, Rule, RuleSettings},
-    sink::{Delivery, GraphitePeer, ScrapePage, Sink, SinkKind, StatsdPeer, UdpPeer},
+    sink::{
+        Delivery, GraphitePeer, Header, HttpPeer, InfluxPeer, InfluxTarget, OtlpPeer,
+        RemoteWritePeer, ScrapePage, Sink, SinkKind, StatsdPeer, UdpPeer,
+    },
     source::Source,
     sources::Sources,
     spool::Spool,

@@ -1,9 +1,12 @@
 //! A sink: where metrics go, over which protocol, and how what waits for it is kept.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gstatsd_aggregate::{Captures, Glob};
-use gstatsd_sinks::{FileSettings, GraphiteForm, StatsdSettings, TlsSettings};
+use gstatsd_sinks::{
+    FileSettings, GraphiteForm, OtlpTransport, Secret, StatsdSettings, Temporality, TlsSettings,
+};
 
 use super::{Address, Transport};
 
@@ -29,10 +32,16 @@ pub(crate) enum SinkKind {
     Graphite(GraphitePeer),
     /// Graphite's plain text over UDP.
     GraphiteUdp(UdpPeer),
+    /// InfluxDB's lines over HTTP.
+    Influx(InfluxPeer),
     /// InfluxDB's lines over UDP.
     InfluxUdp(UdpPeer),
+    /// OTLP over gRPC or HTTP.
+    Otlp(OtlpPeer),
     /// A page that Prometheus scrapes.
     Prometheus(ScrapePage),
+    /// What that page would show, written to a Prometheus.
+    RemoteWrite(RemoteWritePeer),
     /// Another StatsD.
     Statsd(StatsdPeer),
 }
@@ -89,6 +98,80 @@ pub(crate) struct StatsdPeer {
     pub(crate) write_timeout: Duration,
 }
 
+/// A peer that speaks HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HttpPeer {
+    /// Where to connect; never an empty host or port 0.
+    pub(crate) address: Address,
+    /// Whether over TLS.
+    pub(crate) is_secure: bool,
+    /// How long a request may take, with its answer.
+    pub(crate) timeout: Duration,
+    /// Whether bodies are compressed.
+    pub(crate) gzip: bool,
+    /// What goes along with each request.
+    pub(crate) headers: Vec<Header>,
+    /// What says who we are, and the file that it was read from.
+    pub(crate) token: Option<(PathBuf, Secret)>,
+    /// Whom to trust, and who we are.
+    pub(crate) tls: TlsSettings,
+}
+
+/// A header of requests.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    /// As it was typed, where that names a variable; what is typed outright may be a secret.
+    pub(crate) typed: Option<String>,
+    pub(crate) value: Secret,
+}
+
+/// An InfluxDB to write to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InfluxPeer {
+    pub(crate) http: HttpPeer,
+    pub(crate) target: InfluxTarget,
+}
+
+/// Where in an InfluxDB.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum InfluxTarget {
+    /// Of version 1.
+    Database(String),
+    /// Of version 2 and 3.
+    Bucket { org: String, bucket: String },
+}
+
+/// A collector of OpenTelemetry.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OtlpPeer {
+    pub(crate) http: HttpPeer,
+    pub(crate) transport: OtlpTransport,
+    /// The path of its URL, over HTTP; begins with `/`.
+    pub(crate) path: String,
+    pub(crate) temporality: Temporality,
+    /// What describes this process, by key.
+    pub(crate) resource: Vec<(String, String)>,
+    /// For how long a sum goes on without a sample.
+    pub(crate) idle_timeout: Duration,
+}
+
+/// A Prometheus that is written to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RemoteWritePeer {
+    pub(crate) http: HttpPeer,
+    /// The path of its URL; begins with `/`.
+    pub(crate) path: String,
+    /// Labels of every series, by name.
+    pub(crate) labels: Vec<(String, String)>,
+    /// The quantiles of timers, in (0, 1].
+    pub(crate) quantiles: Vec<f64>,
+    /// Whether timers come out in seconds.
+    pub(crate) seconds: bool,
+    /// For how long a series is written that nothing comes of.
+    pub(crate) idle_timeout: Duration,
+}
+
 /// A page that Prometheus scrapes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ScrapePage {
@@ -105,13 +188,18 @@ pub(crate) struct ScrapePage {
 }
 
 impl Sink {
-    /// Where it sends lines to, where that is an address.
+    /// Where it sends to, where that is an address.
     pub(crate) fn peer(&self) -> Option<(Transport, &Address)> {
         match &self.kind {
             SinkKind::Console | SinkKind::File(_) | SinkKind::Prometheus(_) => None,
             SinkKind::Graphite(peer) => Some((Transport::Tcp, &peer.address)),
             SinkKind::GraphiteUdp(peer) | SinkKind::InfluxUdp(peer) => {
                 Some((Transport::Udp, &peer.address))
+            }
+            SinkKind::Influx(InfluxPeer { http, .. })
+            | SinkKind::Otlp(OtlpPeer { http, .. })
+            | SinkKind::RemoteWrite(RemoteWritePeer { http, .. }) => {
+                Some((Transport::Tcp, &http.address))
             }
             SinkKind::Statsd(peer) => Some((peer.transport, &peer.address)),
         }
@@ -130,6 +218,13 @@ impl Sink {
             }
             SinkKind::GraphiteUdp(peer) => format!("Graphite at {} over UDP", peer.address),
             SinkKind::InfluxUdp(peer) => format!("InfluxDB at {} over UDP", peer.address),
+            SinkKind::Influx(InfluxPeer { http, .. }) => format!("InfluxDB at {}", http.address),
+            SinkKind::Otlp(OtlpPeer { http, .. }) => {
+                format!("OpenTelemetry at {}", http.address)
+            }
+            SinkKind::RemoteWrite(RemoteWritePeer { http, path, .. }) => {
+                format!("Prometheus at {}{path}", http.address)
+            }
             SinkKind::Prometheus(page) => format!("a page at {}{}", page.address, page.path),
             SinkKind::Statsd(StatsdPeer { transport, address, .. }) => {
                 format!("StatsD at {transport}://{address}")

@@ -2,7 +2,13 @@
 
 use std::path::PathBuf;
 
+use gstatsd_sinks::OtlpTransport;
+
 use super::{Address, Endpoint, Transport};
+
+pub(crate) use http::otlp;
+
+mod http;
 
 /// What is typed for a sink.
 #[derive(Debug, Eq, PartialEq)]
@@ -13,10 +19,17 @@ pub(crate) enum SinkSpec {
     File(PathBuf),
     /// `[host]:port` or `graphite://host:port`, or another way to it
     Graphite(GraphiteWay, Address),
+    /// `influxdb://host:port/database`: the address, whether over TLS, and the database, which is
+    /// empty where there is none
+    Influx(Address, bool, String),
     /// `influxdb+udp://host:port`
     InfluxUdp(Address),
+    /// `otlp://host:port`: where nothing is said the environment says it
+    Otlp(Option<OtlpSpec>),
     /// `prometheus://[host]:port/path`: the address, and the path with its `/`
     Prometheus(Address, String),
+    /// `remote-write://host:port/path`: the address, whether over TLS, and the path with its `/`
+    RemoteWrite(Address, bool, String),
     /// `statsd://host:port` or `statsd+tcp://host:port`
     Statsd(Transport, Address),
 }
@@ -32,6 +45,16 @@ pub(crate) enum GraphiteWay {
     Tls,
     /// `graphite+udp://`
     Udp,
+}
+
+/// A collector of OpenTelemetry, as typed.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct OtlpSpec {
+    pub(crate) address: Address,
+    pub(crate) is_secure: bool,
+    pub(crate) transport: OtlpTransport,
+    /// With its `/`; over gRPC there is none.
+    pub(crate) path: String,
 }
 
 /// Reads what is typed for a listener. The path of a unix socket is as typed.
@@ -90,10 +113,14 @@ pub(crate) fn sink(text: &str) -> Result<SinkSpec, String> {
     const ALLOWED: &str = "give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, \
                            graphite+pickle://, graphite+tls:// or graphite+udp://HOST:PORT, \
                            statsd:// or statsd+tcp://HOST:PORT, influxdb+udp://HOST:PORT, \
-                           file:PATH, prometheus://[HOST]:PORT or console:";
+                           influxdb://HOST:PORT/DATABASE, otlp:// or otlp+http://HOST:PORT, \
+                           remote-write://HOST:PORT/PATH, file:PATH, prometheus://[HOST]:PORT \
+                           or console:";
     let trimmed = text.trim();
-    if trimmed == "console:" {
-        return Ok(SinkSpec::Console);
+    match trimmed {
+        "console:" => return Ok(SinkSpec::Console),
+        "otlp:" => return Ok(SinkSpec::Otlp(None)),
+        _ => {}
     }
     if let Some(path) = trimmed.strip_prefix("file:") {
         return match path.strip_prefix("//").unwrap_or(path) {
@@ -114,7 +141,10 @@ pub(crate) fn sink(text: &str) -> Result<SinkSpec, String> {
         "prometheus" => scrape_page(rest),
         "statsd" => peer(&|address| SinkSpec::Statsd(Transport::Udp, address)),
         "statsd+tcp" => peer(&|address| SinkSpec::Statsd(Transport::Tcp, address)),
-        _ => return Err(format!("'{text}': there is no sink '{scheme}'; {ALLOWED}")),
+        _ => match http::sink(scheme, rest) {
+            Some(read) => read,
+            None => return Err(format!("'{text}': there is no sink '{scheme}'; {ALLOWED}")),
+        },
     };
     read.map_err(|why: String| format!("'{text}' is no sink: {why}; {ALLOWED}"))
 }
@@ -161,8 +191,11 @@ impl SinkSpec {
             Self::Console => return "console".to_owned(),
             Self::File(_) => return "file".to_owned(),
             Self::Graphite(_, address) => ("graphite", address),
-            Self::InfluxUdp(address) => ("influxdb", address),
+            Self::Influx(address, ..) | Self::InfluxUdp(address) => ("influxdb", address),
+            Self::Otlp(Some(OtlpSpec { address, .. })) => ("otlp", address),
+            Self::Otlp(None) => return "otlp".to_owned(),
             Self::Prometheus(address, _) => ("prometheus", address),
+            Self::RemoteWrite(address, ..) => ("remote_write", address),
             Self::Statsd(_, address) => ("statsd", address),
         };
         let safe = |c: char| if is_name_char(c) { c } else { '_' };

@@ -256,6 +256,9 @@ fn shown(attributes: &[KeyValue]) -> String {
 impl Encoder for Requests<'_> {
     fn piece(&mut self, bytes: usize, body: &mut Vec<u8>) -> Piece {
         let (metrics, piece) = self.metrics(bytes);
+        if metrics.list.is_empty() {
+            return piece;
+        }
         let scope = InstrumentationScope {
             name: "gstatsd".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -151,6 +151,22 @@ impl Registry {
             .filter(move |(_, series)| i64::from(series.seen) > oldest)
     }
 
+    /// How many series there are, those among them that are gone.
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The series of this place in the order of the identities.
+    pub(super) fn at(&self, place: usize) -> (&[u8], &Series) {
+        let series = &self.series[self.order[place] as usize];
+        (identity_of(&self.text, series), series)
+    }
+
+    /// For how many flushes nothing has come of a series.
+    pub(super) fn idle_flushes(&self, series: &Series) -> u32 {
+        self.flush - series.seen
+    }
+
     /// The sum of a timer, and its quantiles where the last `flushes_max` flushes brought any.
     pub(super) fn row(&self, series: &Series, flushes_max: u32) -> (f64, Option<&[f64]>) {
         let row = &self.rows[series.row as usize * self.width..][..self.width];

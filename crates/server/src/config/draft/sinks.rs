@@ -5,6 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 mod delivery;
 mod file;
 mod graphite;
+mod http;
+mod influx;
+mod otlp;
+mod remote_write;
 mod scrape_page;
 mod statsd;
 mod tls;
@@ -111,6 +115,14 @@ impl Draft<'_> {
             }
             SinkSpec::InfluxUdp(address) => {
                 (graphite::UDP_KEYS, SinkKind::InfluxUdp(self.udp_peer(typed, address)))
+            }
+            SinkSpec::Influx(address, is_secure, database) => {
+                (influx::KEYS, SinkKind::Influx(self.influx(typed, address, is_secure, database)?))
+            }
+            SinkSpec::Otlp(spec) => (otlp::KEYS, SinkKind::Otlp(self.otlp(typed, spec)?)),
+            SinkSpec::RemoteWrite(address, is_secure, path) => {
+                let peer = self.remote_write(typed, address, is_secure, path);
+                (remote_write::KEYS, SinkKind::RemoteWrite(peer))
             }
             SinkSpec::Prometheus(address, path) => {
                 let page = self.scrape_page(typed, address, path);

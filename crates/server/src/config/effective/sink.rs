@@ -2,6 +2,8 @@
 
 use gstatsd_aggregate::Glob;
 
+mod http;
+
 use crate::config::file::FileSink;
 use gstatsd_sinks::{FileSettings, GraphiteForm, TlsSettings};
 
@@ -29,8 +31,11 @@ fn of_kind(kind: &SinkKind) -> FileSink {
         SinkKind::File(settings) => json_file(settings),
         SinkKind::Graphite(peer) => graphite(peer),
         SinkKind::GraphiteUdp(peer) => udp("graphite+udp", &peer.address, peer.packet_bytes),
+        SinkKind::Influx(peer) => http::influx(peer),
         SinkKind::InfluxUdp(peer) => udp("influxdb+udp", &peer.address, peer.packet_bytes),
+        SinkKind::Otlp(peer) => http::otlp(peer),
         SinkKind::Prometheus(page) => scrape_page(page),
+        SinkKind::RemoteWrite(peer) => http::remote_write(peer),
         SinkKind::Statsd(peer) => statsd(peer),
     }
 }

@@ -1,5 +1,7 @@
 //! A table `[[sink]]` as typed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::short_number;
@@ -52,4 +54,23 @@ pub(crate) struct FileSink {
     /// `sink.idle_timeout`, in seconds
     #[serde(serialize_with = "short_number")]
     pub(crate) idle_timeout: Option<f64>,
+    /// `sink.timeout`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) timeout: Option<f64>,
+    /// `sink.compression`
+    pub(crate) compression: Option<String>,
+    /// `sink.token_file`
+    pub(crate) token_file: Option<String>,
+    /// `sink.org`
+    pub(crate) org: Option<String>,
+    /// `sink.bucket`
+    pub(crate) bucket: Option<String>,
+    /// `sink.temporality`
+    pub(crate) temporality: Option<String>,
+    /// `sink.headers`
+    pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// `sink.labels`
+    pub(crate) labels: Option<BTreeMap<String, String>>,
+    /// `sink.resource`
+    pub(crate) resource: Option<BTreeMap<String, String>>,
 }

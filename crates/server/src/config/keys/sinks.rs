@@ -1,8 +1,10 @@
 //! The keys of `[[sink]]`.
 
+mod http;
 mod lines;
 mod tls;
 
+pub(crate) use http::*;
 pub(crate) use lines::*;
 pub(crate) use tls::*;
 
@@ -14,16 +16,22 @@ pub(crate) const URL: Text = Text {
         path: "sink.url",
         flag: Some("-s"),
         effect: "Where metrics go: Graphite over TCP as plain text or as pickle, over TLS, or over \
-                 UDP; another StatsD; InfluxDB over UDP; a file of JSON lines; a table on standard \
-                 output; or this address, where a Prometheus scrapes them. Each sink gets \
+                 UDP; a collector of OpenTelemetry over gRPC or HTTP; a Prometheus that takes \
+                 remote writes; InfluxDB over HTTP or UDP; another StatsD; a file of JSON lines; a \
+                 table on standard output; or this address, where a Prometheus scrapes them. Each \
+                 sink gets \
                  everything. Any `-s` replaces all `[[sink]]` of the file.",
         edge: "An empty host is localhost; for `prometheus://` it is every address of this machine.",
         reload: true,
     },
     allowed: "`graphite://HOST:PORT`, `[HOST]:PORT`, `PORT`, `graphite+pickle://HOST:PORT`, \
               `graphite+tls://HOST:PORT`, `graphite+udp://HOST:PORT`, `statsd://HOST:PORT`, \
-              `statsd+tcp://HOST:PORT`, `influxdb+udp://HOST:PORT`, `file:PATH`, \
-              `prometheus://[HOST]:PORT/PATH` or `console:`; an IPv6 address stands in brackets",
+              `statsd+tcp://HOST:PORT`, `otlp://HOST:PORT` (gRPC), `otlp+tls://`, \
+              `otlp+http://HOST:PORT/PATH`, `otlp+https://`, `otlp:` (as the variables \
+              `OTEL_EXPORTER_OTLP_*` say), `remote-write://HOST:PORT/PATH`, \
+              `remote-write+https://`, `influxdb://HOST:PORT/DATABASE`, `influxdb+https://`, \
+              `influxdb+udp://HOST:PORT`, `file:PATH`, `prometheus://[HOST]:PORT/PATH` or \
+              `console:`; an IPv6 address stands in brackets",
     default: Some("console:"),
 };
 

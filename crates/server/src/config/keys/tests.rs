@@ -6,13 +6,18 @@ use super::ALL;
 use crate::config::reference;
 use crate::config::tests::{dogstatsd_file, full_file, of_file, shown, statsd_file};
 
+/// Tables whose keys are the user's own.
+const KEYS_OF_USERS: [&str; 4] = ["rule.tags", "sink.headers", "sink.labels", "sink.resource"];
+
 /// The paths of all keys in a table, those of repeated tables once.
 fn paths(table: &toml::Table, above: &str, found: &mut BTreeSet<String>) {
     for (key, value) in table {
         let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
         match value {
             // Its keys are the user's own.
-            toml::Value::Table(_) if path == "rule.tags" => drop(found.insert(path)),
+            toml::Value::Table(_) if KEYS_OF_USERS.contains(&path.as_str()) => {
+                found.insert(path);
+            }
             toml::Value::Table(inner) => paths(inner, &path, found),
             toml::Value::Array(items) if items.iter().all(toml::Value::is_table) => {
                 items.iter().for_each(|item| paths(item.as_table().unwrap(), &path, found));
@@ -56,6 +61,7 @@ fn the_documented_defaults_are_the_defaults() {
     let statsd_sink: toml::Table =
         shown(&of_file("[[sink]]\nurl = \"statsd://foo:1\"")).parse().unwrap();
     let file_sink: toml::Table = shown(&of_file("[[sink]]\nurl = \"file:/x\"")).parse().unwrap();
+    let otlp: toml::Table = shown(&of_file("[[sink]]\nurl = \"otlp://a\"")).parse().unwrap();
     let peers = "[[repeater]]\nurl = \"a:1\"\n[[relay.node]]\nurl = \"a:1\"";
     let peers: toml::Table = shown(&of_file(peers)).parse().unwrap();
     let unix = "[[listen]]\naddress = \"unix:///a\"";
@@ -79,6 +85,8 @@ fn the_documented_defaults_are_the_defaults() {
                 value_at(&statsd_sink, path)
             }
             "sink.file_bytes_max" | "sink.files_max" => value_at(&file_sink, path),
+            "sink.timeout" | "sink.compression" | "sink.temporality" | "sink.headers"
+            | "sink.labels" => value_at(&otlp, path),
             "sink.quantiles" | "sink.seconds" | "sink.idle_timeout" => value_at(&page, path),
             _ if path.starts_with("repeater.") || path.starts_with("relay.") => {
                 value_at(&peers, path)

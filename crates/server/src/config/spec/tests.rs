@@ -133,7 +133,7 @@ fn what_we_do_not_have_is_told_with_what_we_have() {
     assert!(error.starts_with("'quic://:1': 'quic' is no transport; give "), "{error}");
     assert!(error.contains(" [HOST]:PORT, udp://[HOST]:PORT, tcp://"), "{error}");
     for (text, part) in [
-        ("otlp://collector:4317", "there is no sink 'otlp'"),
+        ("kafka://broker:9092", "there is no sink 'kafka'"),
         ("graphite://", "'' is not a port"),
         ("graphite://carbon:2003/x", "'2003/x' is not a port"),
         ("carbon:0", "'0' is not a port"),

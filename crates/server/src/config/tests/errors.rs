@@ -74,7 +74,9 @@ fn every_error_of_the_listeners_and_sinks_is_told() {
         "line 12: sink.url: 'foo' is no sink: 'foo' is not a port from 1 to 65535; \
          give [HOST]:PORT (Graphite over TCP), graphite://HOST:PORT, graphite+pickle://, \
          graphite+tls:// or graphite+udp://HOST:PORT, statsd:// or statsd+tcp://HOST:PORT, \
-         influxdb+udp://HOST:PORT, file:PATH, prometheus://[HOST]:PORT or console:",
+         influxdb+udp://HOST:PORT, influxdb://HOST:PORT/DATABASE, otlp:// or \
+         otlp+http://HOST:PORT, remote-write://HOST:PORT/PATH, file:PATH, \
+         prometheus://[HOST]:PORT or console:",
         "line 18: sink.write_timeout: means nothing for this kind of sink",
     ];
     assert_eq!(errors.len(), expected.len(), "{errors:#?}");

@@ -1,5 +1,7 @@
 //! `[[sink]]` of each kind: its keys, and what does not fit together.
 
+mod http;
+
 use std::time::Duration;
 
 use gstatsd_aggregate::Glob;
@@ -61,7 +63,15 @@ pub(super) fn full_file() -> Vec<FileSink> {
         files_max: Some(6),
         ..FileSink::default()
     };
-    vec![graphite, page, statsd, lines]
+    vec![
+        graphite,
+        page,
+        statsd,
+        lines,
+        http::full_otlp_file(),
+        http::full_influx_file(),
+        http::full_remote_write_file(),
+    ]
 }
 
 /// All of that.
@@ -81,6 +91,9 @@ pub(super) fn all_full() -> Vec<Sink> {
         full(),
         usual("third", SinkKind::Statsd(statsd)),
         usual("fourth", SinkKind::File(file)),
+        http::full_otlp(),
+        http::full_influx(),
+        http::full_remote_write(),
     ]
 }
 

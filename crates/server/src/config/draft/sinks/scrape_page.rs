@@ -24,7 +24,7 @@ impl Draft<'_> {
         }
     }
 
-    fn quantiles(&mut self, typed: &Typed) -> Vec<f64> {
+    pub(super) fn quantiles(&mut self, typed: &Typed) -> Vec<f64> {
         let path = typed.path(&sinks::QUANTILES.about);
         let quantiles = typed.keys.quantiles.clone().unwrap_or_else(|| vec![0.5, 0.9, 0.99]);
         for wrong in quantiles.iter().filter(|quantile| !(**quantile > 0.0 && **quantile <= 1.0)) {

@@ -29,7 +29,12 @@ impl Draft<'_> {
     }
 
     /// The absolute path of a file, with its variables expanded.
-    fn file_of_sink(&mut self, key: &Text, typed: &Typed, given: Option<&str>) -> Option<PathBuf> {
+    pub(super) fn file_of_sink(
+        &mut self,
+        key: &Text,
+        typed: &Typed,
+        given: Option<&str>,
+    ) -> Option<PathBuf> {
         let place = self.file.origin.place(&typed.path(&key.about));
         match self.expanded(given?) {
             Ok(text) => self.path(&place, Path::new(&text)),
