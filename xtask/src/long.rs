@@ -62,6 +62,7 @@ fn round_trips(place: &Place) -> anyhow::Result<()> {
     for (told, test, variable, count) in [
         ("round trips: random metrics", "client::", "GSTATSD_ROUND_TRIPS", "10000000"),
         ("reloads of random rules", "reloaded_rules::", "GSTATSD_RELOAD_ROUNDS", "200"),
+        ("kills while samples come", "crash::", "GSTATSD_KILLS", "1000"),
     ] {
         header(&format!("{told}, {count}"));
         let args = ["test", "--release", "-p", "gstatsd", "--test", "it", "--", test];

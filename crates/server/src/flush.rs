@@ -29,6 +29,7 @@ use crate::frequent::FrequentNames;
 use crate::losses::Losses;
 use crate::senders::Senders;
 use crate::state::{Keeping, Left};
+use crate::tally::Tally;
 
 /// How many parts may wait, for each worker. A worker that finds no room waits, and the kernel
 /// counts what it drops meanwhile.
@@ -151,6 +152,8 @@ pub(crate) struct Flush {
     telling: Option<Telling>,
     /// Keeps what outlives the process.
     keeping: Option<Keeping>,
+    /// Counts what was flushed, for the process after this one.
+    tally: Option<Tally>,
 }
 
 /// What came of reading the configuration again, since the start.
@@ -202,6 +205,7 @@ impl Flush {
             connections,
             telling: None,
             keeping: None,
+            tally: None,
         }
     }
 
@@ -211,8 +215,8 @@ impl Flush {
     }
 
     /// The same flush, with what the process before left, and what is kept for the next.
-    pub(crate) fn keeping(self, keeping: Option<Keeping>) -> Self {
-        Self { keeping, ..self }
+    pub(crate) fn keeping(self, keeping: Option<Keeping>, tally: Option<Tally>) -> Self {
+        Self { keeping, tally, ..self }
     }
 
     /// The same flush, which tells how everything stands.
@@ -339,6 +343,12 @@ impl Flush {
             counts.samples_received,
         );
         self.hand_on(snapshot, is_last);
+        if let Some(tally) = &self.tally {
+            tally.flushed(self.totals.samples_received);
+            if is_last {
+                tally.end();
+            }
+        }
         self.outlets.close_retired(clock::now());
         self.tell_frequent_names();
         let senders = senders.told();

@@ -58,6 +58,7 @@ mod sinks;
 mod state;
 mod sys;
 mod systemd;
+mod tally;
 mod tls;
 mod work;
 

@@ -38,6 +38,7 @@ use crate::config::Sources;
 use crate::flush::{Closes, Inbox, Push};
 use crate::forward::Forwarder;
 use crate::senders::Senders;
+use crate::tally::Taking;
 
 mod datagrams;
 mod gaps;
@@ -124,6 +125,8 @@ pub(crate) struct Worker {
     gaps: Option<Gaps>,
     /// Says that it advances.
     beat: Option<Beat>,
+    /// Counts what it takes, for the process after this one.
+    taking: Option<Taking>,
 }
 
 /// How much came at once.
@@ -169,6 +172,7 @@ impl Worker {
             forwarder: None,
             gaps: log::log_enabled!(log::Level::Debug).then(Gaps::default),
             beat: None,
+            taking: None,
         };
         Ok((worker, inbox))
     }
@@ -181,6 +185,11 @@ impl Worker {
     /// The same worker, which says with each batch that it advances.
     pub(crate) fn beating(self, beat: Beat) -> Self {
         Self { beat: Some(beat), ..self }
+    }
+
+    /// The same worker, which counts what it takes for the process after this one.
+    pub(crate) fn counting(self, taking: Option<Taking>) -> Self {
+        Self { taking, ..self }
     }
 
     /// Works until it is told to stop.
@@ -252,6 +261,7 @@ impl Worker {
                 let dropped = self.datagrams.count_drops();
                 self.table.counts_mut().datagrams_dropped_kernel += dropped;
                 let part = std::mem::replace(&mut self.table, *table).end();
+                self.count_pushed(&part);
                 let (worker, interval) = (self.index, self.interval);
                 let senders = self.datagrams.take_senders();
                 let closes = Closes::Nothing;
@@ -265,6 +275,7 @@ impl Worker {
                 // What was sent before the request is in the answer, unless there is much of it.
                 self.receive(now);
                 let (worker, interval, part) = (self.index, self.interval, self.table.push_early());
+                self.count_pushed(&part);
                 let (closes, senders) = (Closes::Request(request), Senders::default());
                 self.flush.push(Push { worker, interval, closes, part, senders });
             }
@@ -311,8 +322,21 @@ impl Worker {
             order: Order { nanoseconds, worker: self.index },
             now,
         };
+        if let Some(taking) = &mut self.taking {
+            taking.begin();
+        }
         let datagrams = self.datagrams.receive(&mut intake);
-        datagrams.max(self.streams.receive(&mut intake))
+        let brought = datagrams.max(self.streams.receive(&mut intake));
+        if let Some(taking) = &mut self.taking {
+            taking.end(self.table.counts_mut().samples_received);
+        }
+        brought
+    }
+
+    fn count_pushed(&mut self, part: &Part) {
+        if let Some(taking) = &mut self.taking {
+            taking.push(part.counts.samples_received);
+        }
     }
 
     /// Lets packets gather for a moment, though not beyond the deadline.
@@ -350,6 +374,7 @@ impl Worker {
         self.table.counts_mut().datagrams_dropped_kernel += dropped;
         let empty = self.spare.try_recv().unwrap_or_default();
         let part = self.table.rotate(empty);
+        self.count_pushed(&part);
         // Late by whole intervals, after the process was stopped for instance, it has gathered
         // all of them.
         let interval = match closes {

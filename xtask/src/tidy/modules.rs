@@ -59,6 +59,8 @@ const MODULES: &[Module] = &[
     },
     // What outlives the process: files, and a thread that writes them.
     Module { name: "state", may_use: Uses::Only(&[]) },
+    // Counts in a file that outlives a kill.
+    Module { name: "tally", may_use: Uses::Only(&[]) },
     // Merges what the workers push and hands it on.
     Module {
         name: "flush",
@@ -74,6 +76,7 @@ const MODULES: &[Module] = &[
             "losses",
             "senders",
             "state",
+            "tally",
         ]),
     },
     // The books of connections: who may have one more, and what became of each.
@@ -95,6 +98,7 @@ const MODULES: &[Module] = &[
             "forward::Forwarder",
             "senders",
             "sys",
+            "tally::Taking",
             "tls",
         ]),
     },

@@ -31,6 +31,7 @@ use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
 use crate::notes::Notes;
 use crate::state::Keeping;
+use crate::tally::Tally;
 use crate::work::{Control, ControlInbox, Leaving, ListenerId, Worker};
 
 /// How long what receives may take from one batch to the next.
@@ -105,13 +106,17 @@ impl Service {
         let cadence =
             Cadence::new(clock::now(), clock::wall(), config.flush_interval, config.align);
         let (flush_inbox, messages) = flush::inbox(config.workers.get());
+        let tally = config.state_directory.as_deref();
+        let tally = tally.and_then(|dir| Tally::open(dir, config.workers.get()));
         let (mut spares, mut workers) = (Vec::new(), Vec::new());
         for index in 0..config.workers.get() {
             let (spare, returned) = sync_channel(1);
             let table = aggregation::table(config, &making.naming, &rules);
             let inbox = flush_inbox.clone();
             let pinned = config.pin_workers;
-            workers.push(Worker::new(index, table, cadence, inbox, returned, pinned)?);
+            let (worker, control) = Worker::new(index, table, cadence, inbox, returned, pinned)?;
+            let taking = tally.as_ref().map(|tally| tally.taking(index));
+            workers.push((worker.counting(taking), control));
             spares.push(spare);
         }
         let interval = config.flush_interval;
@@ -120,7 +125,8 @@ impl Service {
         let flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
         let beat = beats.stage("flush", FLUSH_PATIENCE);
         let flush = flush.counting(Arc::clone(&forwarding)).telling(Telling { board, notes, beat });
-        let flush = flush.keeping(config.state_directory.clone().map(Keeping::new));
+        let keeping = config.state_directory.clone().map(Keeping::new);
+        let flush = flush.keeping(keeping, tally.clone());
         let flush = spawn("flush", move || flush.run())?;
         let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
             let name = format!("worker {index}");

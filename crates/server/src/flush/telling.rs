@@ -47,6 +47,9 @@ impl Flush {
         identity("lines", self.totals.lines_residual());
         identity("samples", self.totals.samples_residual());
         add(&["flushes"], self.flushes);
+        if let Some(tally) = &self.tally {
+            add(&["samples.lost.crash"], tally.lost());
+        }
         if let Some(keeping) = &self.keeping {
             keeping.named(|name, count| add(&[name], count));
         }

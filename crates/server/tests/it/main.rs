@@ -10,6 +10,7 @@ mod bad_input;
 mod carbon;
 mod client;
 mod commands;
+mod crash;
 mod dialects;
 mod dogstatsd;
 mod emitters;

@@ -1,0 +1,84 @@
+//! F74: what a kill costs is told by the next daemon, as the sender knows it. The test holds the
+//! socket, as systemd would, so that nothing is lost beside.
+
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{fs, thread};
+
+use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum};
+
+/// How many samples a worker takes at once at most: datagrams of a batch, of one sample each.
+const BATCH_MAX: u64 = 1_024;
+
+fn start(socket: &UdpSocket, config: &str) -> Daemon {
+    let exec = "exec 3<&0 0</dev/null; export LISTEN_PID=$$; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", exec, "sh", &binary(), "-c", config]).env("LISTEN_FDS", "1");
+    command.stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())));
+    Daemon::start_with_input(&mut command)
+}
+
+/// The number before some words.
+fn number_before(line: &str, words: &str) -> u64 {
+    let before = line.split_once(words).unwrap_or_else(|| panic!("no '{words}' in: {line}")).0;
+    before.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn f74_the_loss_that_is_told_after_a_kill_is_what_the_sender_knows() {
+    let kills = std::env::var("GSTATSD_KILLS").map_or(50, |kills| kills.parse().unwrap());
+    let (folder, spy) = (Folder::new(), SpyGraphite::start());
+    let config = folder.file("gstatsd.toml");
+    let text = format!(
+        "flush_interval = 0.03\nown_metrics = \"\"\nworkers = 1\nstate_directory = \"{}\"\n\
+         [[sink]]\nname = \"good\"\nurl = \"graphite://{}\"\n",
+        folder.file("state"),
+        spy.sink()
+    );
+    fs::write(&config, text).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = socket.local_addr().unwrap();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (mut sent, mut taken, mut flushed, mut uncertain) = (0, 0, 0, 0);
+    for kill in 0..=kills {
+        let mut daemon = start(&socket, &config);
+        if kill > 0 {
+            let line = daemon.wait_for_log("was killed: of ");
+            let of_one = number_before(&line, " samples that it had taken");
+            let flushed_of_one = number_before(&line, ", so ");
+            let lost = number_before(&line, " are lost");
+            assert_eq!(of_one, flushed_of_one + lost, "{line}");
+            (taken, flushed) = (taken + of_one, flushed + flushed_of_one);
+            uncertain += u64::from(line.contains("up to one receive batch more"));
+        }
+        for _ in 0..fastrand::u64(1..60) {
+            // No more than the socket holds, even if nobody reads it any more.
+            let burst = fastrand::u64(1..4);
+            for _ in 0..burst {
+                sender.send_to(b"a:1|c", to).unwrap();
+            }
+            sent += burst;
+            thread::sleep(Duration::from_micros(fastrand::u64(0..2_000)));
+        }
+        if kill < kills {
+            daemon.signal("KILL");
+            daemon.wait();
+            continue;
+        }
+        let (_, log) = daemon.stop();
+        let books = accounting(&log);
+        assert_books_close(&books);
+        assert_eq!(books["datagrams.dropped.kernel"], 0, "the test sends too fast");
+        taken += u64::try_from(books["samples.received"]).unwrap();
+        flushed += u64::try_from(books["samples.received"]).unwrap();
+    }
+    let missing = sent - taken;
+    assert!(missing <= uncertain * BATCH_MAX, "{missing} of {sent}, {uncertain} within a batch");
+    let arrived = sum(&spy.lines(), "stats_counts.a");
+    #[expect(clippy::cast_precision_loss, reason = "few samples")]
+    let most = flushed as f64;
+    assert!(arrived <= most, "{arrived} arrived, {flushed} were flushed");
+    assert!(arrived > 0.0);
+}
