@@ -144,6 +144,8 @@ pub(crate) struct Flush {
     /// When lines were last received.
     last_lines: Option<Instant>,
     flushes: u64,
+    /// How often a flush was not over, or could not begin, when the next one was due.
+    overruns: u64,
     reloads: Reloads,
     losses: Losses,
     /// Counts what is passed on.
@@ -199,6 +201,7 @@ impl Flush {
             asked: None,
             last_lines: None,
             flushes: 0,
+            overruns: 0,
             reloads: Reloads::default(),
             losses: Losses::default(),
             forwarding: None,
@@ -322,6 +325,7 @@ impl Flush {
         let senders = std::mem::take(&mut self.senders);
         self.totals.add(&counts);
         self.flushes += 1;
+        self.overruns += closed.overrun;
         debug_assert_eq!(self.totals.lines_residual(), 0, "{:?}", self.totals);
         debug_assert_eq!(self.totals.samples_residual(), 0, "{:?}", self.totals);
         let timestamp = self.timestamps.next(clock::wall());
@@ -402,6 +406,7 @@ impl Flush {
         #[expect(clippy::cast_precision_loss, reason = "seconds since the epoch are below 2^53")]
         let lag = last.map(|last| (timestamp - last) as f64 - self.interval.as_secs_f64());
         let processing = clock::now().saturating_duration_since(start);
+        self.overruns += u64::from(processing > self.interval);
         FlushTimes { lag, processing }
     }
 

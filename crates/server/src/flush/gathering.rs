@@ -25,6 +25,8 @@ pub(super) struct Gathering {
 pub(super) struct Closed {
     pub(super) pushes: Vec<Push>,
     pub(super) length: Duration,
+    /// How many of them were to be flushed by themselves.
+    pub(super) overrun: u64,
 }
 
 impl Gathering {
@@ -53,13 +55,14 @@ impl Gathering {
             return None;
         }
         let length = cadence.begin(complete) - cadence.begin(self.open);
+        let overrun = complete - self.open - 1;
         self.open = complete;
         let (pushes, waiting) = self
             .waiting
             .drain(..)
             .partition(|push| push.closes != Closes::Worker && push.interval < complete);
         self.waiting = waiting;
-        Some(Closed { pushes: Vec::from_iter::<VecDeque<Push>>(pushes), length })
+        Some(Closed { pushes: Vec::from_iter::<VecDeque<Push>>(pushes), length, overrun })
     }
 
     /// Whether nothing waits that belongs to a later interval than the open one.
@@ -82,7 +85,7 @@ impl Gathering {
     /// All that is left, as one interval that ends now.
     pub(super) fn close_last(&mut self, cadence: Cadence, now: Instant) -> Closed {
         let length = now.saturating_duration_since(cadence.begin(self.open)).max(WINDOW_MIN);
-        Closed { pushes: self.waiting.drain(..).collect(), length }
+        Closed { pushes: self.waiting.drain(..).collect(), length, overrun: 0 }
     }
 }
 
@@ -117,7 +120,7 @@ mod tests {
         gathering.take_in(push(1, 0, Closes::Interval));
         let closed = gathering.close(cadence).unwrap();
         assert_eq!(told(&closed), [(0, 0), (1, 0)]);
-        assert_eq!(closed.length, TEN);
+        assert_eq!((closed.length, closed.overrun), (TEN, 0));
         assert!(gathering.close(cadence).is_none());
         gathering.take_in(push(1, 1, Closes::Interval));
         assert_eq!(told(&gathering.close(cadence).unwrap()), [(0, 1), (1, 1)]);
@@ -133,7 +136,7 @@ mod tests {
         gathering.take_in(push(1, 4, Closes::Interval));
         let closed = gathering.close(cadence).unwrap();
         assert_eq!(told(&closed), [(0, 4), (1, 4)]);
-        assert_eq!(closed.length, 4 * TEN);
+        assert_eq!((closed.length, closed.overrun), (4 * TEN, 3));
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl Flush {
         identity("lines", self.totals.lines_residual());
         identity("samples", self.totals.samples_residual());
         add(&["flushes"], self.flushes);
+        add(&["flushes.overrun"], self.overruns);
         if let Some(tally) = &self.tally {
             add(&["samples.lost.crash"], tally.lost());
         }

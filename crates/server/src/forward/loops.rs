@@ -60,7 +60,6 @@ fn is_ours(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Flags;
 
     fn refused(peer: &str, listeners: &[&str]) -> bool {
         let listeners: Vec<_> = listeners.iter().map(|text| text.parse().unwrap()).collect();
@@ -71,33 +70,6 @@ mod tests {
                 let expected = format!("repeater {address} is an address that this daemon");
                 assert!(error.to_string().starts_with(&expected), "{error}");
                 true
-            }
-        }
-    }
-
-    /// Row F68.
-    #[test]
-    fn f68_no_sink_leads_to_a_listener_of_ours() {
-        let listeners = [(Transport::Udp, 8125), (Transport::Tcp, 2003)]
-            .map(|(transport, port)| (transport, ([127, 0, 0, 1], port).into()));
-        for (url, is_refused) in [
-            ("statsd://localhost:8125", true),
-            ("graphite+udp://127.0.0.1:8125", true),
-            ("influxdb+udp://127.0.0.1:8125", true),
-            ("graphite://127.0.0.1:2003", true),
-            ("graphite+tls://127.0.0.1:2003", true),
-            ("statsd+tcp://127.0.0.1:2003", true),
-            ("statsd+tcp://127.0.0.1:8125", false),
-            ("graphite://127.0.0.1:8125", false),
-            ("console:", false),
-        ] {
-            let flags = Flags { sink: vec![url.to_owned()], ..Flags::default() };
-            let config = Config::load(&flags).unwrap();
-            let refused = refuse_loops(&config, &listeners);
-            assert_eq!(refused.is_err(), is_refused, "{url}");
-            if let Err(error) = refused {
-                let error = error.to_string();
-                assert!(error.starts_with("sink ") && error.contains("listens on"), "{error}");
             }
         }
     }

@@ -58,12 +58,19 @@ fn another_statsd_makes_of_two_daemons_what_it_would_of_all_samples() {
 /// Row F68: a sink that leads to ourselves.
 #[test]
 fn f68_a_sink_that_is_one_of_our_listeners_is_refused_at_start() {
-    let port = {
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.local_addr().unwrap().port()
-    };
-    for scheme in ["statsd", "graphite+udp", "influxdb+udp"] {
-        let (listen, sink) = (format!("127.0.0.1:{port}"), format!("{scheme}://localhost:{port}"));
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (listen, port, scheme) in [
+        ("udp", udp, "statsd"),
+        ("udp", udp, "graphite+udp"),
+        ("udp", udp, "influxdb+udp"),
+        ("tcp", tcp, "statsd+tcp"),
+        ("tcp", tcp, "graphite"),
+        ("tcp", tcp, "graphite+pickle"),
+        ("tcp", tcp, "graphite+tls"),
+    ] {
+        let listen = format!("{listen}://127.0.0.1:{port}");
+        let sink = format!("{scheme}://localhost:{port}");
         let output = Command::new(binary()).args(["-b", &listen, "-s", &sink]).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success());
@@ -236,23 +243,34 @@ fn f66_flushes_that_overrun_their_interval_lose_nothing() {
         daemon.send(&packets);
     }
     assert_eq!(threads(daemon.pid()), before);
+    // And when it stands still for several intervals.
+    daemon.signal("STOP");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    daemon.signal("CONT");
+    daemon.seen.clear();
+    daemon.wait_for_log("flush at");
     let (_, log) = daemon.stop();
     let books = accounting(&log);
     assert_books_close(&books);
     assert_eq!(books["lines:points.delivered"], books["lines:points.emitted"]);
     let text = fs::read_to_string(&path).unwrap();
     let (mut sums, mut last) = (BTreeMap::<String, f64>::new(), i64::MIN);
+    let mut overruns = 0;
     for line in text.lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         let timestamp = value["timestamp"].as_i64().unwrap();
         assert!(timestamp >= last, "{line} comes after {last}");
         last = timestamp;
+        if value["name"] == "gstatsd.flushes.overrun" {
+            overruns = value["value"].as_u64().unwrap();
+        }
         if value["type"] == "counter" {
             let name = value["name"].as_str().unwrap().to_owned();
             *sums.entry(name).or_default() += value["value"].as_f64().unwrap();
         }
     }
     assert_eq!(books["datagrams.received"], 5 * 400, "{log}");
+    assert!(overruns > 0);
     assert_eq!(sums.len(), 20_000);
     assert!(sums.values().all(|sum| *sum == 5.0));
 }

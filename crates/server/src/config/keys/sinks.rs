@@ -54,8 +54,8 @@ pub(crate) const CONNECT_TIMEOUT: Number = Number {
     about: About {
         path: "sink.connect_timeout",
         flag: None,
-        effect: "How long a connection to Graphite or to a StatsD may take to be made, with its TLS \
-                 handshake, before it is tried again.",
+        effect: "How long a connection to Graphite or to a StatsD may take to be made, with its \
+                 TLS handshake, before it is tried again.",
         edge: "0 is refused.",
         reload: true,
     },
@@ -71,8 +71,8 @@ pub(crate) const WRITE_TIMEOUT: Number = Number {
     about: About {
         path: "sink.write_timeout",
         flag: None,
-        effect: "How long the other end may take nothing before the connection is given up and made \
-                 anew.",
+        effect: "How long the other end may take nothing before the connection is given up and \
+                 made anew.",
         edge: "0 is refused.",
         reload: true,
     },

@@ -210,10 +210,10 @@ fn a_url_says_which_protocol_and_over_what() {
             "graphite+pickle://foo:1",
             |kind| matches!(kind, SinkKind::Graphite(peer) if peer.form == GraphiteForm::Pickle),
         ),
-        (
-            "graphite+tls://foo:1",
-            |kind| matches!(kind, SinkKind::Graphite(peer) if peer.tls == Some(TlsSettings::default())),
-        ),
+        ("graphite+tls://foo:1", |kind| {
+            let usual = Some(TlsSettings::default());
+            matches!(kind, SinkKind::Graphite(peer) if peer.tls == usual)
+        }),
         (
             "graphite+udp://foo:1",
             |kind| matches!(kind, SinkKind::GraphiteUdp(peer) if peer.packet_bytes == 1_432),

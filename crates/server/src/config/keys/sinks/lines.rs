@@ -24,8 +24,8 @@ pub(crate) const TAG_STYLE: Text = Text {
     about: About {
         path: "sink.tag_style",
         flag: None,
-        effect: "How another StatsD gets tags. Only in that of DogStatsD there are words for events, \
-                 service checks and samples with a time of their own.",
+        effect: "How another StatsD gets tags. Only in that of DogStatsD there are words for \
+                 events, service checks and samples with a time of their own.",
         edge: "",
         reload: true,
     },
@@ -39,8 +39,8 @@ pub(crate) const PACK_VALUES: Switch = Switch {
     about: About {
         path: "sink.pack_values",
         flag: None,
-        effect: "Whether another StatsD gets several values of a timer in one line (`time:1:2|ms`), \
-                 which not each of them reads.",
+        effect: "Whether another StatsD gets several values of a timer in one line \
+                 (`time:1:2|ms`), which not each of them reads.",
         edge: "",
         reload: true,
     },

@@ -47,7 +47,8 @@ pub(crate) const SERVER_NAME: Text = Text {
     about: About {
         path: "sink.server_name",
         flag: None,
-        effect: "The name that the peer's certificate must be for. Without it, the host of the url.",
+        effect: "The name that the peer's certificate must be for. Without it, the host of the \
+                 url.",
         edge: "",
         reload: true,
     },
