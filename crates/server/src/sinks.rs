@@ -89,7 +89,7 @@ fn statsd(peer: &StatsdPeer) -> Statsd {
         Transport::Udp => Statsd::udp(host, port, peer.lines, CLOCK),
         Transport::Tcp => {
             let timeouts = [peer.connect_timeout, peer.write_timeout];
-            Statsd::tcp(host, port, peer.lines, timeouts)
+            Statsd::tcp(host, port, peer.lines, timeouts, CLOCK)
         }
     }
 }

@@ -111,7 +111,10 @@ fn sinks(file: &std::path::Path) -> Vec<(&'static str, Box<dyn Sink>)> {
         ("Graphite over UDP", Box::new(GraphiteUdp::new(udp(), clock))),
         ("InfluxDB over UDP", Box::new(InfluxUdp::new(udp(), clock))),
         ("StatsD over UDP", Box::new(Statsd::udp("127.0.0.1", udp_port, statsd, clock))),
-        ("StatsD over TCP", Box::new(Statsd::tcp("127.0.0.1", reader(), statsd, [patience; 2]))),
+        (
+            "StatsD over TCP",
+            Box::new(Statsd::tcp("127.0.0.1", reader(), statsd, [patience; 2], clock)),
+        ),
         ("file", Box::new(JsonFile::open(file).unwrap())),
     ]
 }

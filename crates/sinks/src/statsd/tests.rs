@@ -240,7 +240,7 @@ fn over_a_connection_all_lines_come_once_in_their_order() {
         BufReader::new(stream).lines().map(Result::unwrap).collect::<Vec<_>>()
     });
     let style = settings(TagStyle::DogStatsd);
-    let mut sink = Statsd::tcp("127.0.0.1", port, style, [PATIENCE; 2]);
+    let mut sink = Statsd::tcp("127.0.0.1", port, style, [PATIENCE; 2], CLOCK);
     for number in 0..2 {
         snapshot.number = number;
         sink.send(&snapshot, &naming()).unwrap();
@@ -264,7 +264,7 @@ fn after_a_break_a_connection_goes_on_behind_what_was_acknowledged() {
     let port = listener.local_addr().unwrap().port();
     let style = settings(TagStyle::DogStatsd);
     let stall = Duration::from_millis(300);
-    let mut sink = Statsd::tcp("127.0.0.1", port, style, [PATIENCE, stall]);
+    let mut sink = Statsd::tcp("127.0.0.1", port, style, [PATIENCE, stall], CLOCK);
     // It reads no more after a while.
     let reading = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
