@@ -141,3 +141,37 @@ fn f76_damage_is_told_by_verify_and_costs_one_record() {
     let lost = of("good:points.dropped.spool_corrupt") + of("good:points.spooled");
     assert!(lost > 0 && of("good:points.delivered") > 0, "{books:?}");
 }
+
+/// Row F71, on a file system of 512 KiB in a namespace of the daemon's own. Where the system gives
+/// no such namespace, the tests of the spool itself stand in with a disk that has no room.
+#[test]
+fn f71_a_full_disk_ends_nothing() {
+    let in_namespace = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-rm", "sh", "-c", script, "sh"]);
+        command
+    };
+    let folder = Folder::new();
+    let state = folder.file("state");
+    fs::create_dir(&state).unwrap();
+    let mount = format!("mount -t tmpfs -o size=512k none {state}");
+    if !in_namespace(&mount).status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    let good = config(&folder, "good", dead_port());
+    let exec = format!("{mount} && exec \"$@\"");
+    let mut command = in_namespace(&exec);
+    command.args([&binary(), "-c", &good, "-b", "127.0.0.1:0"]);
+    let daemon = Daemon::start_command(&mut command);
+    for round in 0..40 {
+        let lines: Vec<_> = (0..60).map(|index| format!("r{round}.{index}:1|c")).collect();
+        daemon.send(&[lines.join("\n")]);
+        thread::sleep(Duration::from_millis(60));
+    }
+    let (status, log) = daemon.stop();
+    assert!(status.success(), "{log}");
+    let books = accounting(&log);
+    assert_books_close(&books);
+    assert_eq!(books["samples.aggregated"], 2_400);
+    assert!(books["good:points.spooled"] > 0, "{books:?}");
+}

@@ -36,17 +36,21 @@ impl Spool {
         fold: &mut dyn Fold,
     ) -> Result<(), SpoolError> {
         let usual = (self.settings.bytes_max / SEGMENTS).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES);
-        let bytes = needed.max(usual);
-        if self.spare.is_some_and(|spare| spare < bytes) {
+        let least = needed.max(SEGMENT_BYTES_MIN);
+        let mut bytes = needed.max(usual);
+        if self.spare.is_some_and(|spare| spare < needed) {
             self.remove_spare();
         }
-        loop {
-            let error = match self.spare {
-                Some(_) => None,
-                None => self.make_spare(bytes).err(),
+        while self.spare.is_none() {
+            let error = match self.make_spare(bytes) {
+                Ok(()) => break,
+                Err(error) => error,
             };
-            let Some(error) = error else { break };
-            if !self.make_room(fold)? {
+            let is_in_quota = self.bytes() + bytes <= self.settings.bytes_max;
+            if is_in_quota && bytes > least {
+                // The disk is nearly full: there may be room for a smaller one.
+                bytes = (bytes / 4).max(least);
+            } else if !self.make_room(fold)? {
                 return Err(error);
             }
         }

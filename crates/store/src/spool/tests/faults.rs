@@ -156,3 +156,15 @@ fn f71_a_full_disk_costs_the_oldest_and_is_used_again_when_there_is_room() {
     assert_eq!(corrupt, 0);
     assert_eq!(taken.last().unwrap().timestamp, 109);
 }
+
+#[test]
+fn f71_on_a_small_disk_segments_are_small() {
+    let (disk, dir) = (FaultyDisk::new(), Dir::new("small"));
+    let (mut spool, _) = open_with(disk.clone(), &dir, 1 << 30);
+    disk.set_room(256 << 10);
+    for second in 0..20 {
+        spool.append(&record(second, 10, 1_500), &mut Sums::default()).unwrap();
+    }
+    assert!(spool.pending().bytes <= 256 << 10);
+    assert_eq!(drain(&mut spool).len(), 20);
+}
