@@ -24,6 +24,7 @@ use crate::pid_file::PidFile;
 use crate::signals::{Request, Signals};
 use crate::sys::{Detached, detach, map_large_memory};
 use crate::systemd::Systemd;
+use crate::{hooks, sandbox};
 use service::Service;
 
 /// Runs the service until a signal ends it.
@@ -63,7 +64,8 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     };
     let logger = logger.install();
     let mut signals = Signals::take_over()?;
-    let mut service = Service::start(&config, admin)?;
+    let level = sandbox::close_in(&config, source.file().as_deref())?;
+    let mut service = Service::start(&config, admin, level)?;
     listen::close_rest();
     let is_successor = predecessor.is_some();
     let given = predecessor.map(Predecessor::take_over).transpose()?.unwrap_or_default();
@@ -78,6 +80,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     if let Some(ready) = ready {
         ready.tell()?;
     }
+    hooks::probe();
     systemd.watch(service.beats())?;
     systemd.ready();
     let lock = pid_file.as_ref().map(PidFile::lock_of);

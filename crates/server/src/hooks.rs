@@ -6,12 +6,17 @@
 use std::time::Duration;
 
 #[cfg(debug_assertions)]
-pub(crate) use self::armed::{patience, reach};
+pub(crate) use self::armed::{patience, probe, reach};
 
 /// Nothing happens here in a release build.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub(crate) fn reach(_place: &str) {}
+
+/// Nothing is tried in a release build.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub(crate) fn probe() {}
 
 /// How long a stage may take.
 #[cfg(not(debug_assertions))]
@@ -22,10 +27,16 @@ pub(crate) fn patience(usual: Duration) -> Duration {
 
 #[cfg(debug_assertions)]
 mod armed {
+    use std::fs::File;
+    use std::io;
+    use std::net::TcpStream;
     use std::path::PathBuf;
+    use std::process::Command;
     use std::sync::OnceLock;
     use std::time::Duration;
     use std::{env, thread};
+
+    use crate::sys::trace_us;
 
     /// What is to happen: `WHAT PLACE FILE`, once the file is there.
     const VARIABLE: &str = "GSTATSD_TEST_HOOK";
@@ -51,6 +62,24 @@ mod armed {
                 thread::sleep(Duration::from_secs(1));
             },
             _ => panic!("{VARIABLE} asks for it"),
+        }
+    }
+
+    /// Tries what a daemon never does, and says what came of it. The variable names a file that
+    /// is not ours, and an address that we have no business with.
+    pub(crate) fn probe() {
+        let Ok(text) = env::var("GSTATSD_TEST_PROBE") else { return };
+        let Some((file, address)) = text.split_once(' ') else { return };
+        let tried: [(&str, io::Result<()>); 5] = [
+            ("execute", Command::new("/bin/true").status().map(drop)),
+            ("open", File::open(file).map(drop)),
+            ("write", File::options().append(true).open(file).map(drop)),
+            ("connect", TcpStream::connect(address).map(drop)),
+            ("trace", trace_us()),
+        ];
+        for (what, result) in tried {
+            let came = result.map_or_else(|error| error.kind().to_string(), |()| "done".to_owned());
+            log::info!("probe: {what}: {came}");
         }
     }
 

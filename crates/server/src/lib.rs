@@ -51,6 +51,7 @@ mod losses;
 mod manage;
 mod notes;
 mod pid_file;
+mod sandbox;
 mod scrape;
 mod senders;
 mod signals;

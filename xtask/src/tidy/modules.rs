@@ -132,7 +132,7 @@ const MODULES: &[Module] = &[
         ]),
     },
     // What tests have a debug build do.
-    Module { name: "hooks", may_use: Uses::Only(&[]) },
+    Module { name: "hooks", may_use: Uses::Only(&["sys::trace_us"]) },
     // Whether the stages advance.
     Module { name: "beats", may_use: Uses::Only(&["clock", "hooks"]) },
     // How the books stand, for whoever looks.
@@ -153,6 +153,8 @@ const MODULES: &[Module] = &[
     Module { name: "scrape", may_use: Uses::Only(&["config", "http", "sinks"]) },
     // What is configured, in the words of the sinks crate.
     Module { name: "sinks", may_use: Uses::Only(&["beats", "clock", "config"]) },
+    // What the process cannot do any more.
+    Module { name: "sandbox", may_use: Uses::Only(&["config", "sys"]) },
     // Who has started us, and what it is told.
     Module { name: "systemd", may_use: Uses::Only(&["beats", "clock"]) },
     // Takes commands: asks the flush, and tells the workers to push early for it.

@@ -44,6 +44,8 @@ fn keep_what_stays(now: &Config, next: Config) -> Config {
         state_directory: now.state_directory.clone(),
         spool: now.spool.clone(),
         pid_file: now.pid_file.clone(),
+        user: now.user.clone(),
+        sandbox: now.sandbox,
         daemonize: now.daemonize,
         repeaters: now.repeaters.clone(),
         relay: now.relay.clone(),

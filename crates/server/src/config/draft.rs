@@ -10,7 +10,7 @@ use std::{
 use log::LevelFilter;
 
 use super::{
-    Config, Dialect, Environment, Errors, File, Log, LogTarget,
+    Config, Dialect, Environment, Errors, File, Log, LogTarget, Sandbox,
     expand::expand,
     key::{About, Number, Text, Whole},
     keys,
@@ -87,6 +87,8 @@ pub(crate) fn config(
         state_directory: draft.state_directory(),
         spool: draft.spool(),
         pid_file: draft.pid_file(),
+        user: file.user.clone().filter(|user| !user.is_empty()),
+        sandbox: draft.sandbox(),
         daemonize: flags.daemonize || file.daemonize.unwrap_or(keys::DAEMONIZE.default),
     };
     if draft.errors.is_empty() { Ok(config) } else { Err(Errors(draft.errors)) }
@@ -177,6 +179,16 @@ impl Draft<'_> {
         LevelFilter::from_str(&text).unwrap_or_else(|_| {
             self.wrong(&place, &format!("'{text}' is not {}", keys::LOG_LEVEL.bounds()));
             LevelFilter::Info
+        })
+    }
+
+    fn sandbox(&mut self) -> Sandbox {
+        let key = &keys::SANDBOX;
+        let (place, text) = self.text(key, None, self.file.sandbox.as_deref());
+        let known = Sandbox::ALL.into_iter().find(|sandbox| sandbox.to_string() == text);
+        known.unwrap_or_else(|| {
+            self.wrong(&place, &format!("'{text}' is not {}", key.bounds()));
+            Sandbox::Off
         })
     }
 

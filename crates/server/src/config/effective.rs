@@ -54,6 +54,8 @@ pub(crate) fn file(config: &Config) -> File {
         state_directory: Some(directory(config.state_directory.as_deref())),
         spool: spool(&config.spool),
         pid_file: config.pid_file.as_deref().map(|file| path(Some(file))),
+        user: config.user.clone(),
+        sandbox: Some(config.sandbox.to_string()),
         daemonize: Some(config.daemonize),
         log: FileLog {
             target: Some(match &config.log.target {

@@ -81,6 +81,10 @@ pub(crate) struct File {
     pub(crate) connections_per_address_max: Option<i64>,
     /// `pid_file`
     pub(crate) pid_file: Option<String>,
+    /// `user`
+    pub(crate) user: Option<String>,
+    /// `sandbox`
+    pub(crate) sandbox: Option<String>,
     /// `daemonize`
     pub(crate) daemonize: Option<bool>,
     /// `[log]`

@@ -44,6 +44,8 @@ pub(crate) const ALL: &[Key] = &[
     Key::Whole(&listen::CONNECTIONS_PER_ADDRESS_MAX),
     Key::Text(&PID_FILE),
     Key::Text(&spool::STATE_DIRECTORY),
+    Key::Text(&USER),
+    Key::Text(&SANDBOX),
     Key::Switch(&DAEMONIZE),
     Key::Text(&LOG_TARGET),
     Key::Text(&LOG_LEVEL),
@@ -398,6 +400,40 @@ pub(crate) const PID_FILE: Text = Text {
     },
     allowed: "a path",
     default: None,
+};
+
+/// `user`
+pub(crate) const USER: Text = Text {
+    about: About {
+        path: "user",
+        flag: None,
+        effect: "Whom to become once the sockets are open, where the daemon is started as root. \
+                 A log file is given to that user, so that it can be opened again. A reload \
+                 cannot bind a port below 1024 then.",
+        edge: "`\"\"` is to stay who starts it.",
+        reload: false,
+    },
+    allowed: "the name of a user",
+    default: None,
+};
+
+/// `sandbox`
+pub(crate) const SANDBOX: Text = Text {
+    about: About {
+        path: "sandbox",
+        flag: None,
+        effect: "How far the process is closed in once its sockets are open: it has no \
+                 privileges, reads and writes only what is configured, connects over TCP only \
+                 to the ports of its peers, and starts no program. `\"auto\"` goes as far as this \
+                 system can, `\"require\"` does not start where that is not all the way; the own \
+                 metric `sandbox.level` is the number of layers, of 3. Folders and ports that a \
+                 reload brings, and that were not there at the start, need a restart; and no \
+                 process takes over on SIGUSR2.",
+        edge: "",
+        reload: false,
+    },
+    allowed: "`\"auto\"`, `\"require\"` or `\"off\"`",
+    default: Some("off"),
 };
 
 /// `daemonize`

@@ -19,6 +19,7 @@ pub(crate) use self::{
     listener::{Endpoint, Framing, Listener, Stream, TlsFiles},
     management::Management,
     rule::{Action, Keep, Rule, RuleSettings},
+    sandbox::Sandbox,
     sink::{
         Delivery, GraphitePeer, Header, HttpPeer, InfluxPeer, InfluxTarget, OtlpPeer,
         RemoteWritePeer, ScrapePage, Sink, SinkKind, StatsdPeer, UdpPeer,
@@ -44,6 +45,7 @@ mod listener;
 mod management;
 pub(crate) mod reference;
 mod rule;
+mod sandbox;
 mod sink;
 mod source;
 mod sources;
@@ -126,6 +128,10 @@ pub(crate) struct Config {
     pub(crate) spool: Spool,
     /// The file that holds the process id, with an absolute path.
     pub(crate) pid_file: Option<PathBuf>,
+    /// Whom to become once the sockets are open.
+    pub(crate) user: Option<String>,
+    /// How far the process is closed in then.
+    pub(crate) sandbox: Sandbox,
     /// Whether to go to the background.
     pub(crate) daemonize: bool,
 }

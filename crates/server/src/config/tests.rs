@@ -22,8 +22,8 @@ use gstatsd_aggregate::{CounterValue, Namespace};
 
 use super::{
     Address, Admin, Config, Delivery, Dialect, Environment, File, FrequentKeys, GraphitePeer, Idle,
-    IdleSeries, Log, LogTarget, Node, Peer, Relay, Repeater, Sink, SinkKind, Spool, Statistics,
-    Transport,
+    IdleSeries, Log, LogTarget, Node, Peer, Relay, Repeater, Sandbox, Sink, SinkKind, Spool,
+    Statistics, Transport,
     file::{
         FileFrequentKeys, FileIdle, FileListener, FileLog, FileNode, FileRelay, FileRepeater,
         FileSpool, Numbers, Origin,
@@ -138,6 +138,8 @@ fn nothing_typed_is_the_default() {
             sync: true,
         },
         pid_file: None,
+        user: None,
+        sandbox: Sandbox::Off,
         daemonize: false,
     };
     assert_eq!(of_file(""), expected);
@@ -184,6 +186,8 @@ pub(super) fn full_file() -> File {
         state_directory: text("state"),
         spool: full_spool(),
         pid_file: text("run/pid"),
+        user: text("nobody"),
+        sandbox: text("require"),
         daemonize: Some(true),
         log: FileLog { target: text("log/file"), level: text("warn") },
         namespace: None,
@@ -288,6 +292,8 @@ fn every_key_of_a_file_takes_effect() {
             sync: false,
         },
         pid_file: Some("/srv/run/pid".into()),
+        user: text("nobody"),
+        sandbox: Sandbox::Require,
         daemonize: true,
     };
     assert_eq!(config, expected);

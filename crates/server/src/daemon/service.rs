@@ -88,11 +88,16 @@ pub(super) struct Plan {
 impl Service {
     /// Starts the threads from the end of the path to its beginning, so that nothing is received
     /// that has nowhere to go. Nothing is received yet.
-    pub(super) fn start(config: &Config, admin: AdminSockets) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        admin: AdminSockets,
+        sandbox_level: u64,
+    ) -> anyhow::Result<Self> {
         let settings = SettingsBook::of(config);
         let rules = Arc::new(settings.rules(config));
         let making = making(config, &settings)?;
         let notes = Notes::default();
+        notes.set("sandbox.level", sandbox_level);
         let servers = HttpServers::new(notes.clone());
         let (board, beats, phase) = (Board::default(), Beats::new(), Phase::default());
         let subjects =

@@ -5,6 +5,7 @@ mod detach;
 mod drops;
 mod memory;
 mod passed;
+mod privileges;
 mod receive;
 
 pub(crate) use descriptors::{DESCRIPTORS_MAX, receive_message, send_message, sockets};
@@ -12,4 +13,7 @@ pub(crate) use detach::{Detached, detach};
 pub(crate) use drops::dropped_datagrams;
 pub(crate) use memory::map_large_memory;
 pub(crate) use passed::{passed_names, passed_sockets};
+pub(crate) use privileges::drop_privileges;
+#[cfg(debug_assertions)]
+pub(crate) use privileges::trace_us;
 pub(crate) use receive::{Batch, Packet};

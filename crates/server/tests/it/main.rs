@@ -26,6 +26,7 @@ mod passed;
 mod reload;
 mod reloaded_rules;
 mod rules;
+mod sandbox;
 mod scrape;
 mod sinks;
 mod spool;

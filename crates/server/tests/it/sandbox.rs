@@ -1,0 +1,83 @@
+//! A daemon that is closed in: what it does all the same, and what it cannot do any more.
+
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+
+use crate::admin;
+use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, sum};
+
+/// A daemon of this build, which alone has hooks for tests, in a sandbox with this word.
+fn start(word: &str, spy: &SpyGraphite, folder: &Folder, probe: &str) -> Daemon {
+    let home = folder.file("home");
+    fs::create_dir_all(&home).unwrap();
+    let config = format!("{home}/gstatsd.toml");
+    let text = format!(
+        "sandbox = \"{word}\"\nflush_interval = 0.2\nlog.level = \"debug\"\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n\
+         [[listen]]\naddress = \"udp://127.0.0.1:0\"\n\
+         [[listen]]\naddress = \"unix://{home}/socket\"\n\
+         [[sink]]\nname = \"good\"\nurl = \"graphite://{}\"\n\
+         [[sink]]\nname = \"file\"\nurl = \"file:{home}/lines.json\"\n",
+        spy.sink()
+    );
+    fs::write(&config, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gstatsd"));
+    command.args(["-c", &config]).env("GSTATSD_TEST_PROBE", probe);
+    Daemon::start_command(&mut command)
+}
+
+#[test]
+fn f96_it_works_and_nothing_else_can_be_done_with_it() {
+    let (spy, folder) = (SpyGraphite::start(), Folder::new());
+    let foreign = folder.file("foreign");
+    fs::write(&foreign, "not for us").unwrap();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let probe = format!("{foreign} {}", elsewhere.local_addr().unwrap());
+    let mut daemon = start("require", &spy, &folder, &probe);
+    for what in ["execute", "open", "write", "connect", "trace"] {
+        let line = daemon.wait_for_log(&format!("probe: {what}: "));
+        assert!(line.ends_with("permission denied"), "{line}");
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    for line in ["CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "NoNewPrivs:\t1"] {
+        assert!(status.contains(line), "{status}");
+    }
+    assert!(status.contains("Seccomp:\t2"), "{status}");
+    let line = daemon.wait_for_log("admin: http://");
+    let address = line.split("://").nth(1).unwrap().trim_end_matches('/').parse().unwrap();
+    daemon.send(&["a:2|c"]);
+    spy.wait_until("the counter", |lines| (sum(lines, "stats_counts.a") >= 2.0).then_some(()));
+    admin::accounting_with(address, |shown| shown["metrics"]["sandbox.level"] == 3);
+    // A reload reads and changes what was there at the start.
+    let config = folder.file("home/gstatsd.toml");
+    let text =
+        fs::read_to_string(&config).unwrap().replace("log.level", "prefix = \"x\"\nlog.level");
+    fs::write(&config, text).unwrap();
+    daemon.signal("HUP");
+    daemon.wait_for_log("applied: prefix");
+    daemon.send(&["a:3|c"]);
+    spy.wait_until("the new name", |lines| (sum(lines, "stats_counts.x.a") >= 3.0).then_some(()));
+    // Another process cannot take over; this one goes on.
+    daemon.signal("USR2");
+    daemon.wait_for_log("this process goes on");
+    let (status, log) = daemon.stop();
+    assert!(status.success(), "{log}");
+    assert_books_close(&accounting(&log));
+    assert!(fs::read_to_string(folder.file("home/lines.json")).unwrap().contains("\"a\""));
+    assert!(!fs::exists(folder.file("home/socket")).unwrap(), "its socket was removed");
+}
+
+#[test]
+fn without_a_sandbox_it_may_do_all_that_its_user_may() {
+    let (spy, folder) = (SpyGraphite::start(), Folder::new());
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = folder.file("foreign");
+    fs::write(&file, "").unwrap();
+    let probe = format!("{file} {}", elsewhere.local_addr().unwrap());
+    let mut daemon = start("off", &spy, &folder, &probe);
+    for what in ["execute", "open", "connect"] {
+        assert!(daemon.wait_for_log(&format!("probe: {what}: ")).ends_with("done"));
+    }
+    // It asked to be traced: a signal would stop it, and nobody would let it go on. It is killed.
+}
