@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gstatsd_sinks::{
     Clock, Console, Graphite, GraphiteSettings, GraphiteUdp, InfluxUdp, JsonFile, Prometheus,
-    PrometheusSettings, Scrape, Sink, Statsd, Tls, UdpSettings,
+    PrometheusSettings, Scrape, Sink, Statsd, TimerForm, Tls, UdpSettings,
 };
 
 use crate::config::{
@@ -44,19 +44,19 @@ pub(crate) fn make(sink: &config::Sink, config: &Config) -> anyhow::Result<Box<d
 
 /// The sink of a page, and what is shown of it.
 pub(crate) fn prometheus(page: &ScrapePage, flush: Duration) -> (Prometheus, Scrape) {
-    let ScrapePage { quantiles, seconds, idle_timeout, .. } = page;
-    Prometheus::new(page_settings(quantiles, *seconds, *idle_timeout, flush))
+    let ScrapePage { timers, seconds, idle_timeout, .. } = page;
+    Prometheus::new(page_settings(timers.clone(), *seconds, *idle_timeout, flush))
 }
 
 /// What a Prometheus is shown, or sent.
 fn page_settings(
-    quantiles: &[f64],
+    timers: TimerForm,
     seconds: bool,
     idle_timeout: Duration,
     flush: Duration,
 ) -> PrometheusSettings {
     PrometheusSettings {
-        quantiles: quantiles.to_vec(),
+        timers,
         seconds,
         idle_flushes_max: flushes(idle_timeout, flush),
         quantile_flushes_max: flushes(QUANTILE_MAX, flush),

@@ -38,6 +38,7 @@ pub use influx::{InfluxHttp, InfluxLines, InfluxUdp, Precision};
 pub use otlp::{Otlp, OtlpSettings, OtlpTransport, Temporality};
 pub use prometheus::{
     Exposition, Format, Prometheus, PrometheusSettings, RemoteWrite, RemoteWriteSettings, Scrape,
+    TimerForm,
 };
 pub use secret::Secret;
 pub use statsd::{Statsd, StatsdSettings};

@@ -4,7 +4,7 @@
 //! snapshots --> Prometheus (the sink) --> Registry <-- Scrape <-- whoever serves HTTP
 //! ```
 //!
-//! The formats are the text format 0.0.4 of Prometheus and OpenMetrics 1.0. Names and labels that
+//! The formats are the text format 0.0.4 of Prometheus, OpenMetrics 1.0, and that of protobuf. Names and labels that
 //! they do not allow are made valid; see [`identity`]. What is one series then adds up where it
 //! is a counter or a timer; of gauges the greatest counts.
 
@@ -12,6 +12,7 @@ mod exposition;
 mod identity;
 mod registry;
 mod remote_write;
+mod timers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,13 +22,14 @@ pub use self::exposition::{Exposition, Format};
 use self::identity::Kind;
 use self::registry::{News, Registry};
 pub use self::remote_write::{RemoteWrite, RemoteWriteSettings};
+pub use self::timers::TimerForm;
 use crate::{PointCounter, Receipt, SendError, Sink};
 
 /// What a scrape shows of timers and of idle series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrometheusSettings {
-    /// The quantiles of timers, in (0, 1].
-    pub quantiles: Vec<f64>,
+    /// What is shown of timers.
+    pub timers: TimerForm,
     /// Whether timers are shown in seconds; they come in milliseconds.
     pub seconds: bool,
     /// For how many flushes a series is shown that nothing comes of; at least 1.
@@ -43,7 +45,7 @@ pub struct PrometheusSettings {
 #[derive(Debug)]
 pub struct Prometheus {
     shared: Arc<Shared>,
-    quantiles: Vec<f64>,
+    numbers: Vec<f64>,
 }
 
 /// What scrapes read.
@@ -60,13 +62,13 @@ impl Prometheus {
     /// A sink, and what scrapes read of it.
     #[must_use]
     pub fn new(settings: PrometheusSettings) -> (Self, Scrape) {
-        let registry = Mutex::new(Registry::new(settings.quantiles.len(), settings.text_bytes_max));
+        let registry = Mutex::new(Registry::new(&settings.timers, settings.text_bytes_max));
         let shared = Arc::new(Shared { settings, registry });
-        (Self { shared: Arc::clone(&shared), quantiles: Vec::new() }, Scrape(shared))
+        (Self { shared: Arc::clone(&shared), numbers: Vec::new() }, Scrape(shared))
     }
 
     fn take(&mut self, registry: &mut Registry, series: &Series<'_>, created: u32) {
-        let PrometheusSettings { quantiles, seconds, .. } = &self.shared.settings;
+        let PrometheusSettings { timers, seconds, .. } = &self.shared.settings;
         let news = match series.state {
             State::Counter(sum) => News::More(sum),
             State::Gauge(value) => News::Now(value),
@@ -77,13 +79,16 @@ impl Prometheus {
                     true => value / 1e3,
                     false => value,
                 };
-                self.quantiles.clear();
-                let ranked = quantiles
-                    .iter()
-                    .map(|quantile| in_unit(values.quantile(*quantile).unwrap_or(f64::NAN)));
-                self.quantiles.extend(ranked);
+                self.numbers.clear();
+                timers.measure(values, count, in_unit, &mut self.numbers);
                 let sum = in_unit(weighted_sum(values, count));
-                News::Timer { count, sum, quantiles: &self.quantiles }
+                let news = News::Timer { count, sum, numbers: &self.numbers };
+                if let Some(row) = registry.take(Kind::Timer, series.name, news, created)
+                    && let Some(histogram) = registry.native(row)
+                {
+                    timers::add(histogram, values, count, in_unit);
+                }
+                return;
             }
         };
         registry.take(Kind::of(series.kind), series.name, news, created);

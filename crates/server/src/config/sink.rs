@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gstatsd_aggregate::{Captures, Glob};
 use gstatsd_sinks::{
-    FileSettings, GraphiteForm, OtlpTransport, Secret, StatsdSettings, Temporality, TlsSettings,
+    FileSettings, GraphiteForm, OtlpTransport, Secret, StatsdSettings, Temporality, TimerForm,
+    TlsSettings,
 };
 
 use super::{Address, Transport};
@@ -179,8 +180,8 @@ pub(crate) struct ScrapePage {
     pub(crate) address: Address,
     /// The path of its URL; begins with `/`.
     pub(crate) path: String,
-    /// The quantiles of timers, in (0, 1].
-    pub(crate) quantiles: Vec<f64>,
+    /// What is shown of timers.
+    pub(crate) timers: TimerForm,
     /// Whether timers come out in seconds.
     pub(crate) seconds: bool,
     /// For how long a series is shown that nothing comes of.

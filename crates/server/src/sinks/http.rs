@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gstatsd_sinks::{
     HttpSettings, InfluxHttp, Otlp, OtlpSettings, OtlpTransport, RemoteWrite, RemoteWriteSettings,
-    Secret, Tls,
+    Secret, TimerForm, Tls,
 };
 
 use super::{CLOCK, page_settings};
@@ -43,7 +43,12 @@ pub(super) fn otlp(peer: &OtlpPeer) -> anyhow::Result<Otlp> {
 /// # Errors
 /// A file of TLS cannot be read.
 pub(super) fn remote_write(peer: &RemoteWritePeer, flush: Duration) -> anyhow::Result<RemoteWrite> {
-    let page = page_settings(&peer.quantiles, peer.seconds, peer.idle_timeout, flush);
+    let page = page_settings(
+        TimerForm::Summary(peer.quantiles.clone()),
+        peer.seconds,
+        peer.idle_timeout,
+        flush,
+    );
     let http = settings(&peer.http, &peer.path, "Bearer")?;
     let labels = peer.labels.clone();
     Ok(RemoteWrite::new(RemoteWriteSettings { http, page, labels }, CLOCK))

@@ -38,6 +38,10 @@ fn ask(address: SocketAddr, request: &str) -> (String, String) {
 fn page(address: SocketAddr) -> String {
     // In the old version there are no chunks to put together.
     let (head, body) = ask(address, "GET /metrics HTTP/1.0\r\n\r\n");
+    // There may be too many who scrape.
+    if head.starts_with("HTTP/1.0 503 ") {
+        return String::new();
+    }
     assert!(head.starts_with("HTTP/1.0 200 OK\r\n"), "{head}");
     body
 }
@@ -147,14 +151,22 @@ fn hostile() -> (Daemon, SocketAddr) {
 #[test]
 fn promtool_has_nothing_to_say_of_hostile_names() {
     let (daemon, address) = hostile();
+    assert_promtool_is_content(&page(address));
+    assert!(daemon.stop().0.success());
+    let (daemon, address) = serving(&format!("{CONFIG}timers = \"histogram\"\n"));
+    send(&daemon, "render:3|ms");
+    assert_promtool_is_content(&page_with(address, &["render_bucket{le=\"5\"} 1"]));
+    assert!(daemon.stop().0.success());
+}
+
+fn assert_promtool_is_content(page: &str) {
     let mut promtool = Command::new(debian("usr/bin/promtool"));
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = promtool.stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(page(address).as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
     let said = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.status.success() && text.is_empty() && said.stdout.is_empty(), "{text}");
-    assert!(daemon.stop().0.success());
 }
 
 #[test]
@@ -185,6 +197,107 @@ fn a_real_prometheus_reads_every_value() {
     assert!(daemon.stop().0.success());
 }
 
+/// What a page has of the timers of these lines, to a real Prometheus: each query and its value.
+fn assert_timers(form: &str, queries: &[(&str, &str)]) {
+    let config = format!("{CONFIG}seconds = true\ntimers = \"{form}\"\n");
+    let (daemon, address) = serving(&config);
+    // By their rate 100 of 1 to 50 ms, and as many of -5 ms.
+    let values: Vec<String> = (1..=50).map(|value| format!("render:{value}|ms|@0.5")).collect();
+    send(&daemon, &values.join("\n"));
+    send(&daemon, &["render:-5|ms|@0.5"; 50].join("\n"));
+    page_with(address, &["render_count 200"]);
+    let prometheus = Prometheus::start_with(address, &["--enable-feature=native-histograms"]);
+    for (query, value) in queries {
+        assert_eq!(prometheus.value(query), *value, "{query}");
+    }
+    drop(prometheus);
+    assert!(daemon.stop().0.success());
+}
+
+#[test]
+fn a_real_prometheus_reads_native_histograms() {
+    assert_timers(
+        "native",
+        &[
+            ("histogram_count(render)", "200"),
+            ("round(histogram_sum(render), 0.001)", "2.05"),
+            // Half of them are above 0, and half of those above 25 ms, give or take a bucket.
+            ("round(histogram_fraction(0, +Inf, render), 0.001)", "0.5"),
+            ("abs(histogram_quantile(0.75, render) - 0.025) < bool 0.0025", "1"),
+            ("abs(histogram_quantile(0.25, render) + 0.005) < bool 0.0005", "1"),
+            ("gstatsd_flushes >= bool 1", "1"),
+        ],
+    );
+}
+
+#[test]
+fn a_real_prometheus_reads_classic_histograms() {
+    assert_timers(
+        "histogram",
+        &[
+            ("render_bucket{le=\"0.005\"}", "110"),
+            ("render_bucket{le=\"0.025\"}", "150"),
+            ("render_bucket{le=\"+Inf\"}", "200"),
+            ("render_count", "200"),
+            ("histogram_quantile(0.75, render_bucket)", "0.025"),
+        ],
+    );
+}
+
+/// The head and the bytes of what a request gets.
+fn ask_for_bytes(address: SocketAddr, request: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    (head, answer[end + 4..].to_vec())
+}
+
+/// Row F63.
+#[test]
+fn a_page_comes_packed_or_its_head_alone_and_not_to_too_many_at_once() {
+    let config = CONFIG.replace("flush_interval = 1", "flush_interval = 1\nown_metrics = \"\"");
+    let (daemon, address) = serving(&config);
+    let lines: Vec<String> =
+        (0..30_000).map(|number| format!("{}.{number}:1|c", "name".repeat(25))).collect();
+    let packets: Vec<String> = lines.chunks(50).map(|lines| lines.join("\n")).collect();
+    daemon.send(&packets);
+    let last = format!("{}_29999_total 1", "name".repeat(25));
+    let page = page_with(address, &[&last]);
+    let request = "GET /metrics HTTP/1.0\r\nAccept-Encoding: br, gzip\r\n\r\n";
+    let (head, packed) = ask_for_bytes(address, request);
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut unpacked).unwrap();
+    assert!(unpacked == page && packed.len() * 10 < page.len());
+    let (head, body) = ask_for_bytes(address, "HEAD /metrics HTTP/1.0\r\n\r\n");
+    assert!(head.starts_with("http/1.0 200 ok") && body.is_empty(), "{head}");
+    let slow: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let (head, body) = ask(address, "GET /metrics HTTP/1.0\r\n\r\n");
+        if head.starts_with("HTTP/1.0 503 ") {
+            assert_eq!(body, "too many scrapes\n");
+            break;
+        }
+        assert!(Instant::now() < end, "{head}");
+    }
+    // Flushes go on, and when they are gone there is a page again.
+    drop(slow);
+    send(&daemon, &lines[29_999]);
+    page_with(address, &[&format!("{}_29999_total 2", "name".repeat(25))]);
+    assert!(daemon.stop().0.success());
+}
+
 /// Where a file of an unpacked Debian package is.
 fn debian(file: &str) -> PathBuf {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_gstatsd"));
@@ -203,6 +316,10 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(page: SocketAddr) -> Self {
+        Self::start_with(page, &[])
+    }
+
+    fn start_with(page: SocketAddr, flags: &[&str]) -> Self {
         let folder = Folder::new();
         let config = format!(
             "global: {{scrape_interval: 1s}}\n\
@@ -218,6 +335,7 @@ impl Prometheus {
             .arg(format!("--config.file={file}"))
             .arg(format!("--storage.tsdb.path={}", folder.file("data")))
             .arg(format!("--web.listen-address={address}"))
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

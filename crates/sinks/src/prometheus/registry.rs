@@ -5,7 +5,8 @@
 //! table     hash of an identity --> number of its series
 //! series    value, when it was last seen, ...       by number
 //! order     numbers in the order of the identities
-//! rows      sum, quantile, quantile, ...            of each timer
+//! rows      sum, quantile, quantile, ...            of each timer; or sum, count up to a bound, ...
+//! natives   histogram                               of each timer, where they are native
 //! ```
 
 use std::hash::BuildHasher as _;
@@ -14,7 +15,10 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Place;
 use std::collections::hash_map::RandomState;
 
+use gstatsd_sketch::Histogram;
+
 use super::identity::{self, Kind};
+use super::timers::{self, TimerForm};
 
 /// A series as a scrape shows it.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +33,7 @@ pub(super) struct Series {
     /// Of a counter its total, of a timer the number of its samples, else the value.
     pub(super) value: f64,
     /// The number of its row; of a timer.
-    row: u32,
+    pub(super) row: u32,
 }
 
 /// What an interval brought for a series.
@@ -39,8 +43,9 @@ pub(super) enum News<'a> {
     More(f64),
     /// This is the value now.
     Now(f64),
-    /// So many samples with this sum, and the quantiles of the interval.
-    Timer { count: f64, sum: f64, quantiles: &'a [f64] },
+    /// So many samples with this sum, and the quantiles of the interval, or how many of them are
+    /// up to each bound.
+    Timer { count: f64, sum: f64, numbers: &'a [f64] },
 }
 
 /// Every series, and those that are gone until they are cleared away.
@@ -51,8 +56,11 @@ pub(super) struct Registry {
     hasher: RandomState,
     series: Vec<Series>,
     order: Vec<u32>,
-    /// Of each timer its sum, and a number for each quantile.
+    /// Of each timer its sum, and a number for each quantile or bound.
     rows: Vec<f64>,
+    /// Of each timer its histogram, where those are native.
+    natives: Vec<Histogram>,
+    form: TimerForm,
     /// How many numbers a row has.
     width: usize,
     /// The number of the flush that was last taken in.
@@ -67,7 +75,7 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn new(quantiles: usize, text_bytes_max: usize) -> Self {
+    pub(super) fn new(form: &TimerForm, text_bytes_max: usize) -> Self {
         Self {
             text: Vec::new(),
             table: HashTable::new(),
@@ -75,7 +83,9 @@ impl Registry {
             series: Vec::new(),
             order: Vec::new(),
             rows: Vec::new(),
-            width: 1 + quantiles,
+            natives: Vec::new(),
+            form: form.clone(),
+            width: 1 + form.numbers(),
             flush: 0,
             wanted: Vec::new(),
             is_sorted: true,
@@ -91,11 +101,18 @@ impl Registry {
     }
 
     /// Takes in what came of a series; where it is new it counts from `created` on. Without room
-    /// for a new one it is refused, and counted so.
-    pub(super) fn take(&mut self, kind: Kind, name: &[u8], news: News<'_>, created: u32) {
+    /// for a new one it is refused, and counted so. Gives the number of its row, which only timers
+    /// have.
+    pub(super) fn take(
+        &mut self,
+        kind: Kind,
+        name: &[u8],
+        news: News<'_>,
+        created: u32,
+    ) -> Option<u32> {
         let Some(number) = self.number(kind, name, created) else {
             self.refused += 1;
-            return;
+            return None;
         };
         let flush = self.flush;
         let series = &mut self.series[number as usize];
@@ -106,15 +123,31 @@ impl Registry {
             // Of several that are one here the greatest counts, in whatever order they come.
             News::Now(value) if is_first => series.value = value,
             News::Now(value) => series.value = series.value.max(value),
-            News::Timer { count, sum, quantiles } => {
+            News::Timer { count, sum, numbers } => {
                 series.value = (series.value + count).clamp(f64::MIN, f64::MAX);
                 let row = &mut self.rows[series.row as usize * self.width..][..self.width];
                 row[0] = (row[0] + sum).clamp(f64::MIN, f64::MAX);
-                for (old, new) in row[1..].iter_mut().zip(quantiles) {
-                    *old = if is_first { *new } else { old.max(*new) };
+                let adds = matches!(self.form, TimerForm::Histogram(_));
+                for (old, new) in row[1..].iter_mut().zip(numbers) {
+                    *old = match adds {
+                        true => *old + *new,
+                        false if is_first => *new,
+                        false => old.max(*new),
+                    };
                 }
             }
         }
+        Some(series.row)
+    }
+
+    /// The histogram of a row, where they are native.
+    pub(super) fn native(&mut self, row: u32) -> Option<&mut Histogram> {
+        self.natives.get_mut(row as usize)
+    }
+
+    /// The same to be read.
+    pub(super) fn native_of(&self, series: &Series) -> Option<&Histogram> {
+        self.natives.get(series.row as usize)
     }
 
     /// Ends a flush: forgets what the last `flushes_max` did not bring, and puts the rest in order.
@@ -173,6 +206,11 @@ impl Registry {
         (row[0], (self.flush - series.seen < flushes_max).then_some(&row[1..]))
     }
 
+    /// How many samples of a timer there were up to each bound.
+    pub(super) fn counts(&self, series: &Series) -> &[f64] {
+        &self.rows[series.row as usize * self.width..][1..self.width]
+    }
+
     /// The number of a series, which is made where it is new and there is room.
     fn number(&mut self, kind: Kind, name: &[u8], created: u32) -> Option<u32> {
         let Self { text, table, hasher, series, wanted, .. } = self;
@@ -190,6 +228,9 @@ impl Registry {
         vacant.insert(number);
         let row = if kind == Kind::Timer {
             self.rows.resize(self.rows.len() + self.width, 0.0);
+            if self.form == TimerForm::Native {
+                self.natives.push(timers::native());
+            }
             fits(self.rows.len() / self.width - 1)
         } else {
             0
@@ -204,8 +245,8 @@ impl Registry {
 
     /// Makes everything anew without the series that were last seen at this flush or before.
     fn clear_away(&mut self, oldest: u32) {
-        let quantiles = self.width - 1;
-        let old = std::mem::replace(self, Self::new(quantiles, self.text_bytes_max));
+        let empty = Self::new(&self.form, self.text_bytes_max);
+        let mut old = std::mem::replace(self, empty);
         (self.flush, self.refused) = (old.flush, old.refused);
         for number in old.order {
             let series = old.series[number as usize];
@@ -221,6 +262,8 @@ impl Registry {
                 kept.row = fits(self.rows.len() / self.width);
                 let row = &old.rows[series.row as usize * self.width..][..self.width];
                 self.rows.extend_from_slice(row);
+                let native = old.natives.get_mut(series.row as usize).map(std::mem::take);
+                self.natives.extend(native);
             }
             self.series.push(kept);
             self.order.push(number);

@@ -2,7 +2,9 @@
 
 use gstatsd_aggregate::{OwnPoint, Window, write_series};
 use gstatsd_wire::Tag;
+use prost::Message as _;
 
+use super::exposition::MetricFamily;
 use super::*;
 
 fn window() -> Snapshot {
@@ -10,10 +12,10 @@ fn window() -> Snapshot {
 }
 
 fn sink(idle_flushes_max: u32) -> (Prometheus, Scrape) {
-    let quantiles = vec![0.5, 0.99];
+    let timers = TimerForm::Summary(vec![0.5, 0.99]);
     let (seconds, quantile_flushes_max) = (true, 2);
     Prometheus::new(PrometheusSettings {
-        quantiles,
+        timers,
         seconds,
         idle_flushes_max,
         quantile_flushes_max,
@@ -24,7 +26,7 @@ fn sink(idle_flushes_max: u32) -> (Prometheus, Scrape) {
 #[test]
 fn series_without_room_are_refused_and_counted_and_the_others_stay_exact() {
     let settings = PrometheusSettings {
-        quantiles: Vec::new(),
+        timers: TimerForm::Summary(Vec::new()),
         seconds: false,
         idle_flushes_max: 1,
         quantile_flushes_max: 1,
@@ -242,4 +244,121 @@ fn the_format_is_the_one_that_is_asked_for() {
     for accept in ["", "*/*", "text/plain", "text/html, */*;q=0.8", ";,;", "application/json"] {
         assert_eq!(Format::accepted(accept), Format::Text, "{accept}");
     }
+}
+
+/// A page of one timer in two intervals, with a tag.
+fn timed(timers: TimerForm) -> Scrape {
+    let (mut sink, scrape) = Prometheus::new(PrometheusSettings {
+        timers,
+        seconds: true,
+        idle_flushes_max: 5,
+        quantile_flushes_max: 2,
+        text_bytes_max: 1 << 20,
+    });
+    for values in [&[4.0, 20.0, 30.0][..], &[50.0, 7_000.0]] {
+        let mut snapshot = window();
+        snapshot.push_timer(&tagged("t", "a", "x\"y"), values);
+        send(&mut sink, &snapshot);
+    }
+    scrape
+}
+
+#[test]
+fn classic_histograms_count_what_is_up_to_each_bound_since_the_start() {
+    let scrape = timed(TimerForm::Histogram(vec![0.02, 1.0]));
+    let expected = "\
+# HELP t Values since the start.
+# TYPE t histogram
+t_bucket{a=\"x\\\"y\",le=\"0.02\"} 2
+t_bucket{a=\"x\\\"y\",le=\"1\"} 4
+t_bucket{a=\"x\\\"y\",le=\"+Inf\"} 5
+t_sum{a=\"x\\\"y\"} 7.104
+t_count{a=\"x\\\"y\"} 5
+";
+    assert_eq!(text(&scrape, Format::Text), expected);
+}
+
+#[test]
+fn a_text_of_native_histograms_has_sums_and_counts() {
+    let scrape = timed(TimerForm::Native);
+    assert_eq!(lines(&scrape), ["t_sum{a=\"x\\\"y\"} 7.104", "t_count{a=\"x\\\"y\"} 5"]);
+    let text = text(&scrape, Format::OpenMetrics);
+    assert!(text.contains("# TYPE t summary\n"), "{text}");
+}
+
+/// The messages of a page.
+fn families(scrape: &Scrape) -> Vec<MetricFamily> {
+    let (mut exposition, mut bytes) = (scrape.exposition(Format::Protobuf), Vec::new());
+    while exposition.write(&mut bytes) {}
+    let (mut rest, mut families) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        families.push(MetricFamily::decode_length_delimited(&mut rest).unwrap());
+    }
+    families
+}
+
+#[test]
+fn messages_have_what_a_text_has_and_native_histograms_too() {
+    let native = &families(&timed(TimerForm::Native))[0];
+    let histogram = native.metric[0].histogram.as_ref().unwrap();
+    assert_eq!((native.kind, &*native.name), (4, "t"));
+    assert_eq!((histogram.sample_count, histogram.sample_sum), (5, 7.104));
+    assert_eq!((histogram.schema, histogram.zero_count), (3, 0));
+    let mut counts = vec![0];
+    for delta in &histogram.positive_delta {
+        counts.push(counts.last().unwrap() + delta);
+    }
+    assert_eq!(counts.iter().sum::<i64>(), 5);
+    let classic = &families(&timed(TimerForm::Histogram(vec![0.02, 1.0])))[0].metric[0];
+    let label = &classic.label[0];
+    assert_eq!((&*label.name, &*label.value), ("a", "x\"y"));
+    let buckets = &classic.histogram.as_ref().unwrap().bucket;
+    let buckets: Vec<_> =
+        buckets.iter().map(|bucket| (bucket.upper_bound, bucket.cumulative_count)).collect();
+    assert_eq!(buckets, [(0.02, 2), (1.0, 4)]);
+    let (mut sink, scrape) = sink(5);
+    let mut all = window();
+    all.push_counter(b"c", 3.0);
+    all.push_gauge(b"g", -1.5);
+    all.push_timer(b"t", &[1_000.0]);
+    all.own.push(OwnPoint { name: "me".into(), value: 7 });
+    send(&mut sink, &all);
+    let found = families(&scrape);
+    let names: Vec<_> = found.iter().map(|family| (&*family.name, family.kind)).collect();
+    assert_eq!(names, [("c_total", 0), ("g", 1), ("me", 3), ("t", 2)]);
+    let single = |family: usize| {
+        let metric = &found[family].metric[0];
+        metric.counter.or(metric.gauge).or(metric.untyped).unwrap().value
+    };
+    assert_eq!([single(0), single(1), single(2)], [3.0, -1.5, 7.0]);
+    let summary = found[3].metric[0].summary.as_ref().unwrap();
+    assert_eq!((summary.sample_count, summary.sample_sum, summary.quantile.len()), (1, 1.0, 2));
+}
+
+#[test]
+fn a_large_family_is_several_messages_and_each_series_stands_in_one() {
+    let (mut sink, scrape) = sink(5);
+    let mut snapshot = window();
+    for number in 0..5_000 {
+        snapshot.push_counter(&tagged("c", "n", &number.to_string()), f64::from(number));
+    }
+    send(&mut sink, &snapshot);
+    let families = families(&scrape);
+    assert!(families.len() > 1 && families.iter().all(|family| family.name == "c_total"));
+    let series: std::collections::BTreeSet<_> = families
+        .iter()
+        .flat_map(|family| &family.metric)
+        .map(|metric| (metric.label[0].value.clone(), metric.counter.unwrap().value.to_string()))
+        .collect();
+    assert_eq!(series.len(), 5_000);
+    assert!(series.iter().all(|(label, value)| label == value));
+}
+
+#[test]
+fn protobuf_is_given_to_who_asks_for_these_messages() {
+    let wanted = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; \
+                  encoding=delimited;q=0.7,text/plain;q=0.5";
+    assert_eq!(Format::accepted(wanted), Format::Protobuf);
+    let other = "application/vnd.google.protobuf;proto=other.Message;encoding=delimited,*/*;q=0.1";
+    assert_eq!(Format::accepted(other), Format::Text);
 }

@@ -1,6 +1,7 @@
 //! A sink as a table `[[sink]]` that says all of it.
 
 use gstatsd_aggregate::Glob;
+use gstatsd_sinks::TimerForm;
 
 mod http;
 
@@ -96,10 +97,17 @@ fn statsd(peer: &StatsdPeer) -> FileSink {
 }
 
 fn scrape_page(page: &ScrapePage) -> FileSink {
-    let ScrapePage { address, path, quantiles, seconds, idle_timeout } = page;
+    let ScrapePage { address, path, timers, seconds, idle_timeout } = page;
+    let (word, quantiles, buckets) = match timers {
+        TimerForm::Summary(quantiles) => ("summary", Some(quantiles.clone()), None),
+        TimerForm::Histogram(buckets) => ("histogram", None, Some(buckets.clone())),
+        TimerForm::Native => ("native", None, None),
+    };
     FileSink {
         url: Some(format!("prometheus://{address}{path}")),
-        quantiles: Some(quantiles.clone()),
+        timers: Some(word.to_owned()),
+        quantiles,
+        buckets,
         seconds: Some(*seconds),
         idle_timeout: Some(idle_timeout.as_secs_f64()),
         ..FileSink::default()

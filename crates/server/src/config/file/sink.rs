@@ -47,6 +47,10 @@ pub(crate) struct FileSink {
     pub(crate) include: Option<Vec<String>>,
     /// `sink.exclude`
     pub(crate) exclude: Option<Vec<String>>,
+    /// `sink.timers`
+    pub(crate) timers: Option<String>,
+    /// `sink.buckets`
+    pub(crate) buckets: Option<Vec<f64>>,
     /// `sink.quantiles`
     pub(crate) quantiles: Option<Vec<f64>>,
     /// `sink.seconds`

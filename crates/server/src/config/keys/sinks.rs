@@ -144,6 +144,37 @@ pub(crate) const EXCLUDE: List = List {
     default: "[]",
 };
 
+/// `sink.timers`
+pub(crate) const TIMERS: Text = Text {
+    about: About {
+        path: "sink.timers",
+        flag: None,
+        effect: "What Prometheus gets of timers, histograms and distributions: summaries with \
+                 `quantiles`, histograms with `buckets`, or native histograms. Those come with the \
+                 format of protobuf alone, which a Prometheus asks for that is told to scrape them; \
+                 a text has their sums and counts.",
+        edge: "",
+        reload: true,
+    },
+    allowed: "`summary`, `histogram` or `native`",
+    default: Some("summary"),
+};
+
+/// `sink.buckets`
+pub(crate) const BUCKETS: List = List {
+    about: About {
+        path: "sink.buckets",
+        flag: None,
+        effect: "The bounds of the buckets that Prometheus gets with `timers = \"histogram\"`, in the \
+                 unit that it gets timers in. With `seconds` the default is a thousandth of what \
+                 stands here.",
+        edge: "`[]` is the bucket of all samples alone.",
+        reload: true,
+    },
+    allowed: "numbers in ascending order",
+    default: "[5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0]",
+};
+
 /// `sink.quantiles`
 pub(crate) const QUANTILES: List = List {
     about: About {

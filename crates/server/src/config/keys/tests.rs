@@ -57,7 +57,9 @@ fn the_documented_defaults_are_the_defaults() {
     let console: toml::Table = shown(&of_file("")).parse().unwrap();
     let graphite: toml::Table = shown(&of_file("[[sink]]\nurl = \"foo:1\"")).parse().unwrap();
     let page = "[[sink]]\nurl = \"prometheus://:1\"";
+    let histograms = format!("{page}\ntimers = \"histogram\"");
     let page: toml::Table = shown(&of_file(page)).parse().unwrap();
+    let histograms: toml::Table = shown(&of_file(&histograms)).parse().unwrap();
     let statsd_sink: toml::Table =
         shown(&of_file("[[sink]]\nurl = \"statsd://foo:1\"")).parse().unwrap();
     let file_sink: toml::Table = shown(&of_file("[[sink]]\nurl = \"file:/x\"")).parse().unwrap();
@@ -87,7 +89,10 @@ fn the_documented_defaults_are_the_defaults() {
             "sink.file_bytes_max" | "sink.files_max" => value_at(&file_sink, path),
             "sink.timeout" | "sink.compression" | "sink.temporality" | "sink.headers"
             | "sink.labels" => value_at(&otlp, path),
-            "sink.quantiles" | "sink.seconds" | "sink.idle_timeout" => value_at(&page, path),
+            "sink.quantiles" | "sink.seconds" | "sink.timers" | "sink.idle_timeout" => {
+                value_at(&page, path)
+            }
+            "sink.buckets" => value_at(&histograms, path),
             _ if path.starts_with("repeater.") || path.starts_with("relay.") => {
                 value_at(&peers, path)
             }

@@ -5,7 +5,7 @@ mod http;
 use std::time::Duration;
 
 use gstatsd_aggregate::Glob;
-use gstatsd_sinks::{FileSettings, GraphiteForm, StatsdSettings, TlsSettings};
+use gstatsd_sinks::{FileSettings, GraphiteForm, StatsdSettings, TimerForm, TlsSettings};
 use gstatsd_wire::TagStyle;
 
 use super::{environment, errors_of_file, graphite, of_file, shown, text};
@@ -63,11 +63,21 @@ pub(super) fn full_file() -> Vec<FileSink> {
         files_max: Some(6),
         ..FileSink::default()
     };
+    let histograms = FileSink {
+        url: text("prometheus://[::1]:2/y"),
+        name: text("histograms"),
+        timers: text("histogram"),
+        buckets: Some(vec![0.5, 2.0]),
+        seconds: Some(true),
+        idle_timeout: Some(60.5),
+        ..FileSink::default()
+    };
     vec![
         graphite,
         page,
         statsd,
         lines,
+        histograms,
         http::full_otlp_file(),
         http::full_influx_file(),
         http::full_remote_write_file(),
@@ -85,12 +95,16 @@ pub(super) fn all_full() -> Vec<Sink> {
     };
     let path = environment().directory.join("m.json");
     let file = FileSettings { path, bytes_max: 5, files_max: 6 };
+    let SinkKind::Prometheus(page) = full().kind else { panic!("a page") };
+    let timers = TimerForm::Histogram(vec![0.5, 2.0]);
+    let histograms = SinkKind::Prometheus(ScrapePage { path: "/y".to_owned(), timers, ..page });
     let usual = |name: &str, kind| Sink { name: name.to_owned(), kind, delivery: usual_delivery() };
     vec![
         full_graphite(),
         full(),
         usual("third", SinkKind::Statsd(statsd)),
         usual("fourth", SinkKind::File(file)),
+        usual("histograms", histograms),
         http::full_otlp(),
         http::full_influx(),
         http::full_remote_write(),
@@ -123,7 +137,7 @@ pub(super) fn full() -> Sink {
     let page = ScrapePage {
         address: Address { host: "::1".to_owned(), port: 2 },
         path: "/x".to_owned(),
-        quantiles: vec![0.25],
+        timers: TimerForm::Summary(vec![0.25]),
         seconds: true,
         idle_timeout: Duration::from_millis(60_500),
     };
@@ -165,7 +179,7 @@ fn a_page_has_settings_of_its_own() {
     let usual = ScrapePage {
         address,
         path: "/metrics".to_owned(),
-        quantiles: vec![0.5, 0.9, 0.99],
+        timers: TimerForm::Summary(vec![0.5, 0.9, 0.99]),
         seconds: false,
         idle_timeout: Duration::from_secs(3_600),
     };
@@ -173,7 +187,33 @@ fn a_page_has_settings_of_its_own() {
     assert_eq!(page(url), usual);
     let given = page(&format!("{url}\nquantiles = []\nseconds = true\nidle_timeout = 90"));
     let idle_timeout = Duration::from_secs(90);
-    assert_eq!(given, ScrapePage { quantiles: Vec::new(), seconds: true, idle_timeout, ..usual });
+    let timers = TimerForm::Summary(Vec::new());
+    assert_eq!(given, ScrapePage { timers, seconds: true, idle_timeout, ..usual });
+}
+
+#[test]
+fn timers_of_a_page_are_summaries_or_histograms_of_one_of_two_kinds() {
+    let of = |text: &str| page(&format!("[[sink]]\nurl = \"prometheus://:1\"\n{text}")).timers;
+    assert_eq!(of("timers = \"native\""), TimerForm::Native);
+    let given = of("timers = \"histogram\"\nbuckets = [1, 2.5]");
+    assert_eq!(given, TimerForm::Histogram(vec![1.0, 2.5]));
+    let TimerForm::Histogram(usual) = of("timers = \"histogram\"\nseconds = true") else {
+        panic!()
+    };
+    assert_eq!((usual[0], usual[10], usual.len()), (0.005, 10.0, 11));
+    let errors =
+        |text: &str| errors_of_file(&format!("[[sink]]\nurl = \"prometheus://:1\"\n{text}"));
+    let cases = [
+        ("timers = \"x\"", "timers: 'x' is not `summary`, `histogram` or `native`"),
+        ("buckets = [1]", "buckets: means nothing where timers are 'summary'"),
+    ];
+    for (text, error) in cases {
+        assert_eq!(errors(text), [format!("a.toml: line 3: sink.{error}")]);
+    }
+    for (bounds, error) in [("[2, 1]", "1 stands behind 2"), ("[inf]", "inf is not finite")] {
+        let errors = errors(&format!("timers = \"histogram\"\nbuckets = {bounds}"));
+        assert_eq!(errors, [format!("a.toml: line 4: sink.buckets: {error}")]);
+    }
 }
 
 #[test]

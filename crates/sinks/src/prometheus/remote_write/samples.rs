@@ -181,7 +181,7 @@ impl<'s> Samples<'s> {
                 let quantile_last = settings.quantile_flushes_max.min(last);
                 let (sum, quantiles) = registry.row(series, quantile_last.saturating_add(1));
                 let quantiles = quantiles.unwrap_or_default().iter();
-                for (part, value) in settings.quantiles.iter().zip(quantiles) {
+                for (part, value) in settings.timers.quantiles().iter().zip(quantiles) {
                     let value = if idle == quantile_last { stale } else { *value };
                     // There was no sample.
                     if !value.is_nan() || value.to_bits() == STALE {

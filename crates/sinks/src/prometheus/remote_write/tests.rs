@@ -7,10 +7,11 @@ use prost::Message as _;
 use super::samples::{TimeSeries, WriteRequest};
 use super::*;
 use crate::pieces::Encoder as _;
+use crate::prometheus::TimerForm;
 
 fn page(idle_flushes_max: u32) -> (Prometheus, Scrape) {
     Prometheus::new(PrometheusSettings {
-        quantiles: vec![0.5],
+        timers: TimerForm::Summary(vec![0.5]),
         seconds: true,
         idle_flushes_max: idle_flushes_max + 1,
         quantile_flushes_max: 1,
@@ -160,7 +161,7 @@ fn a_preview_has_a_line_for_each_sample() {
         tls: None,
     };
     let page = PrometheusSettings {
-        quantiles: vec![0.5],
+        timers: TimerForm::Summary(vec![0.5]),
         seconds: false,
         idle_flushes_max: 1,
         quantile_flushes_max: 1,
