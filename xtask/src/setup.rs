@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: installs what the tests need and is missing.
 //!
-//! A real carbon with the Whisper tools and a Prometheus from Debian, and the programs whose
-//! traffic the tests measure: those for Python from PyPI, and those for Node.js from npm, with a
+//! A real carbon with the Whisper tools, a Prometheus, a VictoriaMetrics and an InfluxDB from
+//! Debian, and the programs whose traffic the tests measure: those for Python from PyPI, and those for Node.js from npm, with a
 //! Node.js that comes from PyPI too, for Debian's npm is 387 packages. When all is there it only
 //! looks.
 
@@ -30,8 +30,12 @@ const CARBON: Package = Package {
 const PYTHON: Package = Package { name: "python3-venv", files: &["/usr/bin/python3"] };
 
 /// What is only unpacked, below the target directory, so that no service is started: the Debian
-/// package, and its program.
-const PROMETHEUS: (&str, &str) = ("prometheus", "usr/bin/prometheus");
+/// packages, and their programs.
+const UNPACKED: [(&str, &str); 3] = [
+    ("prometheus", "usr/bin/prometheus"),
+    ("victoria-metrics", "usr/bin/victoria-metrics"),
+    ("influxdb", "usr/bin/influxd"),
+];
 
 /// The Python packages, pinned.
 const REQUIREMENTS: &str = "testdata/python-requirements.txt";
@@ -53,7 +57,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             println!("do not need it: `systemctl disable --now carbon-cache` stops it");
         }
     }
-    let prometheus = unpacked(place, PROMETHEUS)?;
+    let stores = UNPACKED.map(|package| unpacked(place, package));
     let wanted = wanted(place)?;
     let venv = place.venv();
     if !venv_is_current(&venv, &wanted) {
@@ -62,7 +66,9 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
         fs::write(stamp(&venv), wanted).context("cannot mark the environment as complete")?;
     }
     println!("carbon: {}\npython: {}", CARBON.files[0], venv.join("bin/python").display());
-    println!("prometheus: {}", prometheus.display());
+    for store in stores {
+        println!("store: {}", store?.display());
+    }
     println!("node: {}", venv.join("bin/node").display());
     Ok(())
 }

@@ -23,6 +23,7 @@ mod lifetime;
 mod management;
 mod more_sinks;
 mod passed;
+mod push;
 mod reload;
 mod reloaded_rules;
 mod rules;

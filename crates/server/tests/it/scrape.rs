@@ -24,7 +24,7 @@ fn serving(config: &str) -> (Daemon, SocketAddr) {
 }
 
 /// The head and the body of what a request gets, byte by byte until the connection ends.
-fn ask(address: SocketAddr, request: &str) -> (String, String) {
+pub(crate) fn ask(address: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
@@ -299,7 +299,7 @@ fn a_page_comes_packed_or_its_head_alone_and_not_to_too_many_at_once() {
 }
 
 /// Where a file of an unpacked Debian package is.
-fn debian(file: &str) -> PathBuf {
+pub(crate) fn debian(file: &str) -> PathBuf {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_gstatsd"));
     let default = || binary.ancestors().nth(2).unwrap().join("debian");
     let path = std::env::var_os("GSTATSD_DEBIAN").map_or_else(default, PathBuf::from).join(file);
