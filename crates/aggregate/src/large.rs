@@ -1,4 +1,4 @@
-//! Series that get more in an interval than is kept of one: what comes beyond it goes into a sketch.
+//! Series that get more in an interval than is kept of one: the rest goes into a sketch.
 //!
 //! ```text
 //! value --> values, up to so many of a timer      member --> members, up to so many of a set

@@ -179,6 +179,10 @@ const WORKERS: usize = 3;
 /// A sample of one of two series, and the worker that gets it.
 type Sent = (usize, bool, u16, bool);
 
+fn any_sent() -> impl Strategy<Value = Sent> {
+    (0..WORKERS, any::<bool>(), 0..500_u16, any::<bool>())
+}
+
 /// How each series comes out.
 #[derive(Debug, PartialEq)]
 enum Outcome {
@@ -243,7 +247,7 @@ fn twin(sent: &[Sent]) -> BTreeMap<String, Outcome> {
 proptest! {
     #[test]
     fn property_test_whichever_workers_got_the_samples_the_outcome_is_that_of_a_plain_list(
-        sent in prop::collection::vec((0..WORKERS, any::<bool>(), 0..500_u16, any::<bool>()), 0..150),
+        sent in prop::collection::vec(any_sent(), 0..150),
         reversed: bool,
         early in prop::collection::vec(0..150_usize, 0..3),
     ) {
@@ -283,9 +287,9 @@ proptest! {
         }
         let snapshot = merger.finish(WINDOW, Vec::new());
         let series = snapshot.series().filter(|series| series.name != b"g");
-        let found: BTreeMap<_, _> = series
-            .map(|series| (String::from_utf8_lossy(series.name).into_owned(), outcome(series.state)))
-            .collect();
+        let name = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let found: BTreeMap<_, _> =
+            series.map(|series| (name(series.name), outcome(series.state))).collect();
         prop_assert_eq!(found, twin(&sent));
         // Nothing is left for the next interval.
         prop_assert_eq!(merger.finish(WINDOW, Vec::new()).series_count(), 0);

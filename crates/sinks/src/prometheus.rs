@@ -4,9 +4,9 @@
 //! snapshots --> Prometheus (the sink) --> Registry <-- Scrape <-- whoever serves HTTP
 //! ```
 //!
-//! The formats are the text format 0.0.4 of Prometheus, OpenMetrics 1.0, and that of protobuf. Names and labels that
-//! they do not allow are made valid; see [`identity`]. What is one series then adds up where it
-//! is a counter or a timer; of gauges the greatest counts.
+//! The formats are the text format 0.0.4 of Prometheus, OpenMetrics 1.0, and that of protobuf.
+//! Names and labels that they do not allow are made valid; see [`identity`]. What is one series
+//! then adds up where it is a counter or a timer; of gauges the greatest counts.
 
 mod exposition;
 mod identity;

@@ -17,8 +17,9 @@ use crate::{DatedReading, SeriesKind, SeriesName, sum};
 impl Snapshot {
     /// One snapshot of two that are neighbours in time, as if there had been one interval: sums
     /// of counters, the newer values of gauges, all members of sets, all values of timers, or
-    /// sketches of them where one of the two has a sketch. What the daemon tells of itself is that of the newer, and so is the number. Sums that leave the
-    /// range of a double are held at its edge.
+    /// sketches of them where one of the two has a sketch. What the daemon tells of itself is that
+    /// of the newer, and so is the number. Sums that leave the range of a double are held at its
+    /// edge.
     #[must_use]
     pub fn merged(older: &Self, newer: &Self) -> Self {
         let mut numbers = Numbers::new(older, newer);

@@ -5,7 +5,7 @@
 //! table     hash of an identity --> number of its series
 //! series    value, when it was last seen, ...       by number
 //! order     numbers in the order of the identities
-//! rows      sum, quantile, quantile, ...            of each timer; or sum, count up to a bound, ...
+//! rows      sum, quantile, quantile, ...            of each timer; or counts up to bounds
 //! natives   histogram                               of each timer, where they are native
 //! ```
 

@@ -8,7 +8,7 @@ use crate::config::{Address, ScrapePage, keys::sinks};
 /// The keys of its own.
 pub(super) const KEYS: &[&str] = &["timers", "quantiles", "buckets", "seconds", "idle_timeout"];
 
-/// The bounds of buckets when none are typed, in milliseconds: those of the libraries of Prometheus.
+/// The bounds of buckets when none are typed, in milliseconds: those of Prometheus' libraries.
 const BUCKETS: [f64; 11] = [5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 5e3, 1e4];
 
 impl Draft<'_> {
