@@ -151,8 +151,8 @@ pub(crate) const TIMERS: Text = Text {
         flag: None,
         effect: "What Prometheus gets of timers, histograms and distributions: summaries with \
                  `quantiles`, histograms with `buckets`, or native histograms. Those come with the \
-                 format of protobuf alone, which a Prometheus asks for that is told to scrape them; \
-                 a text has their sums and counts.",
+                 format of protobuf alone, which a Prometheus asks for that is told to scrape \
+                 them; a text has their sums and counts.",
         edge: "",
         reload: true,
     },
@@ -165,8 +165,8 @@ pub(crate) const BUCKETS: List = List {
     about: About {
         path: "sink.buckets",
         flag: None,
-        effect: "The bounds of the buckets that Prometheus gets with `timers = \"histogram\"`, in the \
-                 unit that it gets timers in. With `seconds` the default is a thousandth of what \
+        effect: "The bounds of the buckets that Prometheus gets with `timers = \"histogram\"`, in \
+                 the unit that it gets timers in. With `seconds` the default is a thousandth of what \
                  stands here.",
         edge: "`[]` is the bucket of all samples alone.",
         reload: true,

@@ -54,8 +54,8 @@ pub(crate) const TOKEN_FILE: Text = Text {
         path: "sink.token_file",
         flag: None,
         effect: "A file with the token that goes along with each request over HTTP: as `Bearer`, \
-                 and to InfluxDB as `Token` (of version 1, `USER:PASSWORD`). It is read again with a \
-                 reload.",
+                 and to InfluxDB as `Token` (of version 1, `USER:PASSWORD`). It is read again with \
+                 a reload.",
         edge: "",
         reload: true,
     },
