@@ -2,8 +2,8 @@
 //!
 //! A real carbon with the Whisper tools, a Prometheus, a VictoriaMetrics and an InfluxDB from
 //! Debian, and the programs whose traffic the tests measure: those for Python from PyPI, and those
-//! for Node.js from npm, with a Node.js that comes from PyPI too, for Debian's npm is 387 packages. When all is there it only
-//! looks.
+//! for Node.js from npm, with a Node.js that comes from PyPI too, for Debian's npm is 387 packages.
+//! When all is there it only looks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
