@@ -98,6 +98,47 @@ fn f86_the_next_process_has_all_sockets_and_nothing_is_lost_under_load() {
 }
 
 #[test]
+fn f86_with_a_state_directory_an_interval_has_one_point_whoever_began_it() {
+    let (spy, folder) = (SpyGraphite::start(), Folder::new());
+    let (pid_file, state) = (folder.file("pid"), folder.file("state"));
+    let config = format!(
+        "flush_interval = 1\nworkers = 2\npid_file = \"{pid_file}\"\n\
+         state_directory = \"{state}\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n\
+         [[sink]]\nurl = \"{}\"\n",
+        spy.sink()
+    );
+    let daemon = Daemon::configured(&config, &[]);
+    let (is_over, sending) = sender(daemon.address());
+    for _ in 0..8 {
+        let first = std::fs::read_to_string(&pid_file).unwrap();
+        assert!(Command::new("kill").args(["-USR2", first.trim()]).status().is_ok());
+        let deadline = Instant::now() + PATIENCE;
+        let is_written = |text: &str| text.ends_with('\n') && text != first;
+        while !is_written(&std::fs::read_to_string(&pid_file).unwrap_or_default()) {
+            assert!(Instant::now() < deadline, "nobody takes over");
+            thread::sleep(Duration::from_millis(10));
+        }
+        thread::sleep(Duration::from_millis(300));
+    }
+    is_over.store(true, Ordering::Relaxed);
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let sent = sending.join().unwrap() as f64;
+    let lines = spy.wait_until("all that was sent", |lines| {
+        (sum(lines, "stats_counts.load") >= sent).then(|| lines.to_vec())
+    });
+    end(std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap());
+    assert_eq!(sum(&lines, "stats_counts.load"), sent);
+    let mut seconds: Vec<_> = lines
+        .iter()
+        .filter(|line| line.name == "stats_counts.load")
+        .map(|line| line.timestamp)
+        .collect();
+    let points = seconds.len();
+    seconds.dedup();
+    assert_eq!(seconds.len(), points, "two points of one second: {seconds:?}");
+}
+
+#[test]
 fn a_next_process_that_cannot_start_leaves_the_old_one_serving() {
     let spy = SpyGraphite::start();
     let config = format!(
