@@ -13,6 +13,7 @@ mod forwarding;
 mod instructions;
 mod machine;
 mod measure;
+mod outputs;
 mod page;
 mod program;
 mod receiver;
@@ -73,6 +74,10 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["quick", "only", "client", "python"])]
     recorded: bool,
 
+    /// Measure what a million series cost each sink instead
+    #[arg(long, conflicts_with_all = ["quick", "only", "client", "python", "recorded"])]
+    outputs: bool,
+
     /// Count the instructions of each stage instead, with callgrind
     #[arg(long, conflicts_with_all = ["quick", "only", "client", "python", "recorded"])]
     instructions: bool,
@@ -102,6 +107,10 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     if options.recorded {
         let tables = recorded::measure(place)?;
         return show(place, options, &recorded::MARKS, &format!("{head}\n{tables}"));
+    }
+    if options.outputs {
+        let table = outputs::measure(place)?;
+        return show(place, options, &outputs::MARKS, &format!("{head}\n{table}"));
     }
     let settings = match options.quick {
         true => Settings {

@@ -90,9 +90,22 @@ pub(crate) fn settle(pid: u32) -> anyhow::Result<()> {
 ///
 /// The process is gone.
 pub(crate) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// The most that was ever resident of a process, in bytes.
+///
+/// # Errors
+///
+/// The process is gone.
+pub(crate) fn peak_bytes(pid: u32) -> anyhow::Result<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: u32, name: &str) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    resident(&status).with_context(|| format!("{path} has no VmRSS"))
+    memory(&status, name).with_context(|| format!("{path} has no {name}"))
 }
 
 fn read_thread(task: &Path) -> io::Result<(String, String)> {
@@ -106,9 +119,9 @@ fn running_ns(schedstat: &str) -> anyhow::Result<u64> {
     first.parse().with_context(|| format!("`{first}` in schedstat"))
 }
 
-/// The line `VmRSS:  123 kB` of a `status`.
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// The line `NAME  123 kB` of a `status`, in bytes.
+fn memory(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes * 1_024)
 }
@@ -144,7 +157,8 @@ mod tests {
         let times = CpuTimes::read(pid).unwrap();
         assert!(times.total() > 0);
         assert!(resident_bytes(pid).unwrap() > 100_000);
-        assert_eq!(resident("VmPeak:\t 9 kB\nVmRSS:\t  12 kB\n"), Some(12 * 1_024));
-        assert_eq!(resident("VmPeak:\t 9 kB\n"), None);
+        let status = "VmPeak:\t 9 kB\nVmRSS:\t  12 kB\n";
+        assert_eq!(memory(status, "VmRSS:"), Some(12 * 1_024));
+        assert_eq!(memory(status, "VmHWM:"), None);
     }
 }
