@@ -166,8 +166,8 @@ pub(crate) const BUCKETS: List = List {
         path: "sink.buckets",
         flag: None,
         effect: "The bounds of the buckets that Prometheus gets with `timers = \"histogram\"`, in \
-                 the unit that it gets timers in. With `seconds` the default is a thousandth of what \
-                 stands here.",
+                 the unit that it gets timers in. With `seconds` the default is a thousandth of \
+                 what stands here.",
         edge: "`[]` is the bucket of all samples alone.",
         reload: true,
     },
