@@ -210,7 +210,9 @@ impl Queue {
             } else {
                 let points = older.points + newer.points;
                 state.books.queued = state.books.queued - points + merged.points;
-                state.books.coalesced += points - merged.points;
+                state.books.coalesced += points.saturating_sub(merged.points);
+                // Some statistics have a point only of enough values, so there may be more.
+                state.books.emitted += merged.points.saturating_sub(points);
                 state.bytes = state.bytes - older.bytes - newer.bytes + merged.bytes;
                 state.waiting.insert(start, merged);
             }

@@ -193,3 +193,30 @@ fn a_sink_that_is_taken_away_sends_what_it_gathered() {
     assert_eq!(close(outlets).delivered, 1);
     assert_eq!(sink.taken().len(), 1);
 }
+
+#[test]
+fn what_becomes_more_points_when_it_is_merged_is_in_the_books() {
+    let (sink, naming) = (Gated::default(), naming());
+    let outlets = outlets(&sink, &Delivery { queue_bytes: 1 << 10, ..delivery() });
+    let queue = &outlets.outlets[0].0.queue;
+    let item = |points| queue::Item::of(snapshot(1, 1_000), Arc::clone(&naming), points);
+    queue.push(item(3), false);
+    // The courier has the first.
+    while queue.lock().books.in_flight == 0 {
+        thread::yield_now();
+    }
+    queue.push(item(3), false);
+    // One more than there is room for, so that it is time to merge.
+    let mut state = queue.lock();
+    state.waiting.push_back(item(3));
+    state.bytes += item(3).bytes;
+    state.books.queued += 3;
+    state.books.emitted += 3;
+    drop(state);
+    let (older, newer) = queue.take_oldest_pair().unwrap();
+    queue.give_back(older, newer, item(8));
+    let books = queue.lock().books;
+    assert_eq!((books.residual(), books.coalesced), (0, 0), "{books:?}");
+    sink.is_open.store(true, Ordering::Relaxed);
+    close(outlets);
+}
