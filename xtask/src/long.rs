@@ -15,6 +15,8 @@ const FEED: &str = "feed --keys 100000 --samples 1000000 --kinds c=9,ms=7,g=3,s=
                     --tagged 0.25 --ports 64";
 /// How long that run is.
 const EXACT: Duration = Duration::from_secs(60);
+/// How long the soak is.
+const SOAK_SECONDS: &str = "3600";
 /// How long one rate is tried on the bare counter.
 const TRIAL: Duration = Duration::from_secs(2);
 /// The first rate that is tried, in packets per second, the factor to the next, and how many.
@@ -27,18 +29,25 @@ const REACHED: f64 = 0.95;
 /// Where sanitizers are known to work.
 const SANITIZED: &str = "x86_64-unknown-linux-gnu";
 
+/// The names of the steps, as `--only` takes them.
+pub(crate) fn names() -> [&'static str; STEPS.len()] {
+    STEPS.map(|(name, _)| name)
+}
+
 /// A step, and its name.
 type Step = (&'static str, fn(&Place) -> anyhow::Result<()>);
 
 /// All of them, in their order.
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
     ("random", round_trips),
+    ("soak", soak),
     ("exactness", exactness),
     ("unsafe", unsafe_code),
     ("bench", |place| bench::run(place, &bench::Options::default())),
 ];
 
 /// Proves that any metric of the client arrives as itself, that rules may change under it, that
+/// an hour of load takes no more memory than its begin, that
 /// nothing is lost in a minute at half the rate that the bare counter can take, and that the
 /// unsafe code is sound as far as a nightly toolchain can tell; and then measures. `only` names
 /// the one step to take.
@@ -73,6 +82,16 @@ fn round_trips(place: &Place) -> anyhow::Result<()> {
     header("a Graphite that resets the connection 1,000 times at random bytes");
     let args = ["test", "--release", "-p", "gstatsd-sinks", "--test", "graphite", "--", "f54_"];
     command::run(cargo(place, &args).env("GSTATSD_RESETS", "1000"))
+}
+
+/// An hour of 20,000 samples a second over 20,000 series, with a sink that is down now and then.
+fn soak(place: &Place) -> anyhow::Result<()> {
+    header(&format!("a soak of {SOAK_SECONDS} s"));
+    let args =
+        ["test", "--release", "-p", "gstatsd", "--test", "it", "--", "soak::", "--nocapture"];
+    let mut command = cargo(place, &args);
+    command.env("GSTATSD_BINARY", place.release_binary("gstatsd"));
+    command::run(command.env("GSTATSD_SOAK_SECONDS", SOAK_SECONDS))
 }
 
 fn exactness(place: &Place) -> anyhow::Result<()> {

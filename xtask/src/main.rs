@@ -50,8 +50,8 @@ enum Chore {
     Bench(bench::Options),
     /// What takes too long for `test`: a minute in which nothing may be lost, then `bench`
     Long {
-        /// Take only this step: random, exactness, unsafe or bench
-        #[arg(long, value_name = "STEP", value_parser = ["random", "exactness", "unsafe", "bench"])]
+        /// Take only this step
+        #[arg(long, value_name = "STEP", value_parser = long::names())]
         only: Option<String>,
     },
 }

@@ -30,6 +30,7 @@ mod rules;
 mod sandbox;
 mod scrape;
 mod sinks;
+mod soak;
 mod spool;
 mod state;
 mod streams;
