@@ -30,8 +30,9 @@ const CARBON: Package = Package {
 const PYTHON: Package = Package { name: "python3-venv", files: &["/usr/bin/python3"] };
 
 /// What is only unpacked, below the target directory, so that no service is started: the Debian
-/// packages, and their programs.
-const UNPACKED: [(&str, &str); 3] = [
+/// packages, and a file of each that is needed.
+const UNPACKED: [(&str, &str); 4] = [
+    ("libfaketime", "usr/lib/ARCH-linux-gnu/faketime/libfaketimeMT.so.1"),
     ("prometheus", "usr/bin/prometheus"),
     ("victoria-metrics", "usr/bin/victoria-metrics"),
     ("influxdb", "usr/bin/influxd"),
@@ -57,7 +58,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             println!("do not need it: `systemctl disable --now carbon-cache` stops it");
         }
     }
-    let stores = UNPACKED.map(|package| unpacked(place, package));
+    let files = UNPACKED.map(|package| unpacked(place, package));
     let wanted = wanted(place)?;
     let venv = place.venv();
     if !venv_is_current(&venv, &wanted) {
@@ -66,8 +67,8 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
         fs::write(stamp(&venv), wanted).context("cannot mark the environment as complete")?;
     }
     println!("carbon: {}\npython: {}", CARBON.files[0], venv.join("bin/python").display());
-    for store in stores {
-        println!("store: {}", store?.display());
+    for file in files {
+        println!("unpacked: {}", file?.display());
     }
     println!("node: {}", venv.join("bin/node").display());
     Ok(())
@@ -110,12 +111,12 @@ fn install(package: &Package) -> anyhow::Result<()> {
     command::run(&mut apt_get(is_root, &arguments))
 }
 
-/// The program of a Debian package, which is downloaded and unpacked where it is not there.
-fn unpacked(place: &Place, (name, program): (&str, &str)) -> anyhow::Result<PathBuf> {
+/// A file of a Debian package, which is downloaded and unpacked where it is not there.
+fn unpacked(place: &Place, (name, file): (&str, &str)) -> anyhow::Result<PathBuf> {
     let folder = place.debian();
-    let program = folder.join(program);
-    if program.exists() {
-        return Ok(program);
+    let file = folder.join(file.replace("ARCH", std::env::consts::ARCH));
+    if file.exists() {
+        return Ok(file);
     }
     command::header(&format!("apt-get download {name}"));
     // Apart, so that what is there is whole, whenever this ends.
@@ -133,10 +134,10 @@ fn unpacked(place: &Place, (name, program): (&str, &str)) -> anyhow::Result<Path
         command::run(Command::new("dpkg").arg("-x").arg(archive).arg(&folder))?;
     }
     fs::remove_dir_all(&download)?;
-    if !program.exists() {
-        bail!("the package {name} has no {}", program.display());
+    if !file.exists() {
+        bail!("the package {name} has no {}", file.display());
     }
-    Ok(program)
+    Ok(file)
 }
 
 fn apt_get(is_root: bool, arguments: &[&str]) -> Command {

@@ -1,8 +1,12 @@
 //! The one file that reads clocks, and the deadlines that follow from them.
 
+mod timestamps;
+
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
+
+pub(crate) use self::timestamps::Timestamps;
 
 /// The monotonic clock: cadence, order and time-outs come from it.
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
@@ -14,6 +18,16 @@ pub(crate) fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "this is the file that reads clocks")]
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
+}
+
+/// The wall clock as the time since the epoch; the epoch, where it shows an earlier time.
+pub(crate) fn since_epoch() -> Duration {
+    wall().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The time that has passed since the system started, also while it slept. Nobody sets it.
+pub(crate) fn passed() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default()
 }
 
 /// What the monotonic clock of the system shows, as systemd has it.
@@ -79,43 +93,6 @@ impl Cadence {
     }
 }
 
-/// By how many seconds the last timestamp of a process before may be ahead of the wall clock.
-const AHEAD_MAX: i64 = 86_400;
-
-/// The timestamps of flushes: they never go backwards, and for intervals of a second and more
-/// they never repeat.
-#[derive(Debug)]
-pub(crate) struct Timestamps {
-    last: Option<i64>,
-    /// By how much each must be later than the one before.
-    step: i64,
-}
-
-impl Timestamps {
-    /// Timestamps for flushes that far apart.
-    pub(crate) fn new(interval: Duration) -> Self {
-        Self { last: None, step: i64::from(interval >= Duration::from_secs(1)) }
-    }
-
-    /// Goes on after the last timestamp of the process before, if the wall clock cannot be far from
-    /// that: no timestamp comes twice, and a clock that was wrong for a time is forgotten.
-    pub(crate) fn resume(&mut self, last: i64, since_epoch: Duration) {
-        let now = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
-        if last <= now.saturating_add(AHEAD_MAX) {
-            self.last = self.last.max(Some(last));
-        }
-    }
-
-    /// The timestamp of a flush, in whole seconds since the epoch, cut off as the original does.
-    pub(crate) fn next(&mut self, wall: SystemTime) -> i64 {
-        let since_epoch = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
-        let next = self.last.map_or(seconds, |last| seconds.max(last + self.step));
-        self.last = Some(next);
-        next
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,33 +135,5 @@ mod tests {
             assert_eq!(cadence.interval_at(now), interval, "{milliseconds} ms");
             assert!(cadence.begin(interval) <= now && now < cadence.deadline(interval));
         }
-    }
-
-    #[test]
-    fn timestamps_never_go_back_and_never_repeat() {
-        let mut timestamps = Timestamps::new(TEN);
-        let walls = [100.9, 110.0, 50.0, 110.5, 120.0];
-        let seconds: Vec<_> = walls.into_iter().map(|wall| timestamps.next(at(wall))).collect();
-        assert_eq!(seconds, [100, 110, 111, 112, 120]);
-    }
-
-    #[test]
-    fn timestamps_go_on_after_those_of_the_process_before() {
-        let seconds = |last, wall| {
-            let mut timestamps = Timestamps::new(TEN);
-            timestamps.resume(last, at(wall).duration_since(UNIX_EPOCH).unwrap());
-            [timestamps.next(at(wall)), timestamps.next(at(wall))]
-        };
-        assert_eq!(seconds(90, 100.0), [100, 101]);
-        assert_eq!(seconds(160, 100.0), [161, 162]);
-        assert_eq!(seconds(200_000, 100.0), [100, 101]);
-    }
-
-    #[test]
-    fn timestamps_of_short_intervals_may_repeat_but_not_go_back() {
-        let mut timestamps = Timestamps::new(Duration::from_millis(100));
-        let walls = [100.9, 100.95, 99.0];
-        let seconds: Vec<_> = walls.into_iter().map(|wall| timestamps.next(at(wall))).collect();
-        assert_eq!(seconds, [100, 100, 100]);
     }
 }

@@ -10,7 +10,7 @@ mod telling;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{
     Counts, FlushTimes, IdlePolicy, Limits, Merger, Naming, OwnPoint, Part, Snapshot, Window,
@@ -328,7 +328,7 @@ impl Flush {
         self.overruns += closed.overrun;
         debug_assert_eq!(self.totals.lines_residual(), 0, "{:?}", self.totals);
         debug_assert_eq!(self.totals.samples_residual(), 0, "{:?}", self.totals);
-        let timestamp = self.timestamps.next(clock::wall());
+        let timestamp = self.timestamps.next(clock::since_epoch(), clock::passed());
         let window = Window { timestamp, seconds: closed.length.as_secs_f64() };
         let own = self.publish(Some(timestamp));
         let mut snapshot = self.merger.finish(window, own);
@@ -369,7 +369,7 @@ impl Flush {
     /// current one are to be one; one that is long over goes to the sinks as it is.
     fn take_over(&mut self, Left { mut snapshot, is_open }: Left) -> Option<Snapshot> {
         let timestamp = snapshot.window.timestamp;
-        let wall = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = clock::since_epoch();
         let end = Duration::from_secs(u64::try_from(timestamp).unwrap_or(0));
         let gone = wall.saturating_sub(end);
         let idle = gone.as_secs_f64() / self.interval.as_secs_f64();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use gstatsd_aggregate::{Merger, Naming, Order, Part, Point, Table, Window};
@@ -75,7 +75,7 @@ impl Replay {
         let mut part = self.table.rotate(Box::<Part>::default());
         self.merger.add(0, &mut part);
         let window = Window {
-            timestamp: self.timestamps.next(UNIX_EPOCH + self.elapsed),
+            timestamp: self.timestamps.next(self.elapsed, self.elapsed),
             seconds: self.interval.as_secs_f64(),
         };
         let snapshot = self.merger.finish(window, Vec::new());

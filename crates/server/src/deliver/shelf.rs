@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{Naming, Snapshot};
 use gstatsd_sinks::{PointCounter, Receipt};
@@ -106,7 +106,7 @@ impl Shelf {
     pub(super) fn lend(&self, queue: &Queue, naming: &Arc<Naming>) -> Option<Item> {
         let mut inner = self.lock();
         let spool = inner.spool.as_mut()?;
-        let since_epoch = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = clock::since_epoch();
         let oldest = since_epoch.saturating_sub(self.age_max).as_secs();
         let oldest = i64::try_from(oldest).unwrap_or(i64::MAX);
         loop {

@@ -48,6 +48,7 @@ impl Flush {
         identity("samples", self.totals.samples_residual());
         add(&["flushes"], self.flushes);
         add(&["flushes.overrun"], self.overruns);
+        add(&["clock.steps"], self.timestamps.steps());
         if let Some(tally) = &self.tally {
             add(&["samples.lost.crash"], tally.lost());
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::Instant;
 
 use gstatsd_aggregate::{Family, SinkStats};
 
@@ -98,7 +98,7 @@ fn age(since: Instant) -> u64 {
 /// Since a time in seconds since the epoch. What never was is as long ago as that, as it is in the
 /// original.
 fn seconds_since(time: i64) -> i64 {
-    let now = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = clock::since_epoch().as_secs();
     i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(time).max(0)
 }
 

@@ -9,6 +9,7 @@ mod admin;
 mod bad_input;
 mod carbon;
 mod client;
+mod clock;
 mod commands;
 mod crash;
 mod dialects;

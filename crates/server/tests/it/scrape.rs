@@ -3,12 +3,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use crate::support::{Daemon, Folder, PATIENCE, binary};
+use crate::support::{Daemon, Folder, PATIENCE, binary, debian};
 
 /// Serves a page, and flushes each second.
 const CONFIG: &str = "flush_interval = 1\n\
@@ -296,15 +295,6 @@ fn a_page_comes_packed_or_its_head_alone_and_not_to_too_many_at_once() {
     send(&daemon, &lines[29_999]);
     page_with(address, &[&format!("{}_29999_total 2", "name".repeat(25))]);
     assert!(daemon.stop().0.success());
-}
-
-/// Where a file of an unpacked Debian package is.
-pub(crate) fn debian(file: &str) -> PathBuf {
-    let binary = PathBuf::from(env!("CARGO_BIN_EXE_gstatsd"));
-    let default = || binary.ancestors().nth(2).unwrap().join("debian");
-    let path = std::env::var_os("GSTATSD_DEBIAN").map_or_else(default, PathBuf::from).join(file);
-    assert!(path.exists(), "no {}: `cargo xtask setup` gets it", path.display());
-    path
 }
 
 /// A Prometheus that scrapes one page each second.

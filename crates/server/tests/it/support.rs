@@ -20,6 +20,15 @@ pub(crate) fn binary() -> String {
     std::env::var("GSTATSD_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_gstatsd").to_owned())
 }
 
+/// Where a file of an unpacked Debian package is.
+pub(crate) fn debian(file: &str) -> PathBuf {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_gstatsd"));
+    let default = || binary.ancestors().nth(2).unwrap().join("debian");
+    let path = std::env::var_os("GSTATSD_DEBIAN").map_or_else(default, PathBuf::from).join(file);
+    assert!(path.exists(), "no {}: `cargo xtask setup` gets it", path.display());
+    path
+}
+
 /// The name of a configuration file.
 const CONFIG: &str = "gstatsd.toml";
 

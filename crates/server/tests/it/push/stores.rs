@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::scrape::{ask, debian};
-use crate::support::{Daemon, Folder, PATIENCE, accounting, assert_books_close};
+use crate::scrape::ask;
+use crate::support::{Daemon, Folder, PATIENCE, accounting, assert_books_close, debian};
 
 /// A program of a Debian package that answers over HTTP.
 struct Store {
