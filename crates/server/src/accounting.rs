@@ -74,6 +74,22 @@ impl Standing {
         format!("{text:#}\n")
     }
 
+    /// Each identity with its residual, and then all own metrics, as lines of text.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let when = match self.timestamp {
+            Some(timestamp) => format!("flush at {timestamp}"),
+            None => "before the first flush".to_owned(),
+        };
+        let mut lines: Vec<_> = self
+            .identities
+            .iter()
+            .map(|Identity { name, residual, .. }| format!("{when}: {name}.residual={residual}"))
+            .collect();
+        let metrics = self.metrics.iter().map(|(name, count)| format!(" {name}={count}"));
+        lines.push(format!("{when}:{}", metrics.collect::<String>()));
+        lines
+    }
+
     /// All own metrics in the text format of Prometheus, called as its sink calls them.
     pub(crate) fn prometheus(&self) -> String {
         // Without a name for own metrics they still need one here.
@@ -120,6 +136,16 @@ mod tests {
         );
         assert_eq!((&shown["timestamp"], &shown["closes"]), (&json!(7), &json!(false)));
         assert_eq!(shown["metrics"]["sinks.a-b.points.emitted"], 1);
+    }
+
+    #[test]
+    fn lines_tell_each_residual_and_all_metrics() {
+        let expected = [
+            "flush at 7: lines.residual=1",
+            "flush at 7: lines.received=3 lines.metric=2 sinks.a-b.points.emitted=1",
+        ];
+        assert_eq!(standing().lines(), expected);
+        assert_eq!(Standing::default().lines(), ["before the first flush:"]);
     }
 
     #[test]

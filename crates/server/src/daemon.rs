@@ -65,6 +65,7 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     let logger = logger.install();
     let mut signals = Signals::take_over()?;
     let level = sandbox::close_in(&config, source.file().as_deref())?;
+    let _writing = logger.write_apart()?;
     let mut service = Service::start(&config, admin, level)?;
     listen::close_rest();
     let is_successor = predecessor.is_some();
@@ -130,6 +131,7 @@ impl Daemon<'_> {
                     reload.run(config, service, self.logger);
                     self.systemd.ready();
                 }
+                Request::Tell => service.tell_standing(),
                 Request::HandOver => match Successor::start(&self.launch, self.lock) {
                     Ok(successor) => return Some(successor),
                     Err(error) => log::error!("hand-over: {error:#}; this process goes on"),

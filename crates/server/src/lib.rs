@@ -7,6 +7,8 @@ use std::{
     io::{self, ErrorKind, Write},
     panic, process,
     process::ExitCode,
+    thread,
+    time::Duration,
 };
 
 use clap::Error as UsageError;
@@ -62,6 +64,9 @@ mod systemd;
 mod tally;
 mod tls;
 mod work;
+
+/// How long a panic may take to be told.
+const PANIC_TOLD_MAX: Duration = Duration::from_millis(500);
 
 /// Does what the words of a command line ask for, and returns when it is done: the exit code. The
 /// first word is the name of the program.
@@ -131,6 +136,12 @@ fn complain(line: &str) {
 fn end_on_any_panic() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
+        // Standard error may be a pipe that nobody reads.
+        let end = || {
+            thread::sleep(PANIC_TOLD_MAX);
+            process::abort();
+        };
+        thread::Builder::new().spawn(end).ok();
         print(panic);
         process::abort();
     }));

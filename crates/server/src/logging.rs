@@ -1,41 +1,64 @@
 //! Where log lines go: standard error, a file, or the system's log.
 //!
-//! A log line that cannot be written is dropped: logging never ends the service.
+//! Once the daemon runs, a thread of its own writes them: a log that takes nothing, as a pipe that
+//! nobody reads, holds up nobody. What finds its queue full is dropped, and counted.
 
-use std::fmt::Arguments;
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod output;
 
-use anyhow::bail;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+use std::{io, thread};
+
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use syslog::{Facility, Formatter3164, LoggerBackend};
 
+use self::output::Output;
 use crate::clock;
 use crate::config::LogTarget;
 
+/// How many lines wait to be written at most.
+const LINES_MAX: usize = 4_096;
+/// How long the end waits until they are written.
+const END_MAX: Duration = Duration::from_secs(1);
+
+/// How many lines were dropped since the start, as they found too many waiting.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
 /// The log of the process.
-pub(crate) struct Logger(Mutex<State>);
-
-struct State {
-    level: LevelFilter,
-    output: Output,
+pub(crate) struct Logger {
+    /// A [`LevelFilter`] as a number.
+    level: AtomicUsize,
+    output: Mutex<Output>,
+    /// What is to be done before the next line is written, in this order.
+    next: Mutex<Next>,
+    /// Where lines wait for the thread that writes them, once there is one.
+    waiting: OnceLock<SyncSender<Message>>,
 }
 
-enum Output {
-    File { path: PathBuf, file: File },
-    Stderr,
-    Syslog(Box<Syslog>),
+/// What is to be done with the output. It stands beside the queue, which may be full for ever.
+#[derive(Default)]
+struct Next {
+    output: Option<Output>,
+    reopen: bool,
 }
 
-/// Where the system's log listens.
-const SYSLOG_SOCKETS: &[&str] = &["/dev/log", "/var/run/syslog"];
+enum Message {
+    Line(Level, SystemTime, String),
+    /// Something is in [`Next`].
+    Look,
+    /// All before it was written, once this is dropped.
+    End {
+        _written: SyncSender<()>,
+    },
+}
 
-struct Syslog {
-    sockets: Vec<PathBuf>,
-    formatter: Formatter3164,
-    logger: syslog::Logger<LoggerBackend, Formatter3164>,
+/// Waits when it is dropped, for a moment, until what was logged is written.
+pub(crate) struct Writing(&'static Logger);
+
+/// How many lines were dropped since the start.
+pub(crate) fn lines_dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
 }
 
 impl Logger {
@@ -44,135 +67,144 @@ impl Logger {
     /// # Errors
     /// The file cannot be opened, or there is no system log.
     pub(crate) fn open(target: &LogTarget, level: LevelFilter) -> anyhow::Result<Self> {
-        let output = match target {
-            LogTarget::File(path) => Output::File { path: path.clone(), file: append(path)? },
-            LogTarget::Stderr => Output::Stderr,
-            LogTarget::Syslog => Output::Syslog(Box::new(Syslog::connect(SYSLOG_SOCKETS)?)),
-        };
-        Ok(Self(Mutex::new(State { level, output })))
+        Ok(Self {
+            level: AtomicUsize::new(level as usize),
+            output: Mutex::new(Output::open(target)?),
+            next: Mutex::default(),
+            waiting: OnceLock::new(),
+        })
     }
 
-    /// Makes this the log of the process, for as long as it lives.
+    /// Makes this the log of the process, for as long as it lives. Lines are written at once.
     pub(crate) fn install(self) -> &'static Self {
         let logger: &'static Self = Box::leak(Box::new(self));
-        log::set_max_level(logger.state().level);
+        logger.tell_level();
         // Fails only when there is a log already, and then that one goes on.
         log::set_logger(logger).ok();
         logger
     }
 
+    /// From now on a thread writes the lines.
+    ///
+    /// # Errors
+    /// There can be no thread.
+    pub(crate) fn write_apart(&'static self) -> io::Result<Writing> {
+        let (lines, queue) = sync_channel(LINES_MAX);
+        thread::Builder::new().name("log".to_owned()).spawn(move || self.write_all(&queue))?;
+        self.waiting.set(lines).ok();
+        Ok(Writing(self))
+    }
+
     /// Goes on as another log, which was opened and not installed.
     pub(crate) fn become_as(&self, other: Self) {
-        let state = other.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        log::set_max_level(state.level);
-        *self.state() = state;
+        self.level.store(other.level.into_inner(), Ordering::Relaxed);
+        self.tell_level();
+        let output = other.output.into_inner().unwrap_or_else(PoisonError::into_inner);
+        lock(&self.next).output = Some(output);
+        self.look();
     }
 
     /// Opens the file again, after it was moved away, and says so in it. Where that fails the old
     /// one is kept. A log that is no file stays as it is.
     pub(crate) fn reopen(&self) {
-        let Output::File { path, file } = &mut self.state().output else { return };
-        match append(path) {
-            Ok(again) => {
-                *file = again;
-                write_line(file, Level::Info, format_args!("the log file was opened again"));
+        lock(&self.next).reopen = true;
+        self.look();
+    }
+
+    /// Spares the others to make lines that nobody wants.
+    fn tell_level(&self) {
+        let level = self.level.load(Ordering::Relaxed);
+        let of_number = LevelFilter::iter().find(|filter| *filter as usize == level);
+        log::set_max_level(of_number.unwrap_or(LevelFilter::Trace));
+    }
+
+    fn look(&self) {
+        match self.waiting.get() {
+            // Where it is full, the thread looks before the next line.
+            Some(waiting) => drop(waiting.try_send(Message::Look)),
+            None => self.prepare(&mut lock(&self.output)),
+        }
+    }
+
+    /// The thread that writes.
+    fn write_all(&self, queue: &Receiver<Message>) {
+        let mut told = 0;
+        while let Ok(message) = queue.recv() {
+            let mut output = lock(&self.output);
+            self.prepare(&mut output);
+            if let Message::Line(level, time, line) = message {
+                output.write(level, time, format_args!("{line}"));
             }
-            Err(error) => {
-                let line = format_args!("the log stays in the old file: {error:#}");
-                write_line(file, Level::Error, line);
+            let dropped = lines_dropped();
+            if dropped > told {
+                let lines = format_args!("{} lines of this log were dropped", dropped - told);
+                output.write(Level::Warn, clock::wall(), lines);
+                told = dropped;
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn prepare(&self, output: &mut Output) {
+        let Next { output: other, reopen } = std::mem::take(&mut *lock(&self.next));
+        if let Some(other) = other {
+            *output = other;
+        }
+        if reopen {
+            output.reopen(clock::wall());
+        }
     }
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.state().level
+        metadata.level() as usize <= self.level.load(Ordering::Relaxed)
     }
 
     fn log(&self, record: &Record<'_>) {
-        let mut state = self.state();
-        if record.level() > state.level {
+        if !self.enabled(record.metadata()) {
             return;
         }
-        match &mut state.output {
-            Output::File { file, .. } => write_line(file, record.level(), *record.args()),
-            Output::Stderr => write_line(&mut io::stderr(), record.level(), *record.args()),
-            Output::Syslog(syslog) => syslog.log(record.level(), *record.args()),
+        let time = clock::wall();
+        match self.waiting.get() {
+            Some(waiting) => {
+                let line = Message::Line(record.level(), time, record.args().to_string());
+                if waiting.try_send(line).is_err() {
+                    DROPPED.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            None => lock(&self.output).write(record.level(), time, *record.args()),
         }
     }
 
     fn flush(&self) {}
 }
 
-impl Syslog {
-    fn connect(sockets: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
-        let sockets: Vec<_> = sockets.iter().map(|path| path.as_ref().to_owned()).collect();
-        let formatter = Formatter3164 {
-            facility: Facility::LOG_DAEMON,
-            hostname: None,
-            process: "gstatsd".into(),
-            pid: std::process::id(),
-        };
-        let logger = connect_first(&sockets, &formatter)?;
-        Ok(Self { sockets, formatter, logger })
-    }
-
-    fn log(&mut self, level: Level, line: Arguments<'_>) {
-        if self.write(level, line).is_err() {
-            // The system's log was started again: its socket is a new one.
-            if let Ok(logger) = connect_first(&self.sockets, &self.formatter) {
-                self.logger = logger;
-                self.write(level, line).ok();
+impl Drop for Writing {
+    fn drop(&mut self) {
+        let Some(waiting) = self.0.waiting.get() else { return };
+        let (written, is_written) = sync_channel(0);
+        // A queue that is full for so long is one that nobody reads.
+        let end = clock::now() + END_MAX;
+        let mut message = Message::End { _written: written };
+        while let Err(TrySendError::Full(again)) = waiting.try_send(message) {
+            if clock::now() >= end {
+                return;
             }
+            message = again;
+            thread::sleep(END_MAX / 100);
         }
-    }
-
-    fn write(&mut self, level: Level, line: Arguments<'_>) -> Result<(), syslog::Error> {
-        // A child that was forked since has another number.
-        self.logger.formatter.pid = std::process::id();
-        match level {
-            Level::Error => self.logger.err(line),
-            Level::Warn => self.logger.warning(line),
-            Level::Info => self.logger.info(line),
-            Level::Debug | Level::Trace => self.logger.debug(line),
-        }
+        is_written.recv_timeout(end.saturating_duration_since(clock::now())).ok();
     }
 }
 
-fn connect_first(
-    sockets: &[PathBuf],
-    formatter: &Formatter3164,
-) -> anyhow::Result<syslog::Logger<LoggerBackend, Formatter3164>> {
-    for path in sockets {
-        if let Ok(logger) = syslog::unix_custom(formatter.clone(), path) {
-            return Ok(logger);
-        }
-    }
-    bail!("there is no system log at {}", SYSLOG_SOCKETS.join(" or "))
-}
-
-fn write_line(output: &mut impl io::Write, level: Level, line: Arguments<'_>) {
-    let time = humantime::format_rfc3339_millis(clock::wall());
-    // In one write, so that lines of several processes do not mix.
-    let line = format!("{time} {level:<5} {line}\n");
-    output.write_all(line.as_bytes()).ok();
-}
-
-fn append(path: &Path) -> anyhow::Result<File> {
-    File::options().create(true).append(true).open(path).map_err(|error| {
-        anyhow::Error::new(error).context(format!("cannot open the log file {}", path.display()))
-    })
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic of another thread ends the process.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixDatagram;
-    use std::time::Duration;
+    use std::path::Path;
 
     use super::*;
 
@@ -197,42 +229,5 @@ mod tests {
         assert!(read(&moved).ends_with("INFO  two\n"));
         assert!(read(&path).ends_with("WARN  three\n"));
         std::fs::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn the_system_log_gets_lines_with_their_level_and_may_start_again() {
-        let name = format!("gstatsd-syslog-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        let listen = || {
-            let socket = UnixDatagram::bind(&path).unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-            socket
-        };
-        let receive = |socket: &UnixDatagram| {
-            let mut buffer = [0; 256];
-            let bytes = socket.recv(&mut buffer).unwrap();
-            String::from_utf8(buffer[..bytes].to_vec()).unwrap()
-        };
-        assert!(Syslog::connect(&[&path]).is_err());
-        let socket = listen();
-        let mut syslog = Syslog::connect(&[Path::new("/nowhere/at/all"), &path]).unwrap();
-        syslog.log(Level::Warn, format_args!("one"));
-        let line = receive(&socket);
-        // Facility 3, severity 4.
-        assert!(line.starts_with("<28>") && line.contains("gstatsd[") && line.ends_with(": one"));
-        drop(socket);
-        std::fs::remove_file(&path).unwrap();
-        syslog.log(Level::Info, format_args!("lost"));
-        let socket = listen();
-        syslog.log(Level::Error, format_args!("two"));
-        assert!(receive(&socket).starts_with("<27>"));
-        std::fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_opened_is_named() {
-        let target = LogTarget::File("/nowhere/at/all".into());
-        let error = Logger::open(&target, LevelFilter::Info).err().unwrap();
-        assert!(format!("{error:#}").starts_with("cannot open the log file /nowhere/at/all: "));
     }
 }

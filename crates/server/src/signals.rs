@@ -2,7 +2,7 @@
 
 use std::io;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals as Delivered;
 
 /// What a signal asks for.
@@ -10,6 +10,8 @@ use signal_hook::iterator::Signals as Delivered;
 pub(crate) enum Request {
     /// SIGHUP: open the log file again, and read the configuration again.
     Reload,
+    /// SIGUSR1: say in the log how the books stood at the last flush.
+    Tell,
     /// SIGUSR2: start the next process, and hand everything over to it.
     HandOver,
     /// SIGTERM or SIGINT: end, and lose nothing.
@@ -25,13 +27,14 @@ impl Signals {
     /// # Errors
     /// The system refuses.
     pub(crate) fn take_over() -> io::Result<Self> {
-        Delivered::new([SIGHUP, SIGINT, SIGTERM, SIGUSR2]).map(Self)
+        Delivered::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2]).map(Self)
     }
 
     /// Waits for the next signal.
     pub(crate) fn wait(&mut self) -> Request {
         match self.0.forever().next() {
             Some(SIGHUP) => Request::Reload,
+            Some(SIGUSR1) => Request::Tell,
             Some(SIGUSR2) => Request::HandOver,
             _ => Request::Stop,
         }

@@ -67,6 +67,7 @@ const MODULES: &[Module] = &[
         may_use: Uses::Only(&[
             "accounting",
             "beats",
+            "logging::lines_dropped",
             "notes",
             "clock",
             "connections",

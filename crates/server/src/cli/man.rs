@@ -41,6 +41,7 @@ pub(crate) fn render(page: &mut impl Write) -> io::Result<()> {
         &[
             ("SIGTERM, SIGINT", "Receive what has arrived, flush, wait for the sinks, end."),
             ("SIGHUP", "Open the log file and read the configuration file again."),
+            ("SIGUSR1", "Say in the log how the books stood at the last flush."),
             (
                 "SIGUSR2",
                 "Start the file that now has the name of the program, hand all sockets over to it, \

@@ -45,6 +45,7 @@ pub(super) struct Service {
     managing: Option<Managing>,
     admin: Option<Admin>,
     phase: Phase,
+    board: Board,
     beats: Beats,
     accepting: Accepting,
     connections: Connections,
@@ -129,7 +130,8 @@ impl Service {
         let books = connections.clone();
         let flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
         let beat = beats.stage("flush", FLUSH_PATIENCE);
-        let flush = flush.counting(Arc::clone(&forwarding)).telling(Telling { board, notes, beat });
+        let telling = Telling { board: board.clone(), notes, beat };
+        let flush = flush.counting(Arc::clone(&forwarding)).telling(telling);
         let keeping = config.state_directory.clone().map(Keeping::new);
         let flush = flush.keeping(keeping, tally.clone());
         let flush = spawn("flush", move || flush.run())?;
@@ -149,6 +151,7 @@ impl Service {
             managing: None,
             admin,
             phase,
+            board,
             beats,
             accepting,
             connections,
@@ -161,6 +164,13 @@ impl Service {
             listeners,
             listeners_opened,
         })
+    }
+
+    /// Says in the log how the books stood at the last flush.
+    pub(super) fn tell_standing(&self) {
+        for line in self.board.standing().lines() {
+            log::info!("{line}");
+        }
     }
 
     /// Begins to receive. `sockets` are those of the listeners, in their order.

@@ -5,6 +5,7 @@ use gstatsd_aggregate::OwnPoint;
 use super::Flush;
 use crate::accounting::{Board, Identity, Standing};
 use crate::beats::Beat;
+use crate::logging::lines_dropped;
 use crate::notes::Notes;
 
 /// Where the flush tells how everything stands.
@@ -49,6 +50,7 @@ impl Flush {
         add(&["flushes"], self.flushes);
         add(&["flushes.overrun"], self.overruns);
         add(&["clock.steps"], self.timestamps.steps());
+        add(&["log.lines.dropped"], lines_dropped());
         if let Some(tally) = &self.tally {
             add(&["samples.lost.crash"], tally.lost());
         }

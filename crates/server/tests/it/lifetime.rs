@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// Waits until something holds.
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "{what}");
@@ -36,6 +36,90 @@ fn sigterm_and_sigint_lose_nothing() {
         assert_eq!(sum(&lines, "stats_counts.a"), 500.0, "{signal}");
         assert_eq!(sum(&lines, "stats.timers.a.count"), 500.0, "{signal}");
     }
+}
+
+#[test]
+fn f84_signals_of_all_kinds_end_the_daemon_once_and_in_order() {
+    let spy = SpyGraphite::start();
+    let mut daemon = Daemon::start(&["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "600"]);
+    daemon.send(&["a:1|c"; 500]);
+    for signal in ["PIPE", "USR1", "HUP", "TERM", "TERM", "INT", "HUP", "PIPE"] {
+        // It may have ended by then.
+        let pid = daemon.pid().to_string();
+        Command::new("kill").args(["-s", signal, &pid]).stderr(Stdio::null()).status().unwrap();
+    }
+    let (status, log) = daemon.wait();
+    assert!(status.success(), "{status}");
+    assert!(log.contains("before the first flush: lines.residual=0"), "{log}");
+    assert_books_close(&accounting(&log));
+    assert_eq!(sum(&spy.all_lines(&log), "stats_counts.a"), 500.0);
+    assert_eq!(log.matches("stopping").count(), 1);
+}
+
+#[test]
+fn f84_a_terminal_that_is_gone_and_a_closed_output_end_nothing() {
+    let spy = SpyGraphite::start();
+    let closed = "exec \"$@\" >&-";
+    let mut command = Command::new("setsid");
+    let flags = ["-b", "127.0.0.1:0", "-s", "console:", "-s", &spy.sink(), "-f", "0.1"];
+    command.args(["sh", "-c", closed, "sh", &binary()]).args(flags);
+    let daemon = Daemon::start_command(&mut command);
+    daemon.signal("HUP");
+    daemon.send(&["a:1|c"; 300]);
+    spy.wait_until("all of it", |lines| (sum(lines, "stats_counts.a") >= 300.0).then_some(()));
+    let (status, log) = daemon.stop();
+    assert!(status.success(), "{status}: {log}");
+    assert_books_close(&accounting(&log));
+}
+
+#[test]
+fn f95_a_log_that_nobody_reads_holds_up_nobody() {
+    let spy = SpyGraphite::start();
+    let flags = ["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "0.2", "-vv"];
+    let mut child =
+        Command::new(binary()).args(flags).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("listening on udp://") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it has ended");
+    }
+    let to = line.trim_end().split_once("udp://").unwrap().1.to_owned();
+    // Far more lines than the pipe and the queue before it hold.
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for packet in 0..20_000 {
+        socket.send_to(b"a:1|c", &to).unwrap();
+        if packet % 64 == 63 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    spy.wait_until("all of it", |lines| (sum(lines, "stats_counts.a") >= 20_000.0).then_some(()));
+    spy.wait_until("the lines that were dropped", |lines| {
+        lines
+            .iter()
+            .find(|line| line.name == "gstatsd.log.lines.dropped" && line.value != "0")
+            .cloned()
+    });
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    wait_until(
+        "it does not end",
+        || matches!(child.try_wait(), Ok(Some(status)) if status.success()),
+    );
+}
+
+#[test]
+fn f95_a_log_on_a_full_disk_ends_nothing() {
+    let spy = SpyGraphite::start();
+    let flags = ["-b", "127.0.0.1:0", "-s", &spy.sink(), "-f", "0.1", "--log", "/dev/full"];
+    let mut child = Command::new(binary()).args(flags).spawn().expect("it starts");
+    spy.wait_for("gstatsd.flushes");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    wait_until(
+        "it does not end",
+        || matches!(child.try_wait(), Ok(Some(status)) if status.success()),
+    );
 }
 
 #[test]
