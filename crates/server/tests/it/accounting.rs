@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[test]
-fn what_the_kernel_drops_is_counted_to_the_unit() {
+fn f94_what_the_kernel_drops_is_counted_to_the_unit() {
     let spy = SpyGraphite::start();
     let daemon = Daemon::configured(
         "receive_buffer_bytes = 4096\nworkers = 2",

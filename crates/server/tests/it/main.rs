@@ -19,6 +19,7 @@ mod exactness;
 mod forward;
 mod handover;
 mod hard_input;
+mod host;
 mod large_series;
 mod lifetime;
 mod management;
