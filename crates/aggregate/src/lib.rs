@@ -57,6 +57,7 @@ pub use rules::{
     TemplateError,
 };
 pub use series::SeriesKind;
+pub use snapshot::encoding;
 pub use snapshot::{
     DecodeError, FlushTimes, OwnPoint, Series, SetMembers, Snapshot, State, Values, Window,
 };

@@ -11,7 +11,7 @@
 //! ```
 
 mod derive;
-mod encoding;
+pub mod encoding;
 mod texts;
 mod values;
 
@@ -30,7 +30,8 @@ pub use values::{SetMembers, Values};
 pub struct Snapshot {
     /// The interval.
     pub window: Window,
-    /// How many snapshots came before it since the start.
+    /// How many snapshots came before it since the start. One that outlived a process has
+    /// [`OUTLIVED`](Self::OUTLIVED) in it.
     pub number: u64,
     /// What all workers counted in the interval.
     pub counts: Counts,
@@ -145,6 +146,9 @@ pub(crate) struct Span {
 }
 
 impl Snapshot {
+    /// A bit of the number of those that another process made, or this one put onto a disk.
+    pub const OUTLIVED: u64 = 1 << 63;
+
     /// A snapshot without series. What is pushed must have a name that is new for its kind.
     #[must_use]
     pub fn new(window: Window) -> Self {

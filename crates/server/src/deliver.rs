@@ -34,7 +34,12 @@ use self::preparing::Preparing;
 use self::queue::Queue;
 use self::shelf::Shelf;
 use crate::beats::Beat;
+use crate::clock;
 use crate::config::{Delivery, Spool};
+use crate::totals::Standing;
+
+/// How long the totals of sinks may take at the end.
+const TOTALS_MAX: Duration = Duration::from_secs(2);
 
 /// The ways to all sinks.
 pub(crate) struct Outlets {
@@ -83,6 +88,11 @@ impl Outlet {
     /// Has the thread of the sink say that it advances whenever the sink reads its clock.
     pub(crate) fn beat_with(&self, beat: Beat) {
         self.0.queue.lock().beat = Some(beat);
+    }
+
+    /// Tells how the totals stand that the sink keeps, and waits for them at the end.
+    pub(crate) fn tell_totals(&self, standing: Standing) {
+        self.0.queue.lock().totals = Some(standing);
     }
 }
 
@@ -137,6 +147,16 @@ impl Outlets {
         all
     }
 
+    /// How the totals stand that sinks keep: of which sink, what, why, how much.
+    pub(crate) fn name_totals(&self, mut emit: impl FnMut(&str, &str, &str, u64)) {
+        for Outlet(feed) in &self.outlets {
+            let totals = feed.queue.lock().totals.clone();
+            if let Some(totals) = totals {
+                totals.named(|stem, reason, count| emit(&feed.name, stem, reason, count));
+            }
+        }
+    }
+
     /// What each sink tells of itself, by its name: those that do, before they sent anything too.
     pub(crate) fn stats(&self) -> Vec<(String, SinkStats)> {
         let stats = |Outlet(feed): &Outlet| Some((feed.name.clone(), feed.queue.lock().stats?));
@@ -150,7 +170,7 @@ impl Outlets {
             self.preparing.end(feed);
         }
         self.preparing.stop();
-        for Outlet(feed) in self.outlets {
+        for Outlet(feed) in &self.outlets {
             let books = feed.queue.close(deadline, |books| &mut books.dropped_shutdown);
             self.closed.entry(feed.name.clone()).or_default().add(&books);
         }
@@ -158,6 +178,10 @@ impl Outlets {
             let end = end.min(deadline);
             let books = feed.queue.close(end, |books| &mut books.dropped_config_removed);
             self.closed.entry(feed.name.clone()).or_default().add(&books);
+        }
+        let deadline = clock::now() + TOTALS_MAX;
+        for Outlet(feed) in &self.outlets {
+            feed.queue.wait_for_courier(deadline);
         }
         self.closed
     }

@@ -63,6 +63,7 @@ mod sys;
 mod systemd;
 mod tally;
 mod tls;
+mod totals;
 mod work;
 
 /// How long a panic may take to be told.

@@ -18,7 +18,7 @@ use flate2::write::GzEncoder;
 use futures_util::stream;
 use gstatsd_aggregate::{Naming, Snapshot};
 use gstatsd_sinks::{
-    Exposition, Format, PointCounter, Prometheus, Receipt, Scrape, SendError, Sink,
+    Exposition, Format, PointCounter, Prometheus, Receipt, Scrape, SendError, Sink, TotalsKeeper,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -71,6 +71,18 @@ impl Sink for ScrapeServer {
 
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
         self.sink.send(snapshot, naming)
+    }
+
+    fn keep_totals(&mut self, keeper: Box<dyn TotalsKeeper>) {
+        self.sink.keep_totals(keeper);
+    }
+
+    fn prepare(&mut self) {
+        self.sink.prepare();
+    }
+
+    fn end(&mut self) {
+        self.sink.end();
     }
 
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {

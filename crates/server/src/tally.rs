@@ -55,7 +55,7 @@ impl Tally {
     pub(crate) fn open(dir: &Path, workers: usize) -> Option<Self> {
         let counters = STRIDE * (workers + 1);
         let run = u64::from(std::process::id());
-        let counting = Counting { boot_id: boot_id(), run, layout: LAYOUT, counters };
+        let counting = Counting { boot_id: boot_id(), run, layout: LAYOUT, counters, first: 0 };
         let mut tally: Option<Self> = None;
         // What is wrong with it the files say.
         SystemDisk.create_dir(dir).ok();
@@ -170,7 +170,7 @@ fn tell(previous: &Previous) -> u64 {
 }
 
 /// Which boot of the system this is; zeros where that is not told.
-fn boot_id() -> [u8; 16] {
+pub(crate) fn boot_id() -> [u8; 16] {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits = text.trim().replace('-', "");
     u128::from_str_radix(&digits, 16).unwrap_or(0).to_be_bytes()

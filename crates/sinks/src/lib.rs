@@ -26,6 +26,7 @@ mod statsd;
 mod sys;
 mod tcp;
 mod tls;
+mod totals;
 mod udp;
 
 pub use clock::Clock;
@@ -44,6 +45,7 @@ pub use secret::Secret;
 pub use statsd::{Statsd, StatsdSettings};
 pub use tcp::{Connection, Fault};
 pub use tls::{Tls, TlsError, TlsSettings};
+pub use totals::{TotalsKeeper, fuzz_totals};
 pub use udp::UdpSettings;
 
 use std::sync::Arc;
@@ -87,6 +89,17 @@ pub trait Sink: Send {
     /// person. Nothing is connected for that.
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str));
 
+    /// Keeps the totals there that it makes of snapshots; one that makes none needs no place.
+    fn keep_totals(&mut self, keeper: Box<dyn TotalsKeeper>) {
+        drop(keeper);
+    }
+
+    /// What can be done before there is anything to send, or while there is nothing.
+    fn prepare(&mut self) {}
+
+    /// Nothing more will be sent.
+    fn end(&mut self) {}
+
     /// Whether a snapshot may be sent after a newer one, as each point has its own time and the
     /// peer does not mind the order.
     fn takes_any_order(&self) -> bool {
@@ -114,6 +127,18 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
         (**self).preview(snapshot, naming, show);
+    }
+
+    fn keep_totals(&mut self, keeper: Box<dyn TotalsKeeper>) {
+        (**self).keep_totals(keeper);
+    }
+
+    fn prepare(&mut self) {
+        (**self).prepare();
+    }
+
+    fn end(&mut self) {
+        (**self).end();
     }
 
     fn takes_any_order(&self) -> bool {

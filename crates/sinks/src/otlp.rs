@@ -23,6 +23,7 @@ use self::grpc::GrpcClient;
 use self::totals::Totals;
 use crate::http::{HttpClient, HttpSettings, Verdict};
 use crate::pieces::Progress;
+use crate::totals::{Kept, Totalled, TotalsKeeper};
 use crate::{Clock, PointCounter, Receipt, SendError, Sink, entry};
 
 /// How large a request is before it is compressed; receivers of gRPC take 4 MiB.
@@ -70,6 +71,7 @@ pub struct OtlpSettings {
 pub struct Otlp {
     transport: Transport,
     totals: Option<Totals>,
+    kept: Kept,
     resource: Resource,
     idle_seconds: u32,
     progress: Progress,
@@ -97,7 +99,15 @@ impl Otlp {
         let resource = Resource { attributes, ..Resource::default() };
         let totals = (temporality == Temporality::Cumulative).then(Totals::new);
         let (progress, mentioned) = (Progress::new(PIECE), None);
-        Self { transport, totals, resource, idle_seconds, progress, clock, mentioned }
+        let kept = Kept::new(Totalled::Otlp);
+        Self { transport, totals, kept, resource, idle_seconds, progress, clock, mentioned }
+    }
+
+    /// Goes on with the totals of the process before, where they are kept and it is over.
+    fn begin(&mut self, wait: bool) {
+        if let Some(totals) = &mut self.totals {
+            self.kept.begin(wait, |reader| totals.decode(reader));
+        }
     }
 }
 
@@ -107,9 +117,12 @@ impl Sink for Otlp {
     }
 
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
+        self.begin(true);
         let is_new = self.progress.begin(snapshot.number);
-        if let Some(totals) = self.totals.as_mut().filter(|_| is_new) {
+        let Self { totals, kept, .. } = self;
+        if let Some(totals) = totals.as_mut().filter(|_| is_new && kept.take(snapshot)) {
             totals.take(snapshot, self.idle_seconds);
+            kept.keep(|out| totals.encode(out));
         }
         let Self { transport, totals, resource, progress, clock, mentioned, .. } = self;
         let mut requests = Requests::new(snapshot, naming, resource, totals.as_ref());
@@ -124,6 +137,20 @@ impl Sink for Otlp {
             }
             Ok(outcome)
         })
+    }
+
+    fn keep_totals(&mut self, keeper: Box<dyn TotalsKeeper>) {
+        self.kept.keep_with(keeper);
+    }
+
+    fn prepare(&mut self) {
+        self.begin(false);
+    }
+
+    fn end(&mut self) {
+        if let Some(totals) = &self.totals {
+            self.kept.end(|out| totals.encode(out));
+        }
     }
 
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
@@ -157,6 +184,20 @@ impl Transport {
             Verdict::Later(after) => Err(client.busy(&answer, after)),
         }
     }
+}
+
+/// Any bytes are read as totals, or refused; see [`crate::fuzz_totals`].
+pub(crate) fn fuzz(bytes: &[u8]) {
+    totals::fuzz(bytes);
+}
+
+/// The totals after one snapshot, as bytes.
+#[cfg(test)]
+pub(crate) fn image_of(snapshot: &Snapshot) -> Vec<u8> {
+    let (mut totals, mut image) = (Totals::new(), Vec::new());
+    totals.take(snapshot, 60);
+    totals.encode(&mut image);
+    image
 }
 
 #[cfg(test)]

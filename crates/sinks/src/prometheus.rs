@@ -16,6 +16,7 @@ mod timers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use gstatsd_aggregate::encoding::Reader;
 use gstatsd_aggregate::{Naming, Series, SeriesKind, Snapshot, State, Values};
 
 pub use self::exposition::{Exposition, Format};
@@ -23,6 +24,7 @@ use self::identity::Kind;
 use self::registry::{News, Registry};
 pub use self::remote_write::{RemoteWrite, RemoteWriteSettings};
 pub use self::timers::TimerForm;
+use crate::totals::{Kept, Totalled, TotalsKeeper};
 use crate::{PointCounter, Receipt, SendError, Sink};
 
 /// What a scrape shows of timers and of idle series.
@@ -46,6 +48,9 @@ pub struct PrometheusSettings {
 pub struct Prometheus {
     shared: Arc<Shared>,
     numbers: Vec<f64>,
+    kept: Kept,
+    /// Whether anything was taken in since the start.
+    has_begun: bool,
 }
 
 /// What scrapes read.
@@ -64,7 +69,29 @@ impl Prometheus {
     pub fn new(settings: PrometheusSettings) -> (Self, Scrape) {
         let registry = Mutex::new(Registry::new(&settings.timers, settings.text_bytes_max));
         let shared = Arc::new(Shared { settings, registry });
-        (Self { shared: Arc::clone(&shared), numbers: Vec::new() }, Scrape(shared))
+        let (numbers, kept) = (Vec::new(), Kept::new(Totalled::Page));
+        let page = Self { shared: Arc::clone(&shared), numbers, kept, has_begun: false };
+        (page, Scrape(shared))
+    }
+
+    /// Goes on with the totals of the process before, where they are kept and it is over.
+    fn begin(&mut self, wait: bool) {
+        let Shared { settings, registry } = &*self.shared;
+        self.kept.begin(wait, |reader| {
+            // Not locked while that is waited for.
+            let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
+            registry.decode(settings.seconds, reader)
+        });
+    }
+
+    /// What passed between the last flush of the process before and this first one counts as idle.
+    fn catch_up(&mut self, registry: &mut Registry, snapshot: &Snapshot) {
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        let Some(before) = self.kept.before().filter(|_| !has_begun) else { return };
+        #[expect(clippy::cast_precision_loss, reason = "seconds since the epoch")]
+        let gone = (snapshot.window.timestamp.saturating_sub(before)) as f64;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        registry.pass((gone / snapshot.window.seconds - 1.0) as u32);
     }
 
     fn take(&mut self, registry: &mut Registry, series: &Series<'_>, created: u32) {
@@ -101,8 +128,13 @@ impl Sink for Prometheus {
     }
 
     fn send(&mut self, snapshot: &Snapshot, naming: &Naming) -> Result<Receipt, SendError> {
+        self.begin(true);
+        if !self.kept.take(snapshot) {
+            return Ok(Receipt::default());
+        }
         let shared = Arc::clone(&self.shared);
         let mut registry = shared.lock();
+        self.catch_up(&mut registry, snapshot);
         registry.begin();
         // What is new counts from the begin of the interval on.
         #[expect(clippy::cast_possible_truncation, reason = "no interval is so long")]
@@ -122,8 +154,25 @@ impl Sink for Prometheus {
             let news = News::Now(own.value as f64);
             registry.take(Kind::Own, own.name.as_bytes(), news, created);
         }
-        registry.end(shared.settings.idle_flushes_max);
+        let PrometheusSettings { seconds, idle_flushes_max, .. } = shared.settings;
+        registry.end(idle_flushes_max);
+        // Before the lock is given back, so that nobody has seen them.
+        self.kept.keep(|out| registry.encode(seconds, idle_flushes_max, out));
         Ok(Receipt::default())
+    }
+
+    fn keep_totals(&mut self, keeper: Box<dyn TotalsKeeper>) {
+        self.kept.keep_with(keeper);
+    }
+
+    fn prepare(&mut self) {
+        self.begin(false);
+    }
+
+    fn end(&mut self) {
+        let PrometheusSettings { seconds, idle_flushes_max, .. } = self.shared.settings;
+        let shared = &self.shared;
+        self.kept.end(|out| shared.lock().encode(seconds, idle_flushes_max, out));
     }
 
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
@@ -159,6 +208,27 @@ pub(crate) fn weighted_sum(values: Values<'_>, count: f64) -> f64 {
     // One that was sent each time is not to be rounded.
     let sum = if sent == 0.0 || count == sent { sum } else { sum / sent * count };
     sum.clamp(f64::MIN, f64::MAX)
+}
+
+/// Any bytes are read as the totals of a page, or refused; see [`crate::fuzz_totals`].
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let forms = [TimerForm::Summary(vec![0.5]), TimerForm::Histogram(vec![1.0]), TimerForm::Native];
+    for form in forms {
+        let mut registry = Registry::new(&form, 1 << 20);
+        let mut reader = Reader::new(bytes);
+        let Ok(series) = registry.decode(true, &mut reader) else { continue };
+        assert_eq!(registry.len(), series);
+        let image = |registry: &Registry| {
+            let mut out = Vec::new();
+            registry.encode(true, u32::MAX, &mut out);
+            out
+        };
+        let written = image(&registry);
+        let mut again = Registry::new(&form, 1 << 20);
+        let read = again.decode(true, &mut Reader::new(&written));
+        assert_eq!(read, Ok(series));
+        assert_eq!(image(&again), written);
+    }
 }
 
 #[cfg(test)]

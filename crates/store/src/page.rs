@@ -33,7 +33,7 @@ const WORD: usize = size_of::<u64>();
 pub struct Page {
     mapping: Mapping,
     /// Keeps the lock.
-    _file: File,
+    file: File,
 }
 
 /// The counters as the process before left them.
@@ -65,6 +65,8 @@ pub struct Counting<'a> {
     pub layout: &'a str,
     /// How many there are, at most [`COUNTERS_MAX`].
     pub counters: usize,
+    /// What each is at first.
+    pub first: u64,
 }
 
 /// Why there is no page.
@@ -87,7 +89,7 @@ pub enum PageError {
 }
 
 impl Page {
-    /// Reads what the process before left, and begins anew with every counter at 0.
+    /// Reads what the process before left, and begins anew with every counter at its first value.
     ///
     /// # Errors
     /// Another process counts there, or the system refuses the file.
@@ -116,8 +118,12 @@ impl Page {
         for (index, word) in header.iter().enumerate() {
             mapping.word(index).store(*word, Ordering::Relaxed);
         }
+        // Nobody believes them before the checksum of the header stands there.
+        for counter in 0..counting.counters {
+            mapping.word(HEADER_WORDS + counter).store(counting.first, Ordering::Relaxed);
+        }
         mapping.word(CRC).store(u64::from(header_crc(&header)), Ordering::Release);
-        Ok((Self { mapping, _file: file }, previous))
+        Ok((Self { mapping, file }, previous))
     }
 
     /// A counter, by its number from 0. Relaxed order is enough for one that only grows.
@@ -127,6 +133,14 @@ impl Page {
     #[must_use]
     pub fn counter(&self, number: usize) -> &AtomicU64 {
         self.mapping.word(HEADER_WORDS + number)
+    }
+
+    /// Brings it to the disk, so that it outlives the machine too as it stands now.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn sync(&self, disk: &dyn Disk) -> io::Result<()> {
+        disk.sync(&self.file)
     }
 
     /// Says that the process ends in order, so that the next one finds nothing lost.

@@ -40,7 +40,7 @@ pub enum Restored {
     Older,
     /// Both files are damaged, or one where the other never was. There is no state.
     Damaged,
-    /// What is there was written by a later version; it is left alone until the next write.
+    /// What was there was written by a later version; it is in `quarantine` beside the state.
     Newer,
 }
 
@@ -78,7 +78,14 @@ impl Slots {
         bytes_max: usize,
     ) -> (Self, Restored, Option<Vec<u8>>) {
         let paths = ["a", "b"].map(|slot| dir.join(format!("{stem}.{slot}")));
-        let [a, b] = [&paths[0], &paths[1]].map(|path| read(disk, path, bytes_max));
+        let [a, b] = [&paths[0], &paths[1]].map(|path| {
+            let slot = read(disk, path, bytes_max);
+            if matches!(slot, Slot::Newer) {
+                // Whoever goes back to the later version finds it there.
+                put_aside(disk, path).ok();
+            }
+            slot
+        });
         let slots = |generation, next| Self { paths: paths.clone(), bytes_max, generation, next };
         match (a, b) {
             (Slot::Whole(a, payload), Slot::Whole(b, _)) if a > b => {
@@ -105,17 +112,18 @@ impl Slots {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the state is too large"));
         };
         let path = &self.paths[self.next];
-        let mut bytes = Vec::with_capacity(HEADER + payload.len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&[0; 2]);
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&(self.generation + 1).to_le_bytes());
-        bytes.extend_from_slice(&crc32c(payload).to_le_bytes());
-        bytes.extend_from_slice(&crc32c(&bytes).to_le_bytes());
-        bytes.extend_from_slice(payload);
+        let mut header = Vec::with_capacity(HEADER);
+        header.extend_from_slice(&MAGIC);
+        header.extend_from_slice(&VERSION.to_le_bytes());
+        header.extend_from_slice(&[0; 2]);
+        header.extend_from_slice(&length.to_le_bytes());
+        header.extend_from_slice(&(self.generation + 1).to_le_bytes());
+        header.extend_from_slice(&crc32c(payload).to_le_bytes());
+        header.extend_from_slice(&crc32c(&header).to_le_bytes());
         let file = disk.open(path)?;
-        let written = write_full(disk, &file, &bytes, 0)
+        // Not as one: the payload may be large, and is whole only with its checksum anyway.
+        let written = write_full(disk, &file, &header, 0)
+            .and_then(|()| write_full(disk, &file, payload, HEADER as u64))
             .and_then(|()| if durable { disk.sync(&file) } else { Ok(()) });
         if let Err(error) = written {
             // What stands there now nobody knows; another sync of it would prove nothing.
@@ -124,6 +132,21 @@ impl Slots {
         }
         self.generation += 1;
         self.next = 1 - self.next;
+        Ok(())
+    }
+
+    /// Puts both files aside, into `quarantine` beside them: for who finds that another version
+    /// wrote the payload.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn quarantine(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        for path in &self.paths {
+            match put_aside(disk, path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
         Ok(())
     }
 
@@ -149,6 +172,18 @@ fn beside(other: &Slot) -> Restored {
         Slot::Missing | Slot::Whole(..) => Restored::Newest,
         Slot::Damaged | Slot::Newer => Restored::Older,
     }
+}
+
+/// Moves a file into `quarantine` beside it, in place of what that has of this name.
+fn put_aside(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    // Only a file that is there makes a directory.
+    disk.open_to_read(path)?;
+    let dir = dir.join("quarantine");
+    disk.create_dir(&dir)?;
+    disk.rename(path, &dir.join(name))
 }
 
 fn read(disk: &dyn Disk, path: &Path, bytes_max: usize) -> Slot {

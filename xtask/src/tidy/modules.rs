@@ -55,12 +55,20 @@ const MODULES: &[Module] = &[
     // The end of the path: queues and sinks.
     Module {
         name: "deliver",
-        may_use: Uses::Only(&["beats", "clock", "config::Delivery", "config::Spool"]),
+        may_use: Uses::Only(&[
+            "beats",
+            "clock",
+            "config::Delivery",
+            "config::Spool",
+            "totals::Standing",
+        ]),
     },
     // What outlives the process: files, and a thread that writes them.
     Module { name: "state", may_use: Uses::Only(&[]) },
     // Counts in a file that outlives a kill.
     Module { name: "tally", may_use: Uses::Only(&[]) },
+    // Keeps what sinks have summed up, in files that outlive a kill.
+    Module { name: "totals", may_use: Uses::Only(&["beats", "tally::boot_id"]) },
     // Merges what the workers push and hands it on.
     Module {
         name: "flush",

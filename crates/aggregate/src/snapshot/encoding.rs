@@ -22,7 +22,7 @@ use gstatsd_sketch::{Histogram, HyperLogLog};
 
 use super::{FlushTimes, OwnPoint, Snapshot, State, Values, Window};
 use crate::{Counts, DatedReading, SeriesKind};
-use reader::Reader;
+pub use reader::Reader;
 
 const VERSION: u8 = 1;
 /// How many bytes two names share at most: so a few bytes are no name of a thousand.
@@ -219,13 +219,14 @@ impl Snapshot {
 }
 
 /// Names, each with what it shares with the one before.
-#[derive(Default)]
-struct Names {
+#[derive(Debug, Default)]
+pub struct Names {
     last: Vec<u8>,
 }
 
 impl Names {
-    fn put(&mut self, name: &[u8], out: &mut Vec<u8>) {
+    /// Appends a name, which [`Reader::name`] reads.
+    pub fn put(&mut self, name: &[u8], out: &mut Vec<u8>) {
         let pairs = self.last.iter().zip(name).take(SHARED_MAX);
         let shared = pairs.take_while(|(one, other)| one == other).count();
         put(shared as u64, out);
@@ -273,9 +274,10 @@ fn put_text(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 
-/// A finite double: twice the folded whole number, or 1 and its eight bytes.
+/// A finite double, which [`Reader::value`] reads: twice the folded whole number, or 1 and its
+/// eight bytes.
 #[expect(clippy::cast_possible_truncation, reason = "it is a whole number below 2^52")]
-fn put_value(value: f64, out: &mut Vec<u8>) {
+pub fn put_value(value: f64, out: &mut Vec<u8>) {
     let is_whole = value.trunc().to_bits() == value.to_bits() && value.abs() < WHOLE_MAX;
     match is_whole && !(value == 0.0 && value.is_sign_negative()) {
         true => put(folded(value as i64) << 1, out),
@@ -286,7 +288,8 @@ fn put_value(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-fn put_signed(number: i64, out: &mut Vec<u8>) {
+/// A whole number, folded, which [`Reader::signed`] reads.
+pub fn put_signed(number: i64, out: &mut Vec<u8>) {
     put(folded(number), out);
 }
 
@@ -294,7 +297,8 @@ fn folded(number: i64) -> u64 {
     (number << 1 ^ number >> 63).cast_unsigned()
 }
 
-fn put(mut number: u64, out: &mut Vec<u8>) {
+/// A whole number, which [`Reader::number`] reads.
+pub fn put(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gstatsd_sinks::JsonFile;
+use gstatsd_sinks::{JsonFile, Sink as _, Temporality};
 
 use crate::beats::Beats;
 use crate::config::{Config, Sink, SinkKind};
@@ -11,6 +11,7 @@ use crate::deliver::Outlet;
 use crate::http::HttpServers;
 use crate::scrape::ScrapeServer;
 use crate::sinks;
+use crate::totals::TotalsFiles;
 
 /// How long a sink may go without a look at the clock.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -23,10 +24,16 @@ pub(super) fn open(
     beats: &Beats,
 ) -> anyhow::Result<Outlet> {
     let (name, delivery, flush) = (sink.name.as_str(), &sink.delivery, config.flush_interval);
+    let totals = config.state_directory.as_deref().filter(|_| has_totals(&sink.kind));
+    let totals = totals.map(|state| TotalsFiles::new(state, name));
+    let standing = totals.as_ref().map(TotalsFiles::standing);
     let outlet = match &sink.kind {
         SinkKind::Prometheus(page) => {
-            let served = ScrapeServer::open(name, page, flush, servers)
+            let mut served = ScrapeServer::open(name, page, flush, servers)
                 .with_context(|| format!("sink {name}: cannot serve {}", page.address))?;
+            if let Some(totals) = totals {
+                served.keep_totals(Box::new(totals));
+            }
             Outlet::open(name, served, delivery, flush, None)?
         }
         SinkKind::File(settings) => {
@@ -35,12 +42,33 @@ pub(super) fn open(
             Outlet::open(name, file, delivery, flush, None)?
         }
         kind => {
-            let made = sinks::make(sink, config).with_context(|| format!("sink {name}"))?;
+            let mut made = sinks::make(sink, config).with_context(|| format!("sink {name}"))?;
+            if let Some(totals) = totals {
+                made.keep_totals(Box::new(totals));
+            }
             // Standard output is as far away as the disk.
             let spool = (!matches!(kind, SinkKind::Console)).then_some(&config.spool);
             Outlet::open(name, made, delivery, flush, spool)?
         }
     };
     outlet.beat_with(beats.stage(&format!("sink {name}"), PATIENCE));
+    if let Some(standing) = standing {
+        outlet.tell_totals(standing);
+    }
     Ok(outlet)
+}
+
+/// Whether a sink sums up what it gets.
+fn has_totals(kind: &SinkKind) -> bool {
+    match kind {
+        SinkKind::Prometheus(_) | SinkKind::RemoteWrite(_) => true,
+        SinkKind::Otlp(peer) => peer.temporality == Temporality::Cumulative,
+        SinkKind::Console
+        | SinkKind::File(_)
+        | SinkKind::Graphite(_)
+        | SinkKind::GraphiteUdp(_)
+        | SinkKind::Influx(_)
+        | SinkKind::InfluxUdp(_)
+        | SinkKind::Statsd(_) => false,
+    }
 }

@@ -37,6 +37,7 @@ impl<S: Sink> Courier<S> {
                 beat.follow_clock();
             }
             beats::now();
+            self.sink.prepare();
             match self.queue.next() {
                 Next::Nothing => {}
                 Next::Item(item) => {
@@ -45,9 +46,11 @@ impl<S: Sink> Courier<S> {
                     self.mention(receipt);
                 }
                 Next::Backlog => failures = self.send_backlog(failures),
-                Next::End => return,
+                Next::End => break,
             }
         }
+        self.sink.end();
+        self.queue.courier_has_ended();
     }
 
     /// Sends the oldest snapshot of the spool, once: in between there may be newer ones. Gives how

@@ -12,6 +12,7 @@ use super::books::Books;
 use super::shelf::Shelf;
 use crate::beats::{self, Beat};
 use crate::clock;
+use crate::totals::Standing;
 
 /// The longest wait between two attempts at the end, when there is no time to lose.
 const CLOSING_WAIT: Duration = Duration::from_millis(250);
@@ -60,6 +61,10 @@ pub(super) struct QueueState {
     pub(super) naming: Option<Arc<Naming>>,
     /// Whether the sink took nothing when it was last tried.
     pub(super) is_failing: bool,
+    /// How the totals stand that the sink keeps, where it does.
+    pub(super) totals: Option<Standing>,
+    /// Whether the thread of the sink has done its last.
+    has_courier_ended: bool,
 }
 
 #[derive(Clone)]
@@ -306,6 +311,23 @@ impl Queue {
     pub(super) fn has_ended(&self) -> bool {
         let state = self.lock();
         state.phase != Phase::Open && state.books.queued + state.books.in_flight == 0
+    }
+
+    pub(super) fn courier_has_ended(&self) {
+        self.lock().has_courier_ended = true;
+        self.wake();
+    }
+
+    /// Waits until the thread of a sink that keeps totals has done its last.
+    pub(super) fn wait_for_courier(&self, deadline: Instant) {
+        let mut state = self.lock();
+        while state.totals.is_some() && !state.has_courier_ended {
+            let left = deadline.saturating_duration_since(clock::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.wait_timeout(state, left);
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -22,9 +22,6 @@ const CODEC: u8 = 1;
 const RETRY: Duration = Duration::from_secs(5);
 /// How often a spool that fails is mentioned in the log.
 const MENTION: Duration = Duration::from_secs(60);
-/// Numbers of snapshots that come from a spool begin here, so that no sink takes one for a
-/// snapshot of this run.
-const NUMBERS: u64 = 1 << 63;
 
 /// The spool of one sink.
 pub(super) struct Shelf {
@@ -201,11 +198,12 @@ impl Shelf {
     }
 }
 
-/// The snapshot in a record, with a number that is that of no other.
+/// The snapshot in a record, with a number that is that of no other: half of it is the one that it
+/// had, and no sink takes it for a snapshot of this run.
 fn decode(record: &Record) -> Option<Snapshot> {
     let mut snapshot = Snapshot::decode(&record.payload).ok().filter(|_| record.codec == CODEC)?;
     let second = record.timestamp.cast_unsigned() & u64::from(u32::MAX >> 1);
-    snapshot.number = NUMBERS | second << 32 | snapshot.number & u64::from(u32::MAX);
+    snapshot.number = Snapshot::OUTLIVED | second << 32 | snapshot.number & u64::from(u32::MAX);
     Some(snapshot)
 }
 

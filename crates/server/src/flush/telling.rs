@@ -69,6 +69,9 @@ impl Flush {
             books.named(|stem, reason, count| add(&["sinks.", &sink, ".", stem, reason], count));
             identity(&format!("sinks.{sink}.points"), books.residual());
         }
+        self.outlets.name_totals(|sink, stem, reason, count| {
+            add(&["sinks.", sink, ".", stem, reason], count);
+        });
         if let Some(forwarding) = &self.forwarding {
             forwarding.named(|name, count| add(&[name], count));
             for (peer, books) in forwarding.books() {

@@ -40,5 +40,6 @@ mod support;
 mod systemd;
 mod tags;
 mod tls;
+mod totals;
 mod unix;
 mod vectors;

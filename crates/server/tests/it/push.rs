@@ -20,14 +20,14 @@ use crate::support::{Daemon, Folder, PATIENCE, accounting, assert_books_close};
 const RECEIVER: &str = include_str!("push/receiver.py");
 
 /// A collector, which remembers the points that came.
-struct Collector {
+pub(crate) struct Collector {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     points: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Collector {
-    fn start(transport: &str) -> Self {
+    pub(crate) fn start(transport: &str) -> Self {
         let mut command = python();
         command.args(["-c", RECEIVER, transport]).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -44,7 +44,7 @@ impl Collector {
     }
 
     /// The first point of a name that is as it should be, once it has come.
-    fn wait_for(&self, name: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&self, name: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
             let points = self.points.lock().unwrap().clone();

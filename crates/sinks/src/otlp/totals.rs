@@ -6,14 +6,19 @@
 //! sketches of timers, as bytes
 //! ```
 //!
-//! Names are not kept: 96 bits of two keyed hashes stand for them. Of a million series no two have
+//! Names are not kept: 96 bits of a keyed hash stand for them. Of a million series no two have
 //! the same, but by a chance of one in 10^17.
 
-use std::hash::{BuildHasher as _, RandomState};
+mod image;
+
+use std::hash::{BuildHasher as _, Hash as _, RandomState};
 
 use gstatsd_aggregate::{Series, SeriesKind, Snapshot, State, Values};
 use gstatsd_sketch::Histogram;
 use hashbrown::HashTable;
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+pub(super) use self::image::fuzz;
 
 /// How much is kept at most. What is new beyond it has no total.
 const BYTES_MAX: usize = 256 << 20;
@@ -28,7 +33,8 @@ pub(super) struct Totals {
     /// Those of the timers among the rows.
     sketches: Vec<Box<[u8]>>,
     sketch_bytes: usize,
-    hashers: [RandomState; 2],
+    /// Of the hashes; drawn at random, and kept with the totals.
+    key: [u64; 2],
     bytes_max: usize,
 }
 
@@ -61,7 +67,7 @@ impl Totals {
             rows: Vec::new(),
             sketches: Vec::new(),
             sketch_bytes: 0,
-            hashers: [RandomState::new(), RandomState::new()],
+            key: [(); 2].map(|()| RandomState::new().hash_one(0)),
             bytes_max: BYTES_MAX,
         }
     }
@@ -166,11 +172,13 @@ impl Totals {
 
     /// The hash by which a series is looked for, and what it is known by.
     fn fingerprint(&self, kind: SeriesKind, name: &[u8]) -> (u64, (u64, u32)) {
-        let [first, second] = &self.hashers;
-        let hash = first.hash_one((kind, name));
-        #[expect(clippy::cast_possible_truncation, reason = "the lower half of a hash")]
-        let more = second.hash_one((kind, name)) as u32;
-        (hash, (hash, more))
+        let [first, second] = self.key;
+        let mut hasher = SipHasher13::new_with_keys(first, second);
+        (kind as u8, name).hash(&mut hasher);
+        let hash = hasher.finish128();
+        #[expect(clippy::cast_possible_truncation, reason = "half of a half")]
+        let more = hash.h2 as u32;
+        (hash.h1, (hash.h1, more))
     }
 
     fn bytes(&self) -> usize {

@@ -90,6 +90,56 @@ pub(super) fn read(identity: &[u8]) -> (&[u8], Kind, &[u8]) {
     (family, kind.copied().unwrap_or(Kind::Own), rest.get(2..).unwrap_or_default())
 }
 
+/// Whether these bytes can be an identity: one that goes to a page without harm to others.
+pub(super) fn is_sound(identity: &[u8]) -> bool {
+    let mut parts = identity.splitn(2, |byte| *byte == 0);
+    let (family, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let Some((kind, labels)) = rest.split_first() else { return false };
+    is_name(family, true)
+        && Kind::ALL.iter().any(|known| *known as u8 == *kind)
+        && are_labels(labels)
+}
+
+/// Whether a name is `[a-zA-Z_][a-zA-Z0-9_]*`, with colons too where they are allowed.
+fn is_name(name: &[u8], colons: bool) -> bool {
+    let is_allowed =
+        |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || colons && *byte == b':';
+    !name.is_empty() && !name[0].is_ascii_digit() && name.iter().all(is_allowed)
+}
+
+/// Whether this is nothing, or `a="b",c="d"` in the order of the labels, each once.
+fn are_labels(labels: &[u8]) -> bool {
+    let Ok(mut rest) = str::from_utf8(labels) else { return false };
+    let mut last = "";
+    while !rest.is_empty() {
+        let Some((label, value)) = rest.split_once("=\"") else { return false };
+        if !is_name(label.as_bytes(), false) || label <= last {
+            return false;
+        }
+        last = label;
+        let mut bytes = value.bytes().enumerate();
+        let end = loop {
+            match bytes.next() {
+                Some((at, b'"')) => break at,
+                Some((_, b'\\')) => match bytes.next() {
+                    Some((_, b'\\' | b'"' | b'n')) => {}
+                    _ => return false,
+                },
+                None | Some((_, b'\n')) => return false,
+                Some(_) => {}
+            }
+        };
+        rest = &value[end + 1..];
+        match rest.strip_prefix(',') {
+            Some(more) if !more.is_empty() => rest = more,
+            Some(_) => return false,
+            None if rest.is_empty() => {}
+            None => return false,
+        }
+    }
+    true
+}
+
 /// The name of a family whose plain name another kind has.
 pub(super) fn apart(family: &[u8], kind: Kind) -> Vec<u8> {
     [family, kind.suffix().as_bytes()].concat()
@@ -179,6 +229,7 @@ mod tests {
         let (mut text, mut out) = (Vec::new(), Vec::new());
         write_series(name.as_bytes(), &mut tags.iter().map(tag).collect(), &mut text);
         write(kind, &text, &mut out);
+        assert!(is_sound(&out), "{}", out.escape_ascii());
         let (family, read_kind, labels) = read(&out);
         assert_eq!(read_kind, kind);
         format!("{}{{{}}}", family.escape_ascii(), String::from_utf8(labels.to_vec()).unwrap())
@@ -221,5 +272,33 @@ mod tests {
             identity(Kind::Gauge, "x", &tags),
             r#"x{Z="true",a_b="1",tag___name__="x",tag_quantile="a\"b\\c"}"#
         );
+    }
+
+    #[test]
+    fn what_could_break_a_page_is_no_identity() {
+        let sound: [&[u8]; 4] =
+            [b"a\0\x01", b"a:b\0\x02", b"a\0\x03b=\"\"", b"a\0\x04b=\"x\\\"\",c=\"d\""];
+        for identity in sound {
+            assert!(is_sound(identity), "{}", identity.escape_ascii());
+        }
+        let unsound: [&[u8]; 14] = [
+            b"",
+            b"a",
+            b"a\0",
+            b"\0\x01",
+            b"5\0\x01",
+            b"a b\0\x01",
+            b"a\0\x00",
+            b"a\0\x01b",
+            b"a\0\x01b=\"c",
+            b"a\0\x01b=\"c\",",
+            b"a\0\x01b=\"c\\x\"",
+            b"a\0\x01b=\"c\nd\"",
+            b"a\0\x01b=\"c\",b=\"d\"",
+            b"a\0\x01b=\"\xff\"",
+        ];
+        for identity in unsound {
+            assert!(!is_sound(identity), "{}", identity.escape_ascii());
+        }
     }
 }

@@ -9,6 +9,8 @@
 //! natives   histogram                               of each timer, where they are native
 //! ```
 
+mod image;
+
 use std::hash::BuildHasher as _;
 
 use hashbrown::HashTable;
@@ -213,12 +215,20 @@ impl Registry {
 
     /// The number of a series, which is made where it is new and there is room.
     fn number(&mut self, kind: Kind, name: &[u8], created: u32) -> Option<u32> {
-        let Self { text, table, hasher, series, wanted, .. } = self;
+        let mut wanted = std::mem::take(&mut self.wanted);
         wanted.clear();
-        identity::write(kind, name, wanted);
+        identity::write(kind, name, &mut wanted);
+        let number = self.number_of(kind, &wanted, created);
+        self.wanted = wanted;
+        number
+    }
+
+    /// The same, by its identity.
+    fn number_of(&mut self, kind: Kind, wanted: &[u8], created: u32) -> Option<u32> {
+        let Self { text, table, hasher, series, .. } = self;
         let is_it = |number: &u32| identity_of(text, &series[*number as usize]) == wanted;
         let hash = |number: &u32| hasher.hash_one(identity_of(text, &series[*number as usize]));
-        let vacant = match table.entry(hasher.hash_one(&wanted[..]), is_it, hash) {
+        let vacant = match table.entry(hasher.hash_one(wanted), is_it, hash) {
             Place::Occupied(occupied) => return Some(*occupied.get()),
             Place::Vacant(_) if text.len() + wanted.len() > self.text_bytes_max => return None,
             Place::Vacant(vacant) => vacant,

@@ -18,7 +18,7 @@ use self::samples::Samples;
 use super::{Prometheus, PrometheusSettings, Scrape};
 use crate::http::{HttpClient, HttpSettings, Verdict};
 use crate::pieces::{Outcome, Progress};
-use crate::{Clock, PointCounter, Receipt, SendError, Sink};
+use crate::{Clock, PointCounter, Receipt, SendError, Sink, TotalsKeeper};
 
 /// How large a request is before it is packed.
 const PIECE: usize = 1 << 20;
@@ -94,6 +94,18 @@ impl Sink for RemoteWrite {
                 }
             }
         })
+    }
+
+    fn keep_totals(&mut self, keeper: Box<dyn TotalsKeeper>) {
+        self.page.keep_totals(keeper);
+    }
+
+    fn prepare(&mut self) {
+        self.page.prepare();
+    }
+
+    fn end(&mut self) {
+        self.page.end();
     }
 
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {

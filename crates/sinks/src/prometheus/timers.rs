@@ -4,7 +4,7 @@ use gstatsd_aggregate::Values;
 use gstatsd_sketch::Histogram;
 
 /// The finest scale that Prometheus knows of a native histogram.
-const SCALE_MAX: i8 = 8;
+pub(super) const SCALE_MAX: i8 = 8;
 
 /// What a page shows of timers, histograms and distributions.
 #[derive(Clone, Debug, PartialEq)]

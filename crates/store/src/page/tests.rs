@@ -8,7 +8,7 @@ use crate::SystemDisk;
 use crate::spool::scratch;
 
 const COUNTING: Counting<'static> =
-    Counting { boot_id: [7; 16], run: 1, layout: "received flushed", counters: 3 };
+    Counting { boot_id: [7; 16], run: 1, layout: "received flushed", counters: 3, first: 0 };
 
 fn page(path: &Path, counting: &Counting<'_>) -> (Page, Previous) {
     Page::open(&SystemDisk, path, counting).unwrap()
@@ -35,6 +35,17 @@ fn what_a_killed_process_counted_is_there_and_the_next_one_begins_at_zero() {
     drop(second);
     let (_, previous) = page(&path, &Counting { counters: 5, ..COUNTING });
     assert_eq!(previous, Previous::Killed { run: 2, counters: vec![0; 3] });
+}
+
+#[test]
+fn counters_begin_where_they_are_told_to() {
+    let (_dir, path) = left("page-first");
+    let (fresh, _) = page(&path, &Counting { first: 7, ..COUNTING });
+    fresh.counter(1).store(5, Ordering::Relaxed);
+    fresh.sync(&SystemDisk).unwrap();
+    drop(fresh);
+    let (_, previous) = page(&path, &COUNTING);
+    assert_eq!(previous, Previous::Killed { run: 1, counters: vec![7, 5, 7] });
 }
 
 #[test]

@@ -62,18 +62,37 @@ fn a_bit_or_a_cut_in_one_file_gives_the_state_of_the_other() {
     assert_eq!(open(&dir).2.unwrap(), b"third");
 }
 
-#[test]
-fn a_state_of_a_later_version_is_told() {
-    let dir = scratch::Dir::new("slots-newer");
-    let (mut slots, ..) = open(&dir);
-    write(&mut slots, b"first");
-    let path = dir.path().join("state.a");
-    let mut bytes = fs::read(&path).unwrap();
+/// Makes a file one of a later version.
+fn make_newer(path: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(path).unwrap();
     bytes[8] = 2;
     let crc = crc32c(&bytes[..HEADER - 4]).to_le_bytes();
     bytes[HEADER - 4..HEADER].copy_from_slice(&crc);
-    fs::write(&path, &bytes).unwrap();
-    assert!(matches!(open(&dir), (_, Restored::Newer, None)));
+    fs::write(path, &bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn f79_a_state_of_a_later_version_is_told_and_put_aside() {
+    let dir = scratch::Dir::new("slots-newer");
+    let (mut slots, ..) = open(&dir);
+    write(&mut slots, b"first");
+    let newer = make_newer(&dir.path().join("state.a"));
+    let (mut slots, how, payload) = open(&dir);
+    assert_eq!((how, payload), (Restored::Newer, None));
+    let kept = dir.path().join("quarantine/state.a");
+    assert_eq!(fs::read(&kept).unwrap(), newer);
+    write(&mut slots, b"ours");
+    write(&mut slots, b"later");
+    assert_eq!(fs::read(&kept).unwrap(), newer);
+    // Beside one of ours it is put aside too, before it is written over.
+    let newer = make_newer(&dir.path().join("state.b"));
+    let (mut slots, how, payload) = open(&dir);
+    assert_eq!((how, payload.as_deref()), (Restored::Older, Some(&b"ours"[..])));
+    write(&mut slots, b"again");
+    assert_eq!(fs::read(dir.path().join("quarantine/state.b")).unwrap(), newer);
+    slots.quarantine(&SystemDisk).unwrap();
+    assert!(matches!(open(&dir), (_, Restored::Missing, None)));
 }
 
 #[test]

@@ -1,10 +1,12 @@
-//! Reads the parts of a snapshot from bytes that anybody could have written.
+//! Reads the parts of a snapshot, or of other things, from bytes that anybody could have written.
 
 use super::{DecodeError, SHARED_MAX, WHOLE_MAX};
 use crate::SeriesKind;
 
-/// Bytes, and how far they were read.
-pub(super) struct Reader<'a> {
+/// Bytes, and how far they were read. What cannot stand there is an error with its place, and
+/// what bytes that end too soon miss is one too.
+#[derive(Debug)]
+pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     /// The name that was read last.
@@ -12,42 +14,64 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// From the first of these on.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0, name: Vec::new() }
     }
 
     /// Nothing may follow.
-    pub(super) fn end(&self) -> Result<(), DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn end(&self) -> Result<(), DecodeError> {
         match self.at == self.bytes.len() {
             true => Ok(()),
             false => Err(DecodeError::Value(self.at)),
         }
     }
 
-    pub(super) fn check(&self, holds: bool) -> Result<(), DecodeError> {
+    /// Something holds of what was read last.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn check(&self, holds: bool) -> Result<(), DecodeError> {
         match holds {
             true => Ok(()),
             false => Err(DecodeError::Value(self.at.saturating_sub(1))),
         }
     }
 
-    pub(super) fn checked<T>(&self, value: Option<T>) -> Result<T, DecodeError> {
+    /// What was read last means something.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn checked<T>(&self, value: Option<T>) -> Result<T, DecodeError> {
         value.ok_or(DecodeError::Value(self.at.saturating_sub(1)))
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, DecodeError> {
+    /// One byte.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
         let [byte] = self.array()?;
         Ok(byte)
     }
 
     /// A finite double.
-    pub(super) fn double(&mut self) -> Result<f64, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn double(&mut self) -> Result<f64, DecodeError> {
         let value = f64::from_le_bytes(self.array()?);
         self.checked(Some(value).filter(|value| value.is_finite()))
     }
 
     /// A whole number, in the one way in which it is written.
-    pub(super) fn number(&mut self) -> Result<u64, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn number(&mut self) -> Result<u64, DecodeError> {
         let (mut number, mut shift) = (0_u64, 0);
         loop {
             let byte = self.byte()?;
@@ -61,13 +85,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn signed(&mut self) -> Result<i64, DecodeError> {
+    /// A whole number that may be negative.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn signed(&mut self) -> Result<i64, DecodeError> {
         Ok(unfolded(self.number()?))
     }
 
     /// A finite double, as a whole number where it is one.
     #[expect(clippy::cast_precision_loss, reason = "it is below 2^52")]
-    pub(super) fn value(&mut self) -> Result<f64, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn value(&mut self) -> Result<f64, DecodeError> {
         let number = self.number()?;
         if number % 2 == 1 {
             self.check(number == 1)?;
@@ -78,20 +109,30 @@ impl<'a> Reader<'a> {
     }
 
     /// How many things follow, of which each takes a byte and more.
-    pub(super) fn count(&mut self) -> Result<usize, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn count(&mut self) -> Result<usize, DecodeError> {
         let count = usize::try_from(self.number()?).ok();
         self.checked(count.filter(|count| *count <= self.bytes.len() - self.at))
     }
 
     /// So many things as it says before them.
-    pub(super) fn list<T>(
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn list<T>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<Vec<T>, DecodeError> {
         (0..self.count()?).map(|_| read(self)).collect()
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// As many bytes as it says before them.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn text(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.count()?;
         let text = &self.bytes[self.at..self.at + length];
         self.at += length;
@@ -99,7 +140,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The name of a series or of one of our own metrics.
-    pub(super) fn name(&mut self) -> Result<&[u8], DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn name(&mut self) -> Result<&[u8], DecodeError> {
         let shared = usize::try_from(self.number()?).ok();
         let shared = shared.filter(|shared| *shared <= self.name.len().min(SHARED_MAX));
         let shared = self.checked(shared)?;
@@ -111,23 +155,35 @@ impl<'a> Reader<'a> {
         Ok(&self.name)
     }
 
-    pub(super) fn last_name(&self) -> &[u8] {
+    /// The name that was read last.
+    pub fn last_name(&self) -> &[u8] {
         &self.name
     }
 
-    pub(super) fn kind(&mut self) -> Result<SeriesKind, DecodeError> {
+    /// The kind of a series.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn kind(&mut self) -> Result<SeriesKind, DecodeError> {
         let number = self.byte()?;
         let kind = SeriesKind::ALL.into_iter().find(|kind| *kind as u8 == number);
         self.checked(kind)
     }
 
-    pub(super) fn settings(&mut self) -> Result<u16, DecodeError> {
+    /// The number of the settings of a series.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn settings(&mut self) -> Result<u16, DecodeError> {
         let number = u16::try_from(self.number()?).ok();
         self.checked(number)
     }
 
     /// What the crate of sketches reads.
-    pub(super) fn sketch<T>(
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn sketch<T>(
         &mut self,
         decode: impl FnOnce(&'a [u8]) -> Result<(T, &'a [u8]), gstatsd_sketch::DecodeError>,
     ) -> Result<T, DecodeError> {
@@ -141,7 +197,11 @@ impl<'a> Reader<'a> {
         Ok(sketch)
     }
 
-    fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], DecodeError> {
+    /// So many bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError`], with the place.
+    pub fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], DecodeError> {
         let rest = self.bytes[self.at..].first_chunk();
         let array = rest.copied().ok_or(DecodeError::Short(self.bytes.len()))?;
         self.at += LENGTH;

@@ -7,10 +7,11 @@ pub(crate) const STATE_DIRECTORY: Text = Text {
     about: About {
         path: "state_directory",
         flag: None,
-        effect: "The directory for what outlives the process: the gauges after each flush, and at \
-                 the end the interval that is open, so that a restart makes one point of it and \
-                 not two. It is made where it is missing, for its owner alone, and one daemon has \
-                 it at a time.",
+        effect: "The directory for what outlives the process: the gauges after each flush; the \
+                 totals of Prometheus pages, remote write and OTLP before they are shown or sent, \
+                 so that they go on with their old start; and at the end the interval that is \
+                 open, so that a restart makes one point of it and not two. It is made where it is \
+                 missing, for its owner alone, and one daemon has it at a time.",
         edge: "`\"\"` is none: then nothing is written, and the last interval is sent at the end.",
         reload: false,
     },
