@@ -1,7 +1,5 @@
 //! A host that stops us for a while, gives small buffers, or takes the network away: F91, F93, F94.
 
-#![expect(clippy::print_stdout, reason = "says what is left out")]
-
 use std::fs;
 use std::process::Command;
 use std::thread;
