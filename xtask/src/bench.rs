@@ -155,7 +155,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     if options.only.as_ref().is_none_or(|only| "sinks".contains(only)) {
         header("sinks");
         let sinks = sinks::measure(place, rounds).context("sinks")?;
-        tables.push_str(&sinks::table(&sinks));
+        tables.push_str(&sinks::tables(&sinks));
     }
     show(place, options, &page::SERVER, &tables)
 }
