@@ -36,6 +36,7 @@ use self::shelf::Shelf;
 use crate::beats::Beat;
 use crate::clock;
 use crate::config::{Delivery, Spool};
+use crate::tally::{Held, Holding};
 use crate::totals::Standing;
 
 /// How long the totals of sinks may take at the end.
@@ -88,6 +89,15 @@ impl Outlet {
     /// Has the thread of the sink say that it advances whenever the sink reads its clock.
     pub(crate) fn beat_with(&self, beat: Beat) {
         self.0.queue.lock().beat = Some(beat);
+    }
+
+    /// Says there what a kill would cost; the processes before lost so much.
+    pub(crate) fn hold_in(&self, holding: Option<Holding>, lost: &Held) {
+        let mut state = self.0.queue.lock();
+        state.holding = holding;
+        state.books.lost_crash = lost.points();
+        state.books.lost_snapshots = lost.snapshots;
+        state.tell_held();
     }
 
     /// Tells how the totals stand that the sink keeps, and waits for them at the end.

@@ -346,6 +346,9 @@ impl Flush {
             counts.datagrams_received,
             counts.samples_received,
         );
+        if let Some(tally) = &self.tally {
+            tally.hand_on(self.totals.samples_received);
+        }
         self.hand_on(snapshot, is_last);
         if let Some(tally) = &self.tally {
             tally.flushed(self.totals.samples_received);

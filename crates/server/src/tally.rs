@@ -3,21 +3,30 @@
 //!
 //! ```text
 //! worker   before a batch: begun + 1      after it: samples taken, ended + 1
-//! flush    after a flush: samples flushed
+//! flush    before a flush is handed on: samples handed      after it: samples flushed
+//! sink     whenever that changes: what it holds; see [`held`]
 //! ```
 //!
-//! A worker that is killed between the two may have taken up to one batch more.
+//! A worker that is killed between the two may have taken up to one batch more. What was being
+//! handed on is told as lost here, and perhaps as held by a sink too.
 
-use std::path::Path;
+mod held;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gstatsd_store::{Counting, Disk as _, Page, PageError, Previous, SystemDisk};
 
+pub(crate) use self::held::{Held, Holding};
+
 /// What the counters are, and in which order.
-const LAYOUT: &str = "flushed, 7 of nothing; of each worker: taken, begun, ended, 5 of nothing";
+const LAYOUT: &str =
+    "flushed, handed, 6 of nothing; of each worker: taken, begun, ended, 5 of nothing";
 /// How many counters each worker has, so that no two share a line of memory; the flush has as many.
 const STRIDE: usize = 8;
+const FLUSHED: usize = 0;
+const HANDED: usize = 1;
 const TAKEN: usize = 0;
 const BEGUN: usize = 1;
 const ENDED: usize = 2;
@@ -45,6 +54,8 @@ pub(crate) struct Taking {
 struct Killed {
     taken: u64,
     flushed: u64,
+    /// More than that while a flush was being handed on.
+    handed: u64,
     /// Whether a worker was killed within a batch.
     within_batch: bool,
 }
@@ -56,30 +67,12 @@ impl Tally {
         let counters = STRIDE * (workers + 1);
         let run = u64::from(std::process::id());
         let counting = Counting { boot_id: boot_id(), run, layout: LAYOUT, counters, first: 0 };
-        let mut tally: Option<Self> = None;
         // What is wrong with it the files say.
         SystemDisk.create_dir(dir).ok();
-        for file in FILES {
-            match Page::open(&SystemDisk, &dir.join(file), &counting) {
-                Ok((page, previous)) => {
-                    let lost = tell(&previous);
-                    match &mut tally {
-                        // Nobody counts in this one, and what stood there is told.
-                        Some(tally) => {
-                            page.end();
-                            tally.lost += lost;
-                        }
-                        None => tally = Some(Self { page: Arc::new(page), lost }),
-                    }
-                }
-                Err(PageError::Locked(_)) => {}
-                Err(error) => {
-                    let error = anyhow::Error::new(error);
-                    log::warn!("{error:#}: a kill will leave no trace");
-                }
-            }
-        }
-        tally
+        let mut lost = 0;
+        let files = FILES.map(|file| dir.join(file));
+        let page = open_first(&files, &counting, |previous| lost += tell(previous))?;
+        Some(Self { page: Arc::new(page), lost })
     }
 
     /// What a worker counts with; they are numbered from 0.
@@ -88,9 +81,14 @@ impl Tally {
         Taking { page, place, batches: 0, pushed: 0 }
     }
 
+    /// So many samples since the start are on their way to the sinks.
+    pub(crate) fn hand_on(&self, samples: u64) {
+        self.page.counter(HANDED).store(samples, Ordering::Release);
+    }
+
     /// So many samples were flushed since the start.
     pub(crate) fn flushed(&self, samples: u64) {
-        self.page.counter(0).store(samples, Ordering::Relaxed);
+        self.page.counter(FLUSHED).store(samples, Ordering::Release);
     }
 
     /// The process ends in order.
@@ -133,7 +131,8 @@ impl Killed {
         let workers = || counters.chunks_exact(STRIDE).skip(1);
         Self {
             taken: workers().map(|worker| worker[TAKEN]).fold(0, u64::saturating_add),
-            flushed: counters.first().copied().unwrap_or(0),
+            flushed: counters.get(FLUSHED).copied().unwrap_or(0),
+            handed: counters.get(HANDED).copied().unwrap_or(0),
             within_batch: workers().any(|worker| worker[BEGUN] != worker[ENDED]),
         }
     }
@@ -143,18 +142,50 @@ impl Killed {
     }
 }
 
+/// Opens the first of these files that no other process has, and reads what stands in the others.
+/// What cannot be opened is told.
+fn open_first(
+    files: &[PathBuf],
+    counting: &Counting<'_>,
+    mut found: impl FnMut(&Previous),
+) -> Option<Page> {
+    let mut first: Option<Page> = None;
+    for file in files {
+        match Page::open(&SystemDisk, file, counting) {
+            Ok((page, previous)) => {
+                found(&previous);
+                match first {
+                    // Nobody counts in this one, and what stood there is told.
+                    Some(_) => page.end(),
+                    None => first = Some(page),
+                }
+            }
+            Err(PageError::Locked(_)) => {}
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                log::warn!("{error:#}: a kill will leave no trace");
+            }
+        }
+    }
+    first
+}
+
 /// Says in the log what became of the process before. Gives how many samples it has lost.
 fn tell(previous: &Previous) -> u64 {
     match previous {
         Previous::None => 0,
         Previous::Killed { run, counters } => {
             let killed = Killed::of(counters);
-            let Killed { taken, flushed, within_batch } = killed;
+            let Killed { taken, flushed, handed, within_batch } = killed;
             let lost = killed.lost();
             let more = if within_batch { ", or up to one receive batch more" } else { "" };
+            let handed = match handed.saturating_sub(flushed) {
+                0 => String::new(),
+                samples => format!("; {samples} of them were on their way to the sinks"),
+            };
             log::warn!(
                 "the process before, {run}, was killed: of {taken} samples that it had taken it \
-                 flushed {flushed}, so {lost} are lost{more}"
+                 flushed {flushed}, so {lost} are lost{more}{handed}"
             );
             lost
         }

@@ -60,6 +60,8 @@ const MODULES: &[Module] = &[
             "clock",
             "config::Delivery",
             "config::Spool",
+            "tally::Held",
+            "tally::Holding",
             "totals::Standing",
         ]),
     },

@@ -11,6 +11,7 @@ use crate::deliver::Outlet;
 use crate::http::HttpServers;
 use crate::scrape::ScrapeServer;
 use crate::sinks;
+use crate::tally::Holding;
 use crate::totals::TotalsFiles;
 
 /// How long a sink may go without a look at the clock.
@@ -52,6 +53,10 @@ pub(super) fn open(
         }
     };
     outlet.beat_with(beats.stage(&format!("sink {name}"), PATIENCE));
+    if let Some(state) = &config.state_directory {
+        let (holding, lost) = Holding::open(state, name);
+        outlet.hold_in(holding, &lost);
+    }
     if let Some(standing) = standing {
         outlet.tell_totals(standing);
     }

@@ -40,6 +40,11 @@ pub(crate) struct Books {
     pub(crate) spool_bytes: u64,
     /// How often something went wrong with the spool.
     pub(crate) spool_failures: u64,
+    /// Points that the processes before held in memory when they were killed; none of the others
+    /// are of them.
+    pub(crate) lost_crash: u64,
+    /// The snapshots that these were of; no points.
+    pub(crate) lost_snapshots: u64,
     /// Events and service checks that went with the snapshots; no points.
     pub(crate) notices_emitted: u64,
     /// Those that did not, because the sink carries none.
@@ -86,6 +91,8 @@ impl Books {
             dropped_config_removed,
             spool_bytes,
             spool_failures,
+            lost_crash,
+            lost_snapshots,
             notices_emitted,
             notices_unsupported,
         } = other;
@@ -106,6 +113,8 @@ impl Books {
         self.dropped_config_removed += dropped_config_removed;
         self.spool_bytes += spool_bytes;
         self.spool_failures += spool_failures;
+        self.lost_crash += lost_crash;
+        self.lost_snapshots += lost_snapshots;
         self.notices_emitted += notices_emitted;
         self.notices_unsupported += notices_unsupported;
     }
@@ -120,6 +129,8 @@ impl Books {
             ("points.restored", self.restored),
             ("points.spooled", self.spooled),
             ("points.coalesced", self.coalesced),
+            ("points.lost.crash", self.lost_crash),
+            ("snapshots.lost.crash", self.lost_snapshots),
             ("spool.bytes", self.spool_bytes),
             ("spool.failures", self.spool_failures),
         ] {

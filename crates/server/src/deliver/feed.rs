@@ -62,10 +62,10 @@ impl Feed {
         self.terms.flushes <= 1 && self.terms.filter.is_none()
     }
 
-    /// Puts a snapshot into the queue as it is.
-    pub(super) fn push(&self, snapshot: &Arc<Snapshot>, naming: &Arc<Naming>) {
+    /// Puts a snapshot into the queue as it is; it was prepared of so many flushes.
+    pub(super) fn push(&self, snapshot: &Arc<Snapshot>, naming: &Arc<Naming>, flushes: u32) {
         let item = Item::new(Arc::clone(snapshot), Arc::clone(naming), &self.point_count);
-        let dropped = self.queue.push(item, self.carries_notices);
+        let dropped = self.queue.push(item, self.carries_notices, flushes.into());
         if dropped > 0 {
             log::warn!("sink {}: the queue is full: dropped {dropped} points", self.name);
         }
@@ -99,15 +99,15 @@ impl Feed {
         };
         match gathered.flushes < self.terms.flushes {
             true => *held = Some(gathered),
-            false => self.push(&gathered.snapshot, &gathered.naming),
+            false => self.push(&gathered.snapshot, &gathered.naming, gathered.flushes),
         }
     }
 
     /// Nothing more will come: what was gathered is for the queue, which then closes.
     pub(super) fn end(&self) {
         let held = self.gathered.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Gathered { snapshot, naming, .. }) = held {
-            self.push(&snapshot, &naming);
+        if let Some(Gathered { snapshot, naming, flushes }) = held {
+            self.push(&snapshot, &naming, flushes);
         }
         self.queue.begin_closing();
     }

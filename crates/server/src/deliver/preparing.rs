@@ -46,13 +46,14 @@ impl Preparing {
         naming: &Arc<Naming>,
     ) {
         if !feed.is_plain() {
+            feed.queue.expect();
             let job = Job::Take(Arc::clone(feed), Arc::clone(snapshot), Arc::clone(naming));
             if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
                 feed.refuse(snapshot, naming);
             }
             return;
         }
-        feed.push(snapshot, naming);
+        feed.push(snapshot, naming, 0);
         if feed.queue.is_nearly_full() {
             // With no room for the job a later one comes.
             self.jobs.try_send(Job::Coalesce(Arc::clone(feed))).ok();

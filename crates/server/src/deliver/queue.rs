@@ -12,6 +12,7 @@ use super::books::Books;
 use super::shelf::Shelf;
 use crate::beats::{self, Beat};
 use crate::clock;
+use crate::tally::{Held, Holding};
 use crate::totals::Standing;
 
 /// The longest wait between two attempts at the end, when there is no time to lose.
@@ -61,6 +62,13 @@ pub(super) struct QueueState {
     pub(super) naming: Option<Arc<Naming>>,
     /// Whether the sink took nothing when it was last tried.
     pub(super) is_failing: bool,
+    /// Where it is said what a kill would cost.
+    pub(super) holding: Option<Holding>,
+    /// How many snapshots are in memory alone, and the samples of their intervals.
+    pub(super) snapshots: u64,
+    pub(super) samples: u64,
+    /// How many flushes are being prepared.
+    pub(super) flushes: u64,
     /// How the totals stand that the sink keeps, where it does.
     pub(super) totals: Option<Standing>,
     /// Whether the thread of the sink has done its last.
@@ -118,7 +126,32 @@ impl QueueState {
         self.books.queued -= item.points;
         self.books.in_flight += item.points;
         self.sending = Some(item.clone());
+        self.tell_held();
         item
+    }
+
+    /// An item is in memory no more.
+    pub(super) fn let_go(&mut self, item: &Item) {
+        self.snapshots = self.snapshots.saturating_sub(1);
+        self.samples = self.samples.saturating_sub(item.snapshot.counts.samples_received);
+    }
+
+    /// All is in the books.
+    pub(super) fn end_holding(&mut self) {
+        if let Some(holding) = self.holding.take() {
+            holding.end();
+        }
+    }
+
+    /// Says what a kill would cost from now on.
+    pub(super) fn tell_held(&mut self) {
+        let Books { emitted, queued: waiting, in_flight, .. } = self.books;
+        // What the spool lent is on the disk still.
+        let sending = if self.lent.is_some() { 0 } else { in_flight };
+        let Self { snapshots, samples, flushes, .. } = *self;
+        if let Some(holding) = &mut self.holding {
+            holding.store(Held { emitted, waiting, sending, snapshots, samples, flushes });
+        }
     }
 }
 
@@ -137,14 +170,15 @@ impl Queue {
         }
     }
 
-    /// Appends an item. Gives the number of points that were dropped for it: one item alone
-    /// always fits.
-    pub(super) fn push(&self, item: Item, carries_notices: bool) -> u64 {
+    /// Appends an item, which was prepared of so many flushes. Gives the number of points that were
+    /// dropped for it: one item alone always fits.
+    pub(super) fn push(&self, item: Item, carries_notices: bool, flushes: u64) -> u64 {
         let mut state = self.lock();
         let mut dropped = 0;
         while state.bytes + item.bytes > self.room() {
             let Some(oldest) = state.waiting.pop_front() else { break };
             state.bytes -= oldest.bytes;
+            state.let_go(&oldest);
             dropped += oldest.points;
         }
         let notices = item.snapshot.notice_count() as u64;
@@ -159,7 +193,11 @@ impl Queue {
         state.bytes += item.bytes;
         state.naming = Some(Arc::clone(&item.naming));
         state.is_fresh = true;
+        state.snapshots += 1;
+        state.samples += item.snapshot.counts.samples_received;
+        state.flushes = state.flushes.saturating_sub(flushes);
         state.waiting.push_back(item);
+        state.tell_held();
         drop(state);
         self.changed.notify_all();
         dropped
@@ -167,9 +205,18 @@ impl Queue {
 
     /// Counts points that never came here, as there was no time for them.
     pub(super) fn refuse(&self, points: u64) {
-        let books = &mut self.lock().books;
-        books.emitted += points;
-        books.dropped_queue_full += points;
+        let mut state = self.lock();
+        state.books.emitted += points;
+        state.books.dropped_queue_full += points;
+        state.flushes = state.flushes.saturating_sub(1);
+        state.tell_held();
+    }
+
+    /// A flush is on its way here, and is to be prepared.
+    pub(super) fn expect(&self) {
+        let mut state = self.lock();
+        state.flushes += 1;
+        state.tell_held();
     }
 
     /// Whether it is time to merge what waits.
@@ -220,6 +267,8 @@ impl Queue {
                 state.books.emitted += merged.points.saturating_sub(points);
                 state.bytes = state.bytes - older.bytes - newer.bytes + merged.bytes;
                 state.waiting.insert(start, merged);
+                state.snapshots = state.snapshots.saturating_sub(1);
+                state.tell_held();
             }
         }
         drop(state);
@@ -234,11 +283,15 @@ impl Queue {
         if is_open {
             let rejected = receipt.rejected.min(item.points);
             let unencodable = receipt.unencodable.min(item.points - rejected);
-            (state.sending, state.lent) = (None, None);
+            state.sending = None;
+            if state.lent.take().is_none() {
+                state.let_go(item);
+            }
             state.books.in_flight -= item.points;
             state.books.dropped_rejected_by_sink += rejected;
             state.books.dropped_unencodable += unencodable;
             state.books.delivered += item.points - rejected - unencodable;
+            state.tell_held();
             self.changed.notify_all();
         }
         is_open
@@ -302,6 +355,7 @@ impl Queue {
         *rest(books) += books.queued + books.in_flight;
         (books.queued, books.in_flight) = (0, 0);
         let books = *books;
+        state.end_holding();
         drop(state);
         self.changed.notify_all();
         books

@@ -278,6 +278,7 @@ impl Queue {
         books.spooled -= points.min(books.spooled);
         books.in_flight += points;
         state.lent = Some(points);
+        state.tell_held();
     }
 
     fn spool_failed(&self) {

@@ -98,6 +98,8 @@ impl Queue {
                 state.books.spooled += item.points;
                 state.has_backlog = true;
                 state.spooled_items += 1;
+                state.let_go(&item);
+                state.tell_held();
             }
             false => {
                 state.bytes += item.bytes;
@@ -176,6 +178,7 @@ impl Queue {
             state.lent = None;
             state.books.in_flight -= points;
             state.books.spooled += points;
+            state.tell_held();
         }
     }
 
@@ -211,20 +214,27 @@ impl Queue {
         let mut left: Vec<Item> = state.sending.take().into_iter().collect();
         left.extend(state.waiting.drain(..));
         let lent = state.lent.take();
-        (state.books.queued, state.books.in_flight) = (0, 0);
         state.books.spooled += lent.unwrap_or(0);
+        state.books.queued = left.iter().map(|item| item.points).sum();
+        state.books.in_flight = 0;
+        state.tell_held();
         drop(state);
         self.wake();
         shelf.release();
         for item in left {
             let is_there = shelf.put(self, &item);
-            let books = &mut self.lock().books;
+            let mut state = self.lock();
+            state.books.queued -= item.points;
             match is_there {
-                true => books.spooled += item.points,
-                false => *rest(books) += item.points,
+                true => state.books.spooled += item.points,
+                false => *rest(&mut state.books) += item.points,
             }
+            state.let_go(&item);
+            state.tell_held();
         }
         shelf.close();
-        self.lock().books
+        let mut state = self.lock();
+        state.end_holding();
+        state.books
     }
 }

@@ -200,12 +200,12 @@ fn what_becomes_more_points_when_it_is_merged_is_in_the_books() {
     let outlets = outlets(&sink, &Delivery { queue_bytes: 1 << 10, ..delivery() });
     let queue = &outlets.outlets[0].0.queue;
     let item = |points| queue::Item::of(snapshot(1, 1_000), Arc::clone(&naming), points);
-    queue.push(item(3), false);
+    queue.push(item(3), false, 0);
     // The courier has the first.
     while queue.lock().books.in_flight == 0 {
         thread::yield_now();
     }
-    queue.push(item(3), false);
+    queue.push(item(3), false, 0);
     // One more than there is room for, so that it is time to merge.
     let mut state = queue.lock();
     state.waiting.push_back(item(3));
