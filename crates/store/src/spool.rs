@@ -127,7 +127,7 @@ pub enum SpoolError {
     #[error("{} is not the directory that it was", .0.display())]
     Gone(PathBuf),
     /// There is no room for a record, and nothing left that could make way for it.
-    #[error("no room for {0} bytes")]
+    #[error("no room for {0} bytes: the quota is used up, or what is left of the disk stays free")]
     Full(u64),
     /// A record that would have to make way is just being taken.
     #[error("the oldest records are just being taken")]
