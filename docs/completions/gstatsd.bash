@@ -71,7 +71,7 @@ _gstatsd() {
 
     case "${cmd}" in
         gstatsd)
-            opts="-b -s -f -p -x -c -v -D -h -V --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help --version check explain send replay import spool docs help"
+            opts="-b -s -f -p -x -c -v -D -h -V --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --sandbox --help --version check explain send replay import spool docs help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -137,6 +137,10 @@ _gstatsd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -145,7 +149,7 @@ _gstatsd() {
             return 0
             ;;
         gstatsd__subcmd__check)
-            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help"
+            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -208,6 +212,10 @@ _gstatsd() {
                     return 0
                     ;;
                 --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -233,7 +241,7 @@ _gstatsd() {
             return 0
             ;;
         gstatsd__subcmd__explain)
-            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help"
+            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --sandbox --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -296,6 +304,10 @@ _gstatsd() {
                     return 0
                     ;;
                 --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -447,7 +459,7 @@ _gstatsd() {
             return 0
             ;;
         gstatsd__subcmd__replay)
-            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --timestamps --help"
+            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --sandbox --timestamps --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -510,6 +522,10 @@ _gstatsd() {
                     return 0
                     ;;
                 --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -539,7 +555,7 @@ _gstatsd() {
             return 0
             ;;
         gstatsd__subcmd__spool)
-            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --help ls verify export"
+            opts="-b -s -f -p -x -c -v -D -h --bind --sink --flush --percent --prefix --config --daemonize --workers --pid-file --log --sandbox --help ls verify export"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -602,6 +618,10 @@ _gstatsd() {
                     return 0
                     ;;
                 --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_gstatsd_global_optspecs
-    string join \n b/bind= s/sink= f/flush= p/percent= x/prefix= c/config= v D/daemonize workers= pid-file= log= h/help V/version
+    string join \n b/bind= s/sink= f/flush= p/percent= x/prefix= c/config= v D/daemonize workers= pid-file= log= sandbox= h/help V/version
 end
 
 function __fish_gstatsd_needs_command
@@ -33,6 +33,7 @@ complete -c gstatsd -n "__fish_gstatsd_needs_command" -s c -l config -d 'Read th
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -l workers -d 'Threads that receive and aggregate; 0 is one for each core [default: 0]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -l pid-file -d 'Write the process id to this file' -r -F
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -l log -d 'Log to stderr, syslog or a file (opened again on SIGHUP) [default: stderr]' -r
+complete -c gstatsd -n "__fish_gstatsd_needs_command" -l sandbox -d 'Close the process in: auto (as far as this system can), require or off [default: off]' -r
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s v -d 'Log more: -v for debug, -vv for every packet'
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_needs_command" -s h -l help -d 'Print help'
@@ -54,6 +55,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s c -l config -d
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -l workers -d 'Threads that receive and aggregate; 0 is one for each core [default: 0]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -l pid-file -d 'Write the process id to this file' -r -F
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -l log -d 'Log to stderr, syslog or a file (opened again on SIGHUP) [default: stderr]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -l sandbox -d 'Close the process in: auto (as far as this system can), require or off [default: off]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s v -d 'Log more: -v for debug, -vv for every packet'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -66,6 +68,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s c -l config 
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -l workers -d 'Threads that receive and aggregate; 0 is one for each core [default: 0]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -l pid-file -d 'Write the process id to this file' -r -F
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -l log -d 'Log to stderr, syslog or a file (opened again on SIGHUP) [default: stderr]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -l sandbox -d 'Close the process in: auto (as far as this system can), require or off [default: off]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s v -d 'Log more: -v for debug, -vv for every packet'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -80,6 +83,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s c -l config -
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -l workers -d 'Threads that receive and aggregate; 0 is one for each core [default: 0]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -l pid-file -d 'Write the process id to this file' -r -F
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -l log -d 'Log to stderr, syslog or a file (opened again on SIGHUP) [default: stderr]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -l sandbox -d 'Close the process in: auto (as far as this system can), require or off [default: off]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s v -d 'Log more: -v for debug, -vv for every packet'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand replay" -l timestamps -d 'Add the time stamps of a virtual clock to the lines'
@@ -94,6 +98,7 @@ complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -s c -l config -d
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -l workers -d 'Threads that receive and aggregate; 0 is one for each core [default: 0]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -l pid-file -d 'Write the process id to this file' -r -F
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -l log -d 'Log to stderr, syslog or a file (opened again on SIGHUP) [default: stderr]' -r
+complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -l sandbox -d 'Close the process in: auto (as far as this system can), require or off [default: off]' -r
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -s v -d 'Log more: -v for debug, -vv for every packet'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -s D -l daemonize -d 'Check everything, then go to the background'
 complete -c gstatsd -n "__fish_gstatsd_using_subcommand spool" -s h -l help -d 'Print help (see more with \'--help\')'

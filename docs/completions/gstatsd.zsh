@@ -30,6 +30,7 @@ _gstatsd() {
 '--workers=[Threads that receive and aggregate; 0 is one for each core \[default\: 0\]]:N:_default' \
 '--pid-file=[Write the process id to this file]:FILE:_files' \
 '--log=[Log to stderr, syslog or a file (opened again on SIGHUP) \[default\: stderr\]]:TARGET:_default' \
+'--sandbox=[Close the process in\: auto (as far as this system can), require or off \[default\: off\]]:HOW:_default' \
 '*-v[Log more\: -v for debug, -vv for every packet]' \
 '-D[Check everything, then go to the background]' \
 '--daemonize[Check everything, then go to the background]' \
@@ -63,6 +64,7 @@ _arguments "${_arguments_options[@]}" : \
 '--workers=[Threads that receive and aggregate; 0 is one for each core \[default\: 0\]]:N:_default' \
 '--pid-file=[Write the process id to this file]:FILE:_files' \
 '--log=[Log to stderr, syslog or a file (opened again on SIGHUP) \[default\: stderr\]]:TARGET:_default' \
+'--sandbox=[Close the process in\: auto (as far as this system can), require or off \[default\: off\]]:HOW:_default' \
 '*-v[Log more\: -v for debug, -vv for every packet]' \
 '-D[Check everything, then go to the background]' \
 '--daemonize[Check everything, then go to the background]' \
@@ -88,6 +90,7 @@ _arguments "${_arguments_options[@]}" : \
 '--workers=[Threads that receive and aggregate; 0 is one for each core \[default\: 0\]]:N:_default' \
 '--pid-file=[Write the process id to this file]:FILE:_files' \
 '--log=[Log to stderr, syslog or a file (opened again on SIGHUP) \[default\: stderr\]]:TARGET:_default' \
+'--sandbox=[Close the process in\: auto (as far as this system can), require or off \[default\: off\]]:HOW:_default' \
 '*-v[Log more\: -v for debug, -vv for every packet]' \
 '-D[Check everything, then go to the background]' \
 '--daemonize[Check everything, then go to the background]' \
@@ -121,6 +124,7 @@ _arguments "${_arguments_options[@]}" : \
 '--workers=[Threads that receive and aggregate; 0 is one for each core \[default\: 0\]]:N:_default' \
 '--pid-file=[Write the process id to this file]:FILE:_files' \
 '--log=[Log to stderr, syslog or a file (opened again on SIGHUP) \[default\: stderr\]]:TARGET:_default' \
+'--sandbox=[Close the process in\: auto (as far as this system can), require or off \[default\: off\]]:HOW:_default' \
 '*-v[Log more\: -v for debug, -vv for every packet]' \
 '-D[Check everything, then go to the background]' \
 '--daemonize[Check everything, then go to the background]' \
@@ -154,6 +158,7 @@ _arguments "${_arguments_options[@]}" : \
 '--workers=[Threads that receive and aggregate; 0 is one for each core \[default\: 0\]]:N:_default' \
 '--pid-file=[Write the process id to this file]:FILE:_files' \
 '--log=[Log to stderr, syslog or a file (opened again on SIGHUP) \[default\: stderr\]]:TARGET:_default' \
+'--sandbox=[Close the process in\: auto (as far as this system can), require or off \[default\: off\]]:HOW:_default' \
 '*-v[Log more\: -v for debug, -vv for every packet]' \
 '-D[Check everything, then go to the background]' \
 '--daemonize[Check everything, then go to the background]' \

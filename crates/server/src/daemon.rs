@@ -15,16 +15,17 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::admin::AdminSockets;
-use crate::config::{Config, LogTarget, Sink, SinkKind, Source};
+use crate::config::{Config, LogTarget, Sandbox, Sink, SinkKind, Source};
 use crate::forward::refuse_loops;
-use crate::handover::{Bequest, Launch, Predecessor, Successor};
+use crate::handover::{Bequest, Launch, Launcher, Predecessor, Successor};
+use crate::hooks;
 use crate::listen::{self, ManagementSockets, Sockets};
 use crate::logging::Logger;
 use crate::pid_file::PidFile;
+use crate::sandbox::{self, Reach};
 use crate::signals::{Request, Signals};
-use crate::sys::{Detached, detach, map_large_memory};
+use crate::sys::{Detached, Stdio, detach, map_large_memory};
 use crate::systemd::Systemd;
-use crate::{hooks, sandbox};
 use service::Service;
 
 /// Runs the service until a signal ends it.
@@ -63,17 +64,23 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
         },
     };
     let logger = logger.install();
+    sandbox::make_folders(&config);
+    sandbox::become_user(&config)?;
+    let mut launcher = launcher(launch, &config)?;
     let mut signals = Signals::take_over()?;
-    let level = sandbox::close_in(&config, source.file().as_deref())?;
+    let systemd = Systemd::of_environment(predecessor.is_some());
+    let reach = Reach::of(&config, source.file().as_deref());
+    let level = sandbox::close_in(&config, &reach)?;
     let _writing = logger.write_apart()?;
     let mut service = Service::start(&config, admin, level)?;
     listen::close_rest();
-    let is_successor = predecessor.is_some();
+    if predecessor.is_some() {
+        hooks::reach("successor");
+    }
     let given = predecessor.map(Predecessor::take_over).transpose()?.unwrap_or_default();
     if let Some(pid_file) = &mut pid_file {
         pid_file.write()?;
     }
-    let systemd = Systemd::of_environment(is_successor);
     announce(&config, &sockets, &management);
     left::warn(&config);
     service.listen(&config, sockets, management)?;
@@ -85,19 +92,13 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     systemd.watch(service.beats())?;
     systemd.ready();
     let lock = pid_file.as_ref().map(PidFile::lock_of);
-    let daemon = Daemon { source, launch, lock, logger, systemd: &systemd };
-    let successor = daemon.obey(&mut signals, &mut config, &mut service);
-    match &successor {
-        Some(successor) => {
-            log::info!("handing over to process {}", successor.id());
-            systemd.handed_over(successor.id());
-            // Its lock is the successor's now.
-            std::mem::forget(pid_file);
-        }
-        None => {
-            log::info!("stopping");
-            systemd.stopping();
-        }
+    let reach = (level > 0).then_some(reach);
+    let daemon = Daemon { source, reach, lock, logger, systemd: &systemd };
+    let successor = daemon.obey(&mut signals, &mut launcher, &mut config, &mut service);
+    daemon.tell_end(successor.as_ref());
+    if successor.is_some() {
+        // Its lock is the successor's now.
+        std::mem::forget(pid_file);
     }
     service.stop(&config, successor.as_ref())?;
     Ok(ExitCode::SUCCESS)
@@ -106,7 +107,8 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
 /// A daemon that runs, and what it needs to do what signals ask for.
 struct Daemon<'d> {
     source: &'d Source,
-    launch: Launch,
+    /// All that it can reach, where it is closed in.
+    reach: Option<Reach>,
     /// That of the pid file, where there is one.
     lock: Option<BorrowedFd<'d>>,
     logger: &'static Logger,
@@ -119,10 +121,11 @@ impl Daemon<'_> {
     fn obey(
         &self,
         signals: &mut Signals,
+        launcher: &mut Launcher,
         config: &mut Config,
         service: &mut Service,
     ) -> Option<Successor> {
-        let mut reload = reload::Reload::new(self.source);
+        let mut reload = reload::Reload::new(self.source, self.reach.as_ref());
         loop {
             match signals.wait() {
                 Request::Reload => {
@@ -132,7 +135,7 @@ impl Daemon<'_> {
                     self.systemd.ready();
                 }
                 Request::Tell => service.tell_standing(),
-                Request::HandOver => match Successor::start(&self.launch, self.lock) {
+                Request::HandOver => match Successor::start(launcher, self.lock) {
                     Ok(successor) => return Some(successor),
                     Err(error) => log::error!("hand-over: {error:#}; this process goes on"),
                 },
@@ -140,6 +143,29 @@ impl Daemon<'_> {
             }
         }
     }
+
+    /// Says that the end has begun, and who goes on.
+    fn tell_end(&self, successor: Option<&Successor>) {
+        match successor {
+            Some(successor) => {
+                log::info!("handing over to process {}", successor.id());
+                self.systemd.handed_over(successor.id());
+            }
+            None => {
+                log::info!("stopping");
+                self.systemd.stopping();
+            }
+        }
+    }
+}
+
+/// Who starts the next process: who is closed in cannot.
+fn launcher(launch: Launch, config: &Config) -> anyhow::Result<Launcher> {
+    if config.sandbox == Sandbox::Off {
+        return Ok(Launcher::here(launch));
+    }
+    let stdio = if config.daemonize { Stdio::Nothing } else { Stdio::Ours };
+    Launcher::apart(&launch, stdio).context("cannot make a process that starts the next one")
 }
 
 /// The file that keeps other daemons away: as the process before this one has locked it, or anew.

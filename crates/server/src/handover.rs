@@ -2,7 +2,7 @@
 //! with what takes effect at a start only.
 //!
 //! ```text
-//! old   SIGUSR2: starts the new one --> all its sockets -->  (serves on)         "go" ends
+//! old   SIGUSR2: has it started     --> all its sockets -->  (serves on)         "go" ends
 //! new                                   binds none anew  -->  "ready"   waits -->  serves
 //! ```
 //!
@@ -11,13 +11,12 @@
 //! know of different things. A new one that is not ready in time is killed, and the old one goes
 //! on as if nothing had been.
 
+mod launcher;
+
 use std::env;
-use std::ffi::OsString;
 use std::io::{self, stdin};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::parent_id;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -27,6 +26,8 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use socket2::Socket;
 
+pub(crate) use self::launcher::{Launch, Launcher};
+use crate::hooks;
 use crate::listen::is_open_to_all;
 use crate::sys::{DESCRIPTORS_MAX, receive_message, send_message, sockets};
 
@@ -47,65 +48,42 @@ const GO: u8 = b'G';
 /// How long a message is at most: the begin of a frame may be in it.
 const MESSAGE_MAX: usize = 128 * 1024;
 
-/// How this process was started, so that another can be started in the same way.
-#[derive(Clone, Debug)]
-pub(crate) struct Launch {
-    program: PathBuf,
-    arguments: Vec<OsString>,
-    directory: PathBuf,
-}
-
-impl Launch {
-    /// How this process was started. To be asked before it goes to another directory.
-    ///
-    /// # Errors
-    /// The working directory is gone.
-    pub(crate) fn of_process() -> io::Result<Self> {
-        let mut words = env::args_os();
-        let directory = env::current_dir()?;
-        let named = PathBuf::from(words.next().unwrap_or_default());
-        // Not the file that runs, but what now has its name: after an upgrade that is another. A
-        // name without a slash was found by looking for it, which whoever starts it does again.
-        let has_slash = named.components().count() > 1;
-        let program = if has_slash { directory.join(named) } else { named };
-        Ok(Self { program, arguments: words.collect(), directory })
-    }
-}
-
-/// The next process, seen from the old one. It is killed when this is dropped before it is ready.
+/// The next process, seen from the old one.
 pub(crate) struct Successor {
-    process: Child,
+    id: u32,
     channel: OwnedFd,
-    is_ready: bool,
 }
 
 impl Successor {
-    /// Starts the next process, gives it the sockets of this one, and waits until it is ready to
-    /// use them. `pid_file` is the file that keeps other daemons away.
+    /// Has the next process started, gives it the sockets of this one, and waits until it is ready
+    /// to use them. `pid_file` is the file that keeps other daemons away.
     ///
     /// # Errors
     /// It cannot be started, ends, or is not ready in time; it is gone then.
-    pub(crate) fn start(launch: &Launch, pid_file: Option<BorrowedFd<'_>>) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        launcher: &mut Launcher,
+        pid_file: Option<BorrowedFd<'_>>,
+    ) -> anyhow::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (channel, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        wait_at_most(&channel, READY_MAX)?;
-        let process = Command::new(&launch.program)
-            .args(&launch.arguments)
-            .current_dir(&launch.directory)
-            .env(VARIABLE, std::process::id().to_string())
-            .stdin(Stdio::from(theirs))
-            .spawn()
-            .with_context(|| format!("cannot start {}", launch.program.display()))?;
-        let mut successor = Self { process, channel, is_ready: false };
-        successor.bequeath(pid_file).context("the next process takes no sockets")?;
-        successor.wait_until_ready()?;
-        successor.is_ready = true;
-        Ok(successor)
+        let patience = hooks::patience(READY_MAX);
+        wait_at_most(&channel, patience)?;
+        let id = launcher.start(theirs)?;
+        let successor = Self { id, channel };
+        match successor.bequeath(pid_file).and_then(|()| successor.wait_until_ready()) {
+            Ok(()) => Ok(successor),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                launcher.end(false);
+                bail!("the next process was not ready within {patience:?}");
+            }
+            // It says itself why.
+            Err(_) => bail!("the next process ended: {}", launcher.end(true)),
+        }
     }
 
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
-        self.process.id()
+        self.id
     }
 
     /// Lets it serve from now on. It does so too where this fails: then it sees that we are gone.
@@ -137,28 +115,18 @@ impl Successor {
         send_message(&self.channel, &[ALL], &[])
     }
 
-    fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+    /// # Errors
+    /// `WouldBlock`: it takes too long. Another: it is gone.
+    fn wait_until_ready(&self) -> io::Result<()> {
         let mut message = [0; 16];
         loop {
             match receive_message(&self.channel, &mut message) {
-                Ok((length, _)) if length > 0 && message[0] == READY => return Ok(()),
-                Ok((length, _)) if length > 0 => {}
+                Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) if message[0] == READY => return Ok(()),
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    bail!("the next process was not ready within {READY_MAX:?}");
-                }
-                // It says itself why.
-                Ok(_) | Err(_) => bail!("the next process ended: {}", self.process.wait()?),
+                Err(error) => return Err(error),
             }
-        }
-    }
-}
-
-impl Drop for Successor {
-    fn drop(&mut self) {
-        if !self.is_ready {
-            self.process.kill().ok();
-            self.process.wait().ok();
         }
     }
 }

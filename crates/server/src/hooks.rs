@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 #[cfg(debug_assertions)]
-pub(crate) use self::armed::{patience, probe, reach};
+pub(crate) use self::armed::{denied_calls_kill, patience, probe, reach};
 
 /// Nothing happens here in a release build.
 #[cfg(not(debug_assertions))]
@@ -17,6 +17,13 @@ pub(crate) fn reach(_place: &str) {}
 #[cfg(not(debug_assertions))]
 #[inline]
 pub(crate) fn probe() {}
+
+/// A call that is refused fails in a release build.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub(crate) fn denied_calls_kill() -> bool {
+    false
+}
 
 /// How long a stage may take.
 #[cfg(not(debug_assertions))]
@@ -29,7 +36,7 @@ pub(crate) fn patience(usual: Duration) -> Duration {
 mod armed {
     use std::fs::File;
     use std::io;
-    use std::net::TcpStream;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
     use std::path::PathBuf;
     use std::process::Command;
     use std::sync::OnceLock;
@@ -70,17 +77,25 @@ mod armed {
     pub(crate) fn probe() {
         let Ok(text) = env::var("GSTATSD_TEST_PROBE") else { return };
         let Some((file, address)) = text.split_once(' ') else { return };
-        let tried: [(&str, io::Result<()>); 5] = [
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(0);
+        let tried: [(&str, io::Result<()>); 6] = [
             ("execute", Command::new("/bin/true").status().map(drop)),
             ("open", File::open(file).map(drop)),
             ("write", File::options().append(true).open(file).map(drop)),
             ("connect", TcpStream::connect(address).map(drop)),
+            ("listen", TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)).map(drop)),
             ("trace", trace_us()),
         ];
         for (what, result) in tried {
             let came = result.map_or_else(|error| error.kind().to_string(), |()| "done".to_owned());
             log::info!("probe: {what}: {came}");
         }
+    }
+
+    /// Whether a call that is refused ends the process, so that tests see it. Not where it is tried
+    /// what is refused.
+    pub(crate) fn denied_calls_kill() -> bool {
+        env::var_os("GSTATSD_TEST_SANDBOX").is_some() && env::var_os("GSTATSD_TEST_PROBE").is_none()
     }
 
     /// How long a stage may take.

@@ -165,7 +165,7 @@ const MODULES: &[Module] = &[
     // What is configured, in the words of the sinks crate.
     Module { name: "sinks", may_use: Uses::Only(&["beats", "clock", "config"]) },
     // What the process cannot do any more.
-    Module { name: "sandbox", may_use: Uses::Only(&["config", "sys"]) },
+    Module { name: "sandbox", may_use: Uses::Only(&["config", "hooks", "sys"]) },
     // Who has started us, and what it is told.
     Module { name: "systemd", may_use: Uses::Only(&["beats", "clock"]) },
     // Takes commands: asks the flush, and tells the workers to push early for it.
@@ -187,9 +187,13 @@ const MODULES: &[Module] = &[
     Module {
         name: "handover",
         may_use: Uses::Only(&[
+            "hooks",
             "listen::is_open_to_all",
             "sys::DESCRIPTORS_MAX",
+            "sys::Stdio",
+            "sys::drop_privileges",
             "sys::receive_message",
+            "sys::run_apart",
             "sys::send_message",
             "sys::sockets",
         ]),

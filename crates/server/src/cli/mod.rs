@@ -66,7 +66,8 @@ pub(crate) struct Flags {
     /// Send to this Graphite ([HOST]:PORT, PORT or graphite://HOST:PORT), StatsD (statsd://HOST:PORT)
     /// or file (file:PATH), or show each flush on standard output (console:); can be repeated, each
     /// gets everything [default: console:]
-    #[arg(short, long, value_name = "SINK", allow_hyphen_values = true)]
+    // As it always was the shortest form.
+    #[arg(short, long, alias = "s", value_name = "SINK", allow_hyphen_values = true)]
     pub(crate) sink: Vec<String>,
 
     /// Seconds between flushes [default: 10]
@@ -105,6 +106,10 @@ pub(crate) struct Flags {
     /// Log to stderr, syslog or a file (opened again on SIGHUP) [default: stderr]
     #[arg(long, value_name = "TARGET")]
     pub(crate) log: Option<String>,
+
+    /// Close the process in: auto (as far as this system can), require or off [default: off]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) sandbox: Option<String>,
 }
 
 /// What to do instead of running the daemon.

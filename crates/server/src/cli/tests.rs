@@ -80,6 +80,7 @@ fn an_unknown_flag_and_a_missing_value_are_named() {
         (vec!["-s", "1", "--percent"], "'-p/--percent <PERCENT>'"),
         (vec!["check", "-x"], "'-x/--prefix <PREFIX>'"),
         (vec!["--workers"], "'--workers <N>'"),
+        (vec!["--sandbox"], "'--sandbox <HOW>'"),
     ] {
         let (_, text) = error(&words);
         assert!(text.contains(name), "{text}");

@@ -184,7 +184,8 @@ impl Draft<'_> {
 
     fn sandbox(&mut self) -> Sandbox {
         let key = &keys::SANDBOX;
-        let (place, text) = self.text(key, None, self.file.sandbox.as_deref());
+        let (place, text) =
+            self.text(key, self.flags.sandbox.as_deref(), self.file.sandbox.as_deref());
         let known = Sandbox::ALL.into_iter().find(|sandbox| sandbox.to_string() == text);
         known.unwrap_or_else(|| {
             self.wrong(&place, &format!("'{text}' is not {}", key.bounds()));

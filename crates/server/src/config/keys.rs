@@ -423,14 +423,14 @@ pub(crate) const USER: Text = Text {
 pub(crate) const SANDBOX: Text = Text {
     about: About {
         path: "sandbox",
-        flag: None,
+        flag: Some("--sandbox"),
         effect: "How far the process is closed in once its sockets are open: it has no \
-                 privileges, reads and writes only what is configured, connects over TCP only \
-                 to the ports of its peers, and starts no program. `\"auto\"` goes as far as this \
+                 privileges, reads and writes only what is configured, uses only the TCP ports \
+                 that are configured, and starts no program. `\"auto\"` goes as far as this \
                  system can, `\"require\"` does not start where that is not all the way; the own \
-                 metric `sandbox.level` is the number of layers, of 3. Folders and ports that a \
-                 reload brings, and that were not there at the start, need a restart; and no \
-                 process takes over on SIGUSR2.",
+                 metric `sandbox.level` is the number of layers, of 3. Folders and TCP ports \
+                 that a reload brings, and that were not configured at the start, need SIGUSR2 \
+                 or a restart; the log says which.",
         edge: "",
         reload: false,
     },

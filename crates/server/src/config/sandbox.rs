@@ -57,6 +57,23 @@ impl Config {
         Some(ports)
     }
 
+    /// The ports that it listens on over TCP.
+    pub(crate) fn tcp_ports_listened(&self) -> Vec<u16> {
+        let endpoints = self.listeners.iter().map(|listener| &listener.endpoint);
+        let of_endpoint = |endpoint: &Endpoint| match endpoint {
+            Endpoint::Tcp(address) => Some(address.port),
+            _ => None,
+        };
+        let mut ports: Vec<_> = endpoints.filter_map(of_endpoint).collect();
+        ports.extend(self.management.endpoint.as_ref().and_then(of_endpoint));
+        ports.extend(self.admin.address.iter().map(|address| address.port));
+        ports.extend(self.sinks.iter().filter_map(|sink| match &sink.kind {
+            SinkKind::Prometheus(page) => Some(page.address.port),
+            _ => None,
+        }));
+        ports
+    }
+
     /// The files that are read again while it runs.
     pub(crate) fn files_read(&self) -> Vec<&Path> {
         let listeners = self.listeners.iter().flat_map(|listener| &listener.tls);
@@ -118,6 +135,16 @@ mod tests {
              [[relay.node]]\nurl = \"udp://c:5\"\nhealth = \"c:6\"\n",
         );
         assert_eq!(config.tcp_ports(), Some(vec![1, 3, 6]));
+    }
+
+    #[test]
+    fn it_listens_over_tcp_where_that_is_configured() {
+        let config = of_file(
+            "[[listen]]\naddress = \"tcp://:1\"\n[[listen]]\naddress = \"udp://:2\"\n\
+             [[sink]]\nurl = \"prometheus://:3\"\n[management]\naddress = \"tcp://127.0.0.1:4\"\n\
+             [admin]\nlisten = \"127.0.0.1:5\"\n",
+        );
+        assert_eq!(config.tcp_ports_listened(), [1, 4, 5, 3]);
     }
 
     #[test]

@@ -310,6 +310,7 @@ fn flags_override_the_file() {
         workers: text(" 6 "),
         pid_file: Some("/pid".into()),
         log: text("syslog"),
+        sandbox: text("auto"),
         verbose: 1,
         ..Flags::default()
     };
@@ -323,6 +324,7 @@ fn flags_override_the_file() {
     assert_eq!(config.statistics.percents, [40.0]);
     assert_eq!(config.prefix, "web1");
     assert_eq!(config.workers.get(), 6);
+    assert_eq!(config.sandbox, Sandbox::Auto);
     assert_eq!(config.pid_file, Some("/pid".into()));
     assert_eq!(config.log, Log { target: LogTarget::Syslog, level: LevelFilter::Debug });
 

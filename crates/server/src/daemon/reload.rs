@@ -2,6 +2,7 @@
 
 use crate::config::{Changes, Config, Errors, Source};
 use crate::logging::Logger;
+use crate::sandbox::Reach;
 
 use super::service::Service;
 use super::{announce_listener, announce_sink, open_log};
@@ -9,14 +10,17 @@ use super::{announce_listener, announce_sink, open_log};
 /// Reads a configuration again and again.
 pub(super) struct Reload<'s> {
     source: &'s Source,
+    /// All that the process can reach, where it is closed in.
+    reach: Option<&'s Reach>,
     /// What was wrong the last time; told once, however many signals there are.
     failure: String,
 }
 
 impl<'s> Reload<'s> {
-    /// Reads what this source names.
-    pub(super) fn new(source: &'s Source) -> Self {
-        Self { source, failure: String::new() }
+    /// Reads what this source names. `reach` is all that the process can reach, where it is closed
+    /// in.
+    pub(super) fn new(source: &'s Source, reach: Option<&'s Reach>) -> Self {
+        Self { source, reach, failure: String::new() }
     }
 
     /// Reads the configuration and puts it to use as `config`, or leaves everything as it is.
@@ -62,7 +66,11 @@ impl<'s> Reload<'s> {
         let next = &changes.config;
         // Whatever can fail comes before anything changes.
         let log = (next.log != config.log).then(|| open_log(next)).transpose()?;
-        let plan = service.prepare(config, next)?;
+        let out_of_reach = self.out_of_reach(next);
+        let plan = service.prepare(config, next).map_err(|error| match &out_of_reach {
+            Some(text) => error.context(text.clone()),
+            None => error,
+        })?;
         if let Some(log) = log {
             logger.become_as(log);
         }
@@ -73,7 +81,19 @@ impl<'s> Reload<'s> {
         for sink in next.sinks.iter().filter(|sink| !config.sinks.contains(sink)) {
             announce_sink(sink);
         }
+        if let Some(text) = out_of_reach {
+            log::warn!("{text}");
+        }
         config.clone_from(next);
         Ok(changes)
+    }
+
+    /// What a configuration needs and a process that is closed in cannot get any more.
+    fn out_of_reach(&self, next: &Config) -> Option<String> {
+        let beyond = Reach::of(next, self.source.file().as_deref()).beyond(self.reach?);
+        (!beyond.is_empty()).then(|| {
+            let beyond = beyond.join(", ");
+            format!("sandbox: until SIGUSR2 or a restart this process is not allowed {beyond}")
+        })
     }
 }

@@ -89,6 +89,10 @@ impl Sockets {
             self.urls.push(format!("udp://{bound}"));
             self.addresses.push((Transport::Udp, bound));
             for socket in &group {
+                // An inherited one may have more than we could ask for.
+                if is_inherited && socket.recv_buffer_size()? / 2 >= config.receive_buffer_bytes {
+                    continue;
+                }
                 self.ask_for_buffer(socket, config.receive_buffer_bytes)?;
             }
             // Of those that were inherited there may be more than workers, or fewer.

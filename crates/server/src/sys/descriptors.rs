@@ -27,7 +27,7 @@ pub(crate) fn sockets() -> Vec<OwnedFd> {
 }
 
 /// The numbers of the open descriptors, and maybe of some that are not.
-fn numbers() -> Vec<RawFd> {
+pub(super) fn numbers() -> Vec<RawFd> {
     let Ok(listed) = fs::read_dir("/proc/self/fd") else { return (0..LOOKED_AT).collect() };
     listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }

@@ -1,5 +1,6 @@
 //! What the operating system offers and no library wraps: the only `unsafe` of the server.
 
+mod apart;
 mod descriptors;
 mod detach;
 mod drops;
@@ -8,6 +9,7 @@ mod passed;
 mod privileges;
 mod receive;
 
+pub(crate) use apart::{Stdio, run_apart};
 pub(crate) use descriptors::{DESCRIPTORS_MAX, receive_message, send_message, sockets};
 pub(crate) use detach::{Detached, detach};
 pub(crate) use drops::dropped_datagrams;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::admin;
 use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, sum};
@@ -24,7 +24,7 @@ fn start(word: &str, spy: &SpyGraphite, folder: &Folder, probe: &str) -> Daemon 
     fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gstatsd"));
     command.args(["-c", &config]).env("GSTATSD_TEST_PROBE", probe);
-    Daemon::start_command(&mut command)
+    Daemon::start_as_is(command.stdin(Stdio::null()))
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn f96_it_works_and_nothing_else_can_be_done_with_it() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     let probe = format!("{foreign} {}", elsewhere.local_addr().unwrap());
     let mut daemon = start("require", &spy, &folder, &probe);
-    for what in ["execute", "open", "write", "connect", "trace"] {
+    for what in ["execute", "open", "write", "connect", "listen", "trace"] {
         let line = daemon.wait_for_log(&format!("probe: {what}: "));
         assert!(line.ends_with("permission denied"), "{line}");
     }
@@ -53,14 +53,17 @@ fn f96_it_works_and_nothing_else_can_be_done_with_it() {
     let config = folder.file("home/gstatsd.toml");
     let text =
         fs::read_to_string(&config).unwrap().replace("log.level", "prefix = \"x\"\nlog.level");
-    fs::write(&config, text).unwrap();
+    fs::write(&config, &text).unwrap();
     daemon.signal("HUP");
     daemon.wait_for_log("applied: prefix");
     daemon.send(&["a:3|c"]);
     spy.wait_until("the new name", |lines| (sum(lines, "stats_counts.x.a") >= 3.0).then_some(()));
-    // Another process cannot take over; this one goes on.
-    daemon.signal("USR2");
-    daemon.wait_for_log("this process goes on");
+    // What is out of reach is told.
+    let text = text.replace("file:", "file:/elsewhere").replace("unix:", "tcp://127.0.0.1:1\"\n#");
+    fs::write(&config, text).unwrap();
+    daemon.signal("HUP");
+    let line = daemon.wait_for_log("until SIGUSR2 or a restart this process is not allowed to");
+    assert!(line.contains("to listen on TCP port 1, to write /elsewhere"), "{line}");
     let (status, log) = daemon.stop();
     assert!(status.success(), "{log}");
     assert_books_close(&accounting(&log));
@@ -76,7 +79,7 @@ fn without_a_sandbox_it_may_do_all_that_its_user_may() {
     fs::write(&file, "").unwrap();
     let probe = format!("{file} {}", elsewhere.local_addr().unwrap());
     let mut daemon = start("off", &spy, &folder, &probe);
-    for what in ["execute", "open", "connect"] {
+    for what in ["execute", "open", "connect", "listen"] {
         assert!(daemon.wait_for_log(&format!("probe: {what}: ")).ends_with("done"));
     }
     // It asked to be traced: a signal would stop it, and nobody would let it go on. It is killed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +29,11 @@ pub(crate) fn debian(file: &str) -> PathBuf {
     assert!(path.exists(), "no {}: `cargo xtask setup` gets it", path.display());
     path
 }
+
+/// How far daemons are closed in; one of this build ends then with a call that is refused.
+const SANDBOX: &str = "GSTATSD_TEST_SANDBOX";
+/// The `SIGSYS` of a process that made a call that is refused.
+const REFUSED_CALL: i32 = 31;
 
 /// The name of a configuration file.
 const CONFIG: &str = "gstatsd.toml";
@@ -87,8 +93,17 @@ impl Daemon {
         Self::start_with_input(command.stdin(Stdio::null()))
     }
 
-    /// The same, with whatever the command has as its input.
+    /// The same, with whatever the command has as its input. `GSTATSD_TEST_SANDBOX` is how far
+    /// daemons are closed in whose test does not say it.
     pub(crate) fn start_with_input(command: &mut Command) -> Self {
+        if let Ok(sandbox) = std::env::var(SANDBOX) {
+            command.args(["--sandbox", &sandbox]);
+        }
+        Self::start_as_is(command)
+    }
+
+    /// The same, closed in as the command says and not otherwise.
+    pub(crate) fn start_as_is(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, log) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -143,9 +158,12 @@ impl Daemon {
 
     /// Waits until the log has a line with this text, and gives the line.
     pub(crate) fn wait_for_log(&mut self, text: &str) -> String {
-        if let Some(line) = self.seen.iter().find(|line| line.contains(text)) {
-            return line.clone();
-        }
+        let seen = self.seen.iter().find(|line| line.contains(text)).cloned();
+        seen.unwrap_or_else(|| self.wait_for_another_log(text))
+    }
+
+    /// Waits until the log has a line with this text that was not seen before.
+    pub(crate) fn wait_for_another_log(&mut self, text: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
@@ -197,7 +215,9 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.child.kill().ok();
-        self.child.wait().ok();
+        let status = self.child.wait().unwrap();
+        let is_refused = status.signal() == Some(REFUSED_CALL);
+        assert!(thread::panicking() || !is_refused, "the sandbox refused a call");
     }
 }
 
