@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use crate::bench::{self, Clock, Core, Program, REST, Receiver, per};
+use crate::closed_in;
 use crate::command::{self, cargo, header};
 use crate::place::Place;
 
@@ -38,8 +39,9 @@ pub(crate) fn names() -> [&'static str; STEPS.len()] {
 type Step = (&'static str, fn(&Place) -> anyhow::Result<()>);
 
 /// All of them, in their order.
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     ("random", round_trips),
+    ("sandbox", closed_in::all),
     ("soak", soak),
     ("exactness", exactness),
     ("unsafe", unsafe_code),
@@ -47,6 +49,7 @@ const STEPS: [Step; 5] = [
 ];
 
 /// Proves that any metric of the client arrives as itself, that rules may change under it, that
+/// the daemon does all of its work while it is closed in, that
 /// an hour of load takes no more memory than its begin, that
 /// nothing is lost in a minute at half the rate that the bare counter can take, and that the
 /// unsafe code is sound as far as a nightly toolchain can tell; and then measures. `only` names
@@ -72,6 +75,7 @@ fn round_trips(place: &Place) -> anyhow::Result<()> {
         ("round trips: random metrics", "client::", "GSTATSD_ROUND_TRIPS", "10000000"),
         ("reloads of random rules", "reloaded_rules::", "GSTATSD_RELOAD_ROUNDS", "200"),
         ("kills while samples come", "crash::", "GSTATSD_KILLS", "1000"),
+        ("hand-overs under load", "handover::f86", "GSTATSD_UPGRADES", "100"),
     ] {
         header(&format!("{told}, {count}"));
         let args = ["test", "--release", "-p", "gstatsd", "--test", "it", "--", test];

@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod closed_in;
 mod command;
 mod generate;
 mod long;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::command::{self, cargo, header};
 use crate::place::Place;
-use crate::{generate, package, python, setup};
+use crate::{closed_in, generate, package, python, setup};
 
 /// The scanners that only older processors would choose. The tests of the parser itself run on
 /// all of them; those of what it feeds run on each, with programs that have debug assertions.
@@ -33,6 +33,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             .env("GSTATSD_DEBIAN", place.debian())
             .env("GSTATSD_VENV", place.venv());
     })?;
+    closed_in::few(place)?;
     package::check(place)?;
     python::test(place)?;
     for scanner in SCANNERS {

@@ -283,7 +283,9 @@ fn the_daemon_goes_to_the_background_with_its_pid_file_and_its_log() {
     let error = String::from_utf8(second.stderr).unwrap();
     assert!(error.contains(&pid_file) && error.lines().count() == 1, "{error}");
 
-    let said = fs::read_to_string(&log).unwrap();
+    let said = || fs::read_to_string(&log).unwrap();
+    wait_until("the log says where it listens", || said().contains("try:"));
+    let said = said();
     let address = said.lines().find_map(|line| line.split_once("udp://")).unwrap().1.to_owned();
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"a:1|c", &address).unwrap();
     assert!(Command::new("kill").arg(&pid).status().unwrap().success());

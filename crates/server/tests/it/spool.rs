@@ -98,7 +98,9 @@ fn f78_a_second_daemon_on_one_spool_says_so_and_serves_without() {
     let config = config(&folder, "good", port);
     let _first = start(&config);
     // A thread of the sink opens it.
+    let end = Instant::now() + PATIENCE;
     while !Path::new(&folder.file("state/spool/good/state.a")).exists() {
+        assert!(Instant::now() < end, "the first daemon opens no spool");
         thread::sleep(Duration::from_millis(5));
     }
     let mut second = start(&config);
