@@ -14,19 +14,22 @@ const WORD_MAX: u64 = 1 << 56;
 pub enum Shed {
     /// The worker holds as many timer samples and set members of this interval as it may.
     Memory,
+    /// The series is new, and there is no memory for it.
+    NewSeries,
     /// The series is new, and the worker holds as many keys as it may.
     SeriesLimit,
 }
 
 impl Shed {
     /// Every reason, indexed by its discriminant.
-    pub const ALL: [Self; 2] = [Self::Memory, Self::SeriesLimit];
+    pub const ALL: [Self; 3] = [Self::Memory, Self::NewSeries, Self::SeriesLimit];
 
     /// The label under which it is counted.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::NewSeries => "new_series",
             Self::SeriesLimit => "series_limit",
         }
     }

@@ -10,7 +10,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::gauge::Order;
+use crate::memory::{is_sparse, table_bytes, trim, vec_bytes, vec_growth};
 use crate::{SeriesKind, sum};
+
+/// What the merger and a snapshot need for a sample at most, beside its name.
+const VALUE_BYTES: usize = 160;
 
 /// The dated samples of one worker in one interval.
 #[derive(Debug, Default)]
@@ -68,8 +72,41 @@ impl DatedSamples {
         self.series.len()
     }
 
+    /// Their memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { known, series, texts, samples } = self;
+        table_bytes(known.capacity(), size_of::<(u128, u32)>())
+            + vec_bytes(series)
+            + vec_bytes(texts)
+            + vec_bytes(samples)
+    }
+
+    /// How much is allocated for one more series with a text of so many bytes.
+    pub(crate) fn series_growth(&self, text: usize) -> usize {
+        let Self { known, series, texts, .. } = self;
+        let is_full = known.len() == known.capacity();
+        let known = table_bytes(known.capacity(), size_of::<(u128, u32)>());
+        (if is_full { 2 * known } else { 0 }) + vec_growth(series, 1) + vec_growth(texts, text)
+    }
+
+    /// How much is allocated for so many samples more.
+    pub(crate) fn growth(&self, more: usize) -> usize {
+        vec_growth(&self.samples, more)
+    }
+
+    /// What the merger needs for what is here, in bytes.
+    pub(crate) fn debt(&self) -> usize {
+        self.texts.len() + self.samples.len() * VALUE_BYTES
+    }
+
     pub(crate) fn clear(&mut self) {
         let Self { known, series, texts, samples } = self;
+        if is_sparse(known.capacity(), known.len()) {
+            known.shrink_to_fit();
+        }
+        trim(series);
+        trim(texts);
+        trim(samples);
         known.clear();
         series.clear();
         texts.clear();
@@ -110,6 +147,11 @@ pub struct DatedReading {
 }
 
 impl DatedValues {
+    /// About how much memory they take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.len() * VALUE_BYTES
+    }
+
     /// Takes in the samples of a part; `order` says when each of its batches was received. Gives
     /// their number, and how many sums left the range of a double.
     pub(crate) fn add(

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use crate::memory::table_bytes;
+
 /// How many dropped spellings are remembered; a power of two. Of those beyond it the rules are
 /// asked again.
 const DROPPED_MAX: usize = 1 << 15;
@@ -17,6 +19,11 @@ pub(crate) struct Dropped(Box<[u128]>);
 impl Dropped {
     pub(crate) fn contains(&self, fingerprint: u128) -> bool {
         !self.0.is_empty() && self.0[place(fingerprint)] == fingerprint
+    }
+
+    /// Its memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.0)
     }
 
     pub(crate) fn insert(&mut self, fingerprint: u128) {
@@ -52,6 +59,21 @@ impl Sources {
         Self { known: HashMap::new(), sources_max, numbers: 0, numbers_free: Vec::new() }
     }
 
+    /// Its memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table_bytes() + crate::memory::vec_bytes(&self.numbers_free)
+    }
+
+    /// How much is allocated for one more.
+    pub(crate) fn growth(&self) -> usize {
+        let is_full = self.known.len() == self.known.capacity();
+        if is_full { 2 * self.table_bytes() } else { 0 }
+    }
+
+    fn table_bytes(&self) -> usize {
+        table_bytes(self.known.capacity(), size_of::<(u128, Source)>())
+    }
+
     /// The number of a known spelling, which is used now.
     pub(crate) fn find(&mut self, fingerprint: u128, interval: u32) -> Option<u32> {
         let source = self.known.get_mut(&fingerprint)?;
@@ -81,6 +103,9 @@ impl Sources {
         {
             numbers_free.push(source.number);
             retire(source.number);
+        }
+        if crate::memory::is_sparse(known.capacity(), known.len()) {
+            known.shrink_to_fit();
         }
     }
 }

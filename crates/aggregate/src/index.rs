@@ -22,11 +22,15 @@
 
 mod homes;
 mod places;
+mod room;
 
 use std::collections::HashMap;
 
+use crate::Shed;
 use homes::Homes;
 use places::{Alias, Line, Places};
+pub(crate) use room::Discarded;
+use room::taken_max;
 
 /// How many lines of places there are at first. Tests grow all the time.
 const LINES_MIN: usize = if cfg!(test) { 2 } else { 512 };
@@ -83,13 +87,6 @@ struct Place {
     at: usize,
 }
 
-/// Memory that an index has outgrown, or a whole index. To drop it takes a while.
-#[derive(Debug, Default)]
-pub(crate) struct Discarded {
-    _places: Vec<Places>,
-    _index: Option<Box<Index>>,
-}
-
 /// What became of a spelling that was not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {
@@ -98,7 +95,7 @@ pub(crate) enum Learned {
     /// A new series.
     Series(u32),
     /// A new series that there is no room for.
-    Refused,
+    Refused(Shed),
 }
 
 impl Index {
@@ -164,6 +161,7 @@ impl Index {
             }
         };
         (alias.interval, alias.record) = (interval, record);
+        alias.uses = alias.uses.saturating_add(1);
         Some(record)
     }
 
@@ -171,21 +169,29 @@ impl Index {
     /// the other fingerprint. `before` is an interval that is over.
     ///
     /// Where there is no room for a further spelling of a known series, the series is found all
-    /// the same.
-    pub(crate) fn learn(&mut self, fingerprint: u128, canonical: u128, before: u32) -> Learned {
+    /// the same. Whether there is memory for one more, `admit` is asked: it gets the bytes that are
+    /// allocated for it.
+    pub(crate) fn learn(
+        &mut self,
+        fingerprint: u128,
+        canonical: u128,
+        before: u32,
+        admit: &mut dyn FnMut(usize) -> Option<Shed>,
+    ) -> Learned {
         if let Some(place) = self.find(canonical) {
             if fingerprint != canonical {
-                self.learn_further(fingerprint, place, before);
+                self.learn_further(fingerprint, place, before, admit);
             }
             return Learned::Alias(canonical);
         }
-        if !self.has_room() {
-            return Learned::Refused;
+        if let Some(shed) = self.refusal(admit) {
+            return Learned::Refused(shed);
         }
         let slot = self.new_slot();
-        self.add(canonical, slot, true, before);
-        // Found now, it learns the other spelling.
-        self.learn(fingerprint, canonical, before);
+        let place = self.add(canonical, slot, true, before);
+        if fingerprint != canonical {
+            self.learn_further(fingerprint, place, before, admit);
+        }
         Learned::Series(slot)
     }
 
@@ -195,15 +201,16 @@ impl Index {
         fingerprint: u128,
         canonical: u128,
         before: u32,
+        admit: &mut dyn FnMut(usize) -> Option<Shed>,
     ) -> Learned {
         let first = self.homes.find(canonical);
         let known = first.and_then(|first| Some((first, self.find(first)?)));
         if let Some((first, place)) = known {
-            self.learn_further(fingerprint, place, before);
+            self.learn_further(fingerprint, place, before, admit);
             return Learned::Alias(first);
         }
-        if !self.has_room() {
-            return Learned::Refused;
+        if let Some(shed) = self.refusal(admit) {
+            return Learned::Refused(shed);
         }
         let slot = self.new_slot();
         self.add(fingerprint, slot, true, before);
@@ -217,13 +224,14 @@ impl Index {
     }
 
     /// Looks at up to `budget` places and forgets the aliases that were not used for `idle_max`
-    /// intervals; `retire` is told of each slot that goes with its last alias. While the index
-    /// grows, moves aliases instead.
+    /// intervals, those that were used in one interval alone for the first number of them; `retire`
+    /// is told of each slot that goes with its last alias. While the index grows, moves aliases
+    /// instead.
     pub(crate) fn sweep(
         &mut self,
         budget: usize,
         interval: u32,
-        idle_max: u32,
+        idle_max: [u32; 2],
         mut retire: impl FnMut(u32),
     ) {
         if self.outgrown.is_some() {
@@ -241,17 +249,7 @@ impl Index {
         }
     }
 
-    /// Takes out the memory that the index has outgrown.
-    pub(crate) fn take_discarded(&mut self) -> Discarded {
-        Discarded { _places: std::mem::take(&mut self.discarded), _index: None }
-    }
-
-    /// All of its memory.
-    pub(crate) fn discard(self) -> Discarded {
-        Discarded { _places: Vec::new(), _index: Some(Box::new(self)) }
-    }
-
-    fn is_expired(&self, alias: &Alias, interval: u32, idle_max: u32) -> bool {
+    fn is_expired(&self, alias: &Alias, interval: u32, idle_max: [u32; 2]) -> bool {
         let mut used = alias.interval;
         if alias.canonical
             && alias.shared
@@ -263,7 +261,8 @@ impl Index {
             }
             used = slot.interval;
         }
-        alias.fingerprint != 0 && interval.wrapping_sub(used) > idle_max
+        alias.fingerprint != 0
+            && interval.wrapping_sub(used) > idle_max[usize::from(alias.uses > 1)]
     }
 
     fn alias(&self, Place { line, at }: Place) -> &Alias {
@@ -280,8 +279,14 @@ impl Index {
     }
 
     /// Makes a further spelling of a known series known, if there is room for it.
-    fn learn_further(&mut self, fingerprint: u128, canonical: Place, before: u32) {
-        if self.has_room() {
+    fn learn_further(
+        &mut self,
+        fingerprint: u128,
+        canonical: Place,
+        before: u32,
+        admit: &mut dyn FnMut(usize) -> Option<Shed>,
+    ) {
+        if self.refusal(admit).is_none() {
             self.share(canonical);
             let slot = self.alias(canonical).slot;
             self.add(fingerprint, slot, false, before);
@@ -295,8 +300,12 @@ impl Index {
         })
     }
 
-    fn has_room(&self) -> bool {
-        self.count < self.aliases_max
+    /// Why there is no room for one more.
+    fn refusal(&self, admit: &mut dyn FnMut(usize) -> Option<Shed>) -> Option<Shed> {
+        match self.count < self.aliases_max {
+            true => admit(self.bytes() + self.growth()),
+            false => Some(Shed::SeriesLimit),
+        }
     }
 
     /// From now on the slot of this canonical alias knows the record.
@@ -309,29 +318,32 @@ impl Index {
         }
     }
 
-    fn add(&mut self, fingerprint: u128, slot: u32, canonical: bool, interval: u32) {
+    fn add(&mut self, fingerprint: u128, slot: u32, canonical: bool, interval: u32) -> Place {
         self.move_lines(MOVE_LINES);
         self.count += 1;
-        let taken_max = match self.places.len() {
-            ..=LINES_SMALL => self.places.len() * Line::ALIASES / 4,
-            lines => lines * Line::ALIASES / 2,
-        };
-        if self.count > taken_max {
+        if self.count > taken_max(self.places.len()) {
             self.grow();
         }
         let shared = !canonical;
-        let alias = Alias { fingerprint, slot, interval, record: 0, canonical, shared };
-        insert(&mut self.places, alias);
+        let alias = Alias { fingerprint, slot, interval, record: 0, canonical, shared, uses: 0 };
+        let place = insert(&mut self.places, alias);
         if let Some(slot) = shared.then(|| self.shared.get_mut(&slot)).flatten() {
             slot.aliases += 1;
         }
+        place
     }
 
     fn grow(&mut self) {
         // All have moved, but for a table of a few lines.
-        self.move_lines(self.places.len());
-        let twice = Places::new(self.places.len() * 2);
-        let places = std::mem::replace(&mut self.places, twice);
+        if let Some(outgrown) = &self.outgrown {
+            self.move_lines(outgrown.places.len());
+        }
+        self.replace(self.places.len() * 2);
+    }
+
+    /// Begins to move to so many lines.
+    fn replace(&mut self, lines: usize) {
+        let places = std::mem::replace(&mut self.places, Places::new(lines));
         self.outgrown = Some(Outgrown { places, next: 0 });
         self.cursor = 0;
     }

@@ -20,6 +20,7 @@ mod gauge;
 mod index;
 mod large;
 mod members;
+mod memory;
 mod merge;
 mod names;
 mod naming;
@@ -44,6 +45,7 @@ pub use dated::DatedReading;
 pub use dialect::{Dialect, Sanitising};
 pub use fold::{TagTemplate, TagTemplateError};
 pub use gauge::Order;
+pub use memory::{Ask, Budget, Lease, Owner, Step};
 pub use merge::{Deleted, Family, IdlePolicy, Merger, NameSamples};
 pub use names::ConstantTag;
 pub use naming::{

@@ -1,5 +1,6 @@
 //! The distinct members of the sets of one worker in one interval.
 
+use crate::memory::{self, vec_bytes, vec_growth};
 use crate::prefetch::prefetch;
 
 /// How many places there are for fingerprints at first; always a power of two.
@@ -78,7 +79,33 @@ impl Members {
         self.members.len()
     }
 
+    /// The memory of all, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        vec_bytes(&self.places) + vec_bytes(&self.members) + vec_bytes(&self.text)
+    }
+
+    /// The bytes of their texts.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// How much is allocated for so many members more, of so many bytes together.
+    pub(crate) fn growth(&self, more: usize, text: usize) -> usize {
+        let places = match (self.members.len() + more) * 2 > self.places.len() {
+            true => 4 * (self.members.len() + more).next_power_of_two() * size_of::<u128>(),
+            false => 0,
+        };
+        places + vec_growth(&self.members, more) + vec_growth(&self.text, text)
+    }
+
+    /// Removes all, and gives back the room that they had no use for.
     pub(crate) fn clear(&mut self) {
+        let Self { places, members, text } = self;
+        memory::trim(text);
+        if memory::is_sparse(places.len(), 2 * members.len()) {
+            *places = Vec::new();
+        }
+        memory::trim(members);
         if !self.members.is_empty() {
             self.places.fill(0);
         }

@@ -17,8 +17,9 @@ use gstatsd_sketch::{Histogram, HyperLogLog};
 
 use crate::dated::DatedValues;
 use crate::gauge::Gauge;
+use crate::memory::{Budget, Lease, Owner, trim, vec_bytes};
 use crate::notices::Notices;
-use crate::part::{Part, Record as PartRecord};
+use crate::part::{Part, Record as PartRecord, SET_SKETCH_BYTES, TIMER_SKETCH_BYTES};
 use crate::snapshot::{Reading, Sketches, Texts};
 use crate::{Counts, Limits, OwnPoint, SeriesKind, Snapshot, Window, sum};
 use frequency::Frequency;
@@ -57,6 +58,10 @@ pub struct Merger {
     number: u64,
     /// Whether there are records of the interval whose series was deleted.
     has_deleted: bool,
+    /// What it takes of the budget.
+    lease: Lease,
+    /// Of the budget of the snapshots that it makes.
+    snapshots: Lease,
 }
 
 /// How much of one series is kept, before there is a sketch of it.
@@ -98,6 +103,14 @@ impl Merger {
         Self::default()
     }
 
+    /// The same merger with a budget of memory, which it shares with the tables: they have asked
+    /// for what it needs.
+    #[must_use]
+    pub fn with_budget(self, budget: &Budget) -> Self {
+        let [lease, snapshots] = [Owner::Series, Owner::Snapshots].map(|owner| budget.lease(owner));
+        Self { lease, snapshots, ..self }
+    }
+
     /// Takes in what a worker gathered. The samples that went into series are counted in
     /// `part.counts`, which closes the identity of samples.
     pub fn add(&mut self, worker: usize, part: &mut Part) {
@@ -125,6 +138,25 @@ impl Merger {
             sets.sketch(route[record as usize]).merge(sketch);
         }
         self.counts.add(&part.counts);
+        self.lease.set(self.bytes());
+    }
+
+    /// Its memory, in bytes.
+    fn bytes(&self) -> usize {
+        let Self { registry, counters, gauges, sets, members, timers, totals, .. } = self;
+        let Self { dated, notices, idle, frequency, route, .. } = self;
+        registry.bytes()
+            + vec_bytes(counters)
+            + vec_bytes(gauges)
+            + sets.bytes(SET_SKETCH_BYTES)
+            + members.bytes()
+            + timers.bytes(TIMER_SKETCH_BYTES)
+            + totals.bytes()
+            + dated.bytes()
+            + notices.room_bytes()
+            + idle.bytes()
+            + frequency.as_ref().map_or(0, Frequency::bytes)
+            + vec_bytes(route)
     }
 
     /// Closes the interval.
@@ -160,7 +192,8 @@ impl Merger {
         let counts = std::mem::take(&mut self.counts);
         let number = self.number;
         self.number += 1;
-        Snapshot {
+        trim(&mut self.route);
+        let mut snapshot = Snapshot {
             window,
             number,
             counts,
@@ -176,7 +209,11 @@ impl Merger {
             sketches: Sketches { timers: timer_sketches, sets: set_sketches },
             dated: self.dated.take(),
             notices: std::mem::take(&mut self.notices),
-        }
+            lease: Lease::default(),
+        };
+        snapshot.lease = self.snapshots.another(snapshot.bytes());
+        self.lease.set(self.bytes());
+        snapshot
     }
 
     /// How many series there are, idle ones that are kept among them; one that several workers

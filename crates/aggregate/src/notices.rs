@@ -50,6 +50,11 @@ impl Notices {
         self.text.len() + self.ends.len() * OVERHEAD
     }
 
+    /// All of the memory that they have.
+    pub(crate) fn room_bytes(&self) -> usize {
+        crate::memory::vec_bytes(&self.text) + crate::memory::vec_bytes(&self.ends)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();

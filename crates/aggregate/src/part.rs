@@ -7,6 +7,7 @@ use crate::dated::DatedSamples;
 use crate::gauge::{Gauge, Order, Write};
 use crate::index::Discarded;
 use crate::members::Members;
+use crate::memory::{self, Lease, large_growth, vec_bytes, vec_growth};
 use crate::notices::Notices;
 use crate::sketched::Sketched;
 use crate::{Counts, SeriesKind, sum};
@@ -17,6 +18,17 @@ const EXAMPLE_BYTES_MAX: usize = 128;
 /// take about as much memory.
 pub(crate) const TIMER_SKETCH_THINGS: usize = 128;
 pub(crate) const SET_SKETCH_THINGS: usize = 512;
+
+/// The memory of one sketch at most, in bytes.
+pub(crate) const TIMER_SKETCH_BYTES: usize = 4 << 10;
+pub(crate) const SET_SKETCH_BYTES: usize = 18 << 10;
+/// What the merger, a snapshot and the next part need for a new series, in bytes, beside its name.
+const SERIES_DEBT: usize = 192;
+/// What the merger and a snapshot need for a value of a timer, for a member of a set beside its
+/// text, and for other things.
+const VALUE_DEBT: usize = 28;
+const MEMBER_DEBT: usize = 20;
+const THING_DEBT: usize = 32;
 
 /// What one worker gathered in one interval. Records stand in the order in which their series
 /// were first written in the interval. A part that was merged is cleared and goes back to the
@@ -46,6 +58,8 @@ pub struct Part {
     steps: Vec<Step>,
     /// When each batch was received, in nanoseconds.
     batches: Vec<u64>,
+    /// What it takes of the budget.
+    pub(crate) lease: Lease,
     /// Memory that the worker has no use for; to drop it would take too long there.
     pub(crate) discarded: Discarded,
     /// What the worker counted in the interval.
@@ -53,6 +67,9 @@ pub struct Part {
     /// One example for each reason of the interval.
     pub examples: Vec<Example>,
 }
+
+/// How long a member of a set is taken to be, before it came.
+const MEMBER_TEXT: usize = 32;
 
 /// What an interval brought to one slot: half a cache line, the same for every kind, so that it
 /// is written without a branch on the kind.
@@ -131,10 +148,16 @@ pub struct Example {
 }
 
 impl Part {
-    /// Empties it, and keeps the room.
+    /// Empties it, and keeps the room that it had a use for.
     pub fn clear(&mut self) {
         let Self { changes, records, members, timed, values, totals, steps, .. } = self;
         let Self { dated, notices, batches, discarded, counts, examples, .. } = self;
+        memory::trim(records);
+        memory::trim(timed);
+        memory::trim(values);
+        memory::trim(totals);
+        memory::trim(steps);
+        memory::trim(batches);
         self.timer_sketches.clear();
         self.set_sketches.clear();
         *changes = Changes::default();
@@ -150,6 +173,73 @@ impl Part {
         *discarded = Discarded::default();
         *counts = Counts::default();
         examples.clear();
+        self.lease.set(self.bytes());
+    }
+
+    /// The memory that it has, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { changes, records, members, timed, values, totals, steps, .. } = self;
+        let Self { dated, notices, batches, discarded, timer_sketches, set_sketches, .. } = self;
+        size_of::<Self>()
+            + changes.bytes()
+            + vec_bytes(records)
+            + members.bytes()
+            + vec_bytes(timed)
+            + vec_bytes(values)
+            + vec_bytes(totals)
+            + vec_bytes(steps)
+            + dated.bytes()
+            + notices.room_bytes()
+            + vec_bytes(batches)
+            + discarded.bytes()
+            + timer_sketches.bytes(TIMER_SKETCH_BYTES)
+            + set_sketches.bytes(SET_SKETCH_BYTES)
+    }
+
+    /// What will be needed for it elsewhere, until it is merged: to be held now, so that there is
+    /// room for it then.
+    pub(crate) fn debt(&self) -> usize {
+        let Self { changes, members, values, totals, steps, dated, .. } = self;
+        let sketches = self.timer_sketches.len() * TIMER_SKETCH_BYTES
+            + self.set_sketches.len() * SET_SKETCH_BYTES;
+        changes.changes.len() * SERIES_DEBT
+            + 2 * changes.names.len()
+            + values.len() * VALUE_DEBT
+            + members.len() * MEMBER_DEBT
+            + 2 * members.text_bytes()
+            + (totals.len() + steps.len()) * THING_DEBT
+            + dated.debt()
+            + sketches
+    }
+
+    /// The memory that is allocated or needed elsewhere for a new series with a name of so many
+    /// bytes.
+    pub(crate) fn series_growth(&self, name: usize) -> usize {
+        let Changes { changes, names } = &self.changes;
+        large_growth(&self.records)
+            + vec_growth(changes, 1)
+            + vec_growth(names, name)
+            + SERIES_DEBT
+            + 2 * name
+    }
+
+    /// The same for so many things more of any kind.
+    pub(crate) fn things_growth(&self, more: usize) -> usize {
+        let Self { members, timed, values, totals, steps, dated, .. } = self;
+        vec_growth(timed, more)
+            + vec_growth(values, more)
+            + members.growth(more, more * MEMBER_TEXT)
+            + vec_growth(totals, more)
+            + vec_growth(steps, more)
+            + dated.growth(more)
+            + more * (THING_DEBT + 2 * MEMBER_TEXT)
+    }
+
+    /// Makes room for the records of so many series, as many as another part had.
+    pub(crate) fn make_records(&mut self, series: usize) {
+        if self.records.capacity() < series {
+            self.records.reserve_exact(series);
+        }
     }
 
     /// When its last batch was received, in nanoseconds.
@@ -350,6 +440,11 @@ impl Changes {
 
     pub(crate) fn source_retired(&mut self, source: u32) {
         self.changes.push(Change::SourceRetired { source });
+    }
+
+    /// Its memory, in bytes.
+    fn bytes(&self) -> usize {
+        vec_bytes(&self.changes) + vec_bytes(&self.names)
     }
 
     /// Each of them, in order.

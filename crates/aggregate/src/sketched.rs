@@ -34,6 +34,12 @@ impl<S> Sketched<S> {
         self.sketches.len()
     }
 
+    /// Their memory in bytes, where each has at most so many of its own.
+    pub(crate) fn bytes(&self, of_each: usize) -> usize {
+        let places = crate::memory::table_bytes(self.places.capacity(), size_of::<u32>());
+        places + crate::memory::vec_bytes(&self.sketches) + self.sketches.len() * of_each
+    }
+
     /// Each of them with the number of its record.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &S)> {
         self.sketches.iter().map(|(record, sketch)| (*record, sketch))

@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use gstatsd_sketch::{Histogram, HyperLogLog};
 
+use crate::memory::Lease;
 use crate::notices::Notices;
 use crate::{Counts, DatedReading, SeriesKind};
 pub use encoding::DecodeError;
-pub(crate) use texts::Texts;
+pub(crate) use texts::{Buried, Texts};
 pub use values::{SetMembers, Values};
 
 /// What all workers gathered in one interval, merged by key.
@@ -53,6 +54,8 @@ pub struct Snapshot {
     /// Series at a second of their own, in the order of kind, name and second.
     pub dated: Vec<DatedReading>,
     pub(crate) notices: Notices,
+    /// What it takes of the budget.
+    pub(crate) lease: Lease,
 }
 
 /// The interval of a snapshot.
@@ -168,6 +171,7 @@ impl Snapshot {
             sketches: Sketches::default(),
             dated: Vec::new(),
             notices: Notices::default(),
+            lease: Lease::default(),
         }
     }
 

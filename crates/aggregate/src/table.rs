@@ -4,15 +4,19 @@
 //! nothing: its slot says where the record of this interval stands in the [`Part`]. At the end
 //! of an interval the part is swapped for an empty one, whatever the number of series.
 
+mod room;
+
 use std::sync::Arc;
 
 use gstatsd_wire::Reason;
 
+use self::room::admits;
 use crate::batch::{Batch, Pending};
 use crate::detours::{Dropped, Sources};
 use crate::fingerprint::Fingerprinter;
 use crate::gauge::Order;
 use crate::index::{Index, Learned};
+use crate::memory::{Ask, Lease, Step, push_large};
 use crate::names::{ConstantTag, Names, Verdict, Ways};
 use crate::part::{Record, index_of_last};
 use crate::{Counts, Dialect, Naming, Part, Rules, SeriesKind, Shed, TagTemplate, sum};
@@ -23,8 +27,12 @@ const IDLE_INTERVALS_MAX: u32 = 60;
 /// so many samples; and some at each rotation, for a worker at rest.
 const SWEEP_BATCH: usize = 4;
 const SWEEP_SAMPLES: usize = 32;
-const SWEEP_ROTATION: usize = 16_384;
-
+const SWEEP_ROTATION: usize = 65_536;
+/// The same where memory is short: after how many idle intervals, where it was used in one alone,
+/// and which part of all places at each rotation. Who comes again and again is not forgotten for
+/// somebody new.
+const IDLE_INTERVALS_SHORT: u32 = 2;
+const SWEEP_SHARE_SHORT: usize = 4;
 /// What a table may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -56,8 +64,15 @@ pub struct Table {
     /// How many values of a timer are kept in this interval; less than the limit where there was
     /// no room for so many.
     pub(crate) timer_values_max: u64,
+    /// How many members of a set are kept in this interval.
+    set_members_max: usize,
     /// Whether no more room can be made in this interval.
     is_tight: bool,
+    /// How many values, members and changes there is memory for in this interval, those that were
+    /// pushed early among them: as many as the limit at most.
+    things_max: usize,
+    /// What all but the part takes of the budget.
+    lease: Lease,
     pub(crate) fingerprinter: Fingerprinter,
     pub(crate) index: Index,
     dropped: Dropped,
@@ -90,7 +105,10 @@ impl Table {
             naming,
             limits,
             timer_values_max: limits.timer_values_max as u64,
+            set_members_max: limits.set_members_max,
             is_tight: false,
+            things_max: limits.samples_max,
+            lease: Lease::default(),
             fingerprinter: Fingerprinter::new(),
             index: Index::new(limits.series_max),
             dropped: Dropped::default(),
@@ -161,17 +179,21 @@ impl Table {
     }
 
     /// Ends the interval: gives what it brought, and goes on with an empty part.
-    pub fn rotate(&mut self, empty: Box<Part>) -> Box<Part> {
+    pub fn rotate(&mut self, mut empty: Box<Part>) -> Box<Part> {
+        empty.make_records(self.part.records.len());
         let mut part = std::mem::replace(&mut self.part, empty);
         part.discarded = self.index.take_discarded();
+        self.hand_over(&mut part);
         self.interval = self.interval.wrapping_add(1);
         self.ended = self.ended.wrapping_add(1);
         self.pushed = 0;
-        self.timer_values_max = self.limits.timer_values_max as u64;
-        self.is_tight = false;
+        self.begin_interval();
         self.idle_max -= std::mem::take(self.early_now());
-        self.sweep(SWEEP_ROTATION);
+        let is_short = self.lease.takes(Step::ExpireIdle);
+        self.sweep(if is_short { self.index.places() / SWEEP_SHARE_SHORT } else { SWEEP_ROTATION });
         self.sweep_sources();
+        self.index.shrink();
+        self.lease.set(self.bytes());
         part
     }
 
@@ -179,8 +201,13 @@ impl Table {
     /// together come to the same as one.
     #[must_use]
     pub fn push_early(&mut self) -> Box<Part> {
-        let part = std::mem::take(&mut self.part);
+        let mut part = std::mem::take(&mut self.part);
+        self.hand_over(&mut part);
         self.pushed += part.things();
+        self.things_max = self.limits.samples_max;
+        if self.lease.is_bounded() {
+            self.things_max = self.things_max.min(self.pushed);
+        }
         self.part.notices.follow(&part.notices);
         self.interval = self.interval.wrapping_add(1);
         *self.early_now() += 1;
@@ -194,6 +221,7 @@ impl Table {
     pub fn end(self) -> Box<Part> {
         let Self { mut part, index, .. } = self;
         part.discarded = index.discard();
+        part.lease.set(part.bytes() + part.debt());
         part
     }
 
@@ -212,38 +240,6 @@ impl Table {
     /// Ends a batch that brought so many samples.
     pub(crate) fn end_batch(&mut self, samples: usize) {
         self.sweep(SWEEP_BATCH + samples / SWEEP_SAMPLES);
-    }
-
-    /// Whether so many values, members and changes more may be held.
-    pub(crate) fn has_room(&self, things: usize) -> bool {
-        self.room() >= things
-    }
-
-    /// How many more values, members and changes may be held.
-    pub(crate) fn room(&self) -> usize {
-        self.limits.samples_max.saturating_sub(self.pushed + self.part.things())
-    }
-
-    /// How many members of a set are kept in an interval.
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    pub(crate) fn set_members_max(&self) -> f64 {
-        self.limits.set_members_max as f64
-    }
-
-    /// Makes room for values: of the timers with the most there are sketches from now on, and for
-    /// the rest of the interval fewer values of each are kept. Says whether there is room now.
-    ///
-    /// It looks at all that is held, so it is done for much room, or not again in this interval.
-    #[cold]
-    pub(crate) fn make_room(&mut self) -> bool {
-        if self.is_tight {
-            return false;
-        }
-        match self.part.sketch_largest() {
-            Some(kept) => self.timer_values_max = self.timer_values_max.min(kept),
-            None => self.is_tight = true,
-        }
-        self.has_room(1)
     }
 
     /// Where the record of a sample stands. The first sample of an interval makes the record,
@@ -286,7 +282,7 @@ impl Table {
     fn use_record(&mut self, fingerprint: u128, kind: SeriesKind) -> Option<u32> {
         let records = &mut self.part.records;
         self.index.use_record(fingerprint, self.interval, |slot| {
-            records.push(Record::new(slot, kind));
+            push_large(records, Record::new(slot, kind));
             index_of_last(records)
         })
     }
@@ -366,6 +362,10 @@ impl Table {
         if self.part.dated.spellings() >= self.limits.series_max {
             return Err(Refusal::Shed(Shed::SeriesLimit));
         }
+        let growth = self.part.dated.series_growth(self.names.series.len());
+        if !admits(&mut self.part, growth) {
+            return Err(Refusal::Shed(Shed::NewSeries));
+        }
         self.part.counts.tags_repeated += self.names.tags_repeated;
         Ok(self.part.dated.learn(fingerprint, kind, &self.names.series))
     }
@@ -380,9 +380,16 @@ impl Table {
     ) -> Way {
         let before = self.interval.wrapping_sub(1);
         let canonical = self.fingerprinter.of(kind, 0, &self.names.series, b"");
+        let others = size_of::<Self>() + self.detours_bytes();
+        let Self { index, lease, part, names, .. } = self;
+        let growth = part.series_growth(names.series.len());
+        let mut admit = |index: usize| {
+            let admitted = admits(part, growth) && lease.cover(index + others, Ask::NewSeries);
+            (!admitted).then_some(Shed::NewSeries)
+        };
         let (learned, first) = match is_spelling {
-            true => (self.index.learn(fingerprint, canonical, before), canonical),
-            false => (self.index.learn_homed(fingerprint, canonical, before), fingerprint),
+            true => (index.learn(fingerprint, canonical, before, &mut admit), canonical),
+            false => (index.learn_homed(fingerprint, canonical, before, &mut admit), fingerprint),
         };
         match learned {
             Learned::Alias(known) => Way::Slot(known),
@@ -390,12 +397,18 @@ impl Table {
                 self.part.changes.born(slot, kind, settings, &self.names.series);
                 Way::Slot(first)
             }
-            Learned::Refused => Way::Refused(Refusal::Shed(Shed::SeriesLimit)),
+            Learned::Refused(shed) => Way::Refused(Refusal::Shed(shed)),
         }
     }
 
     /// Makes a spelling known as a source of totals for the series whose name was found.
     fn learn_source(&mut self, fingerprint: u128, settings: u16) -> Way {
+        let bytes = self.bytes() + self.sources.growth();
+        // It has a name of its own beside that of its series.
+        let growth = self.part.series_growth(self.names.sender.len() + self.names.series.len());
+        if !(admits(&mut self.part, growth) && self.lease.cover(bytes, Ask::NewSeries)) {
+            return Way::Refused(Refusal::Shed(Shed::NewSeries));
+        }
         let Some(source) = self.sources.learn(fingerprint, self.interval) else {
             return Way::Refused(Refusal::Shed(Shed::SeriesLimit));
         };
@@ -418,7 +431,12 @@ impl Table {
 
     fn sweep(&mut self, budget: usize) {
         let changes = &mut self.part.changes;
-        self.index.sweep(budget, self.interval, self.idle_max, |slot| changes.retired(slot));
+        let once_max = match self.lease.takes(Step::ExpireIdle) {
+            true => self.idle_max - IDLE_INTERVALS_MAX + IDLE_INTERVALS_SHORT,
+            false => self.idle_max,
+        };
+        let idle_max = [once_max, self.idle_max];
+        self.index.sweep(budget, self.interval, idle_max, |slot| changes.retired(slot));
     }
 
     /// Now and then: all sources are looked at.

@@ -114,6 +114,7 @@ pub(crate) fn reads_alike(one: &Config, other: &Config) -> bool {
         counts: other.counts,
         idle: other.idle.clone(),
         frequent_keys: other.frequent_keys.clone(),
+        memory_max: other.memory_max,
         shutdown_timeout: other.shutdown_timeout,
         connections_max: other.connections_max,
         connections_per_address_max: other.connections_per_address_max,

@@ -7,6 +7,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use gstatsd_aggregate::{Budget, Step};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Descriptors that are kept for other things than connections: sinks that connect again, files;
@@ -28,6 +29,8 @@ pub(crate) enum Refusal {
     Denied,
     /// The process has no file descriptor left for it.
     FdLimit,
+    /// Memory is short.
+    Memory,
 }
 
 /// Why a connection was closed.
@@ -58,7 +61,8 @@ pub(crate) enum Ending {
 
 impl Refusal {
     /// Every reason, indexed by its discriminant.
-    const ALL: [Self; 4] = [Self::AddressLimit, Self::ConnectionLimit, Self::Denied, Self::FdLimit];
+    const ALL: [Self; 5] =
+        [Self::AddressLimit, Self::ConnectionLimit, Self::Denied, Self::FdLimit, Self::Memory];
 
     /// The label under which it is counted.
     const fn label(self) -> &'static str {
@@ -67,6 +71,7 @@ impl Refusal {
             Self::ConnectionLimit => "connection_limit",
             Self::Denied => "denied",
             Self::FdLimit => "fd_limit",
+            Self::Memory => "memory",
         }
     }
 }
@@ -145,6 +150,8 @@ pub(crate) struct Connections {
 #[derive(Debug)]
 struct State {
     limits: Limits,
+    /// Where memory is bounded.
+    budget: Option<Budget>,
     counts: ConnectionCounts,
     by_address: HashMap<IpAddr, usize>,
     /// How many each worker has.
@@ -191,11 +198,17 @@ impl Connections {
     pub(crate) fn new(limits: Limits, workers: usize) -> Self {
         let state = State {
             limits,
+            budget: None,
             counts: ConnectionCounts::default(),
             by_address: HashMap::new(),
             by_worker: vec![0; workers],
         };
         Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// From now on connections are refused while this budget has no room for new ones.
+    pub(crate) fn bound_by(&self, budget: &Budget) {
+        self.lock().budget = Some(budget.clone());
     }
 
     /// Gives a connection its place, with the worker that has fewest, or refuses and counts it.
@@ -243,6 +256,11 @@ impl Connections {
         self.lock().counts.management.commands += 1;
     }
 
+    /// How many are open.
+    pub(crate) fn open(&self) -> usize {
+        usize::try_from(self.lock().counts.open).unwrap_or(usize::MAX)
+    }
+
     /// What became of all of them.
     pub(crate) fn counts(&self) -> ConnectionCounts {
         self.lock().counts
@@ -264,6 +282,9 @@ impl State {
         }
         if open >= limits.descriptors {
             return Some(Refusal::FdLimit);
+        }
+        if self.budget.as_ref().is_some_and(|budget| budget.takes(Step::RefuseNew)) {
+            return Some(Refusal::Memory);
         }
         of_address.is_some_and(|open| *open >= limits.per_address).then_some(Refusal::AddressLimit)
     }
@@ -388,6 +409,19 @@ mod tests {
             ]
         );
         assert!(connections.admit(None).is_ok());
+    }
+
+    #[test]
+    fn while_memory_is_short_connections_are_refused() {
+        let (connections, budget) = (connections(10, 10), Budget::new(100));
+        connections.bound_by(&budget);
+        let mut lease = budget.lease(gstatsd_aggregate::Owner::Rest);
+        let place = connections.admit(None);
+        lease.set(95);
+        assert_eq!(connections.admit(None).unwrap_err(), Refusal::Memory);
+        assert!(named(&connections).contains(&"connections.refused.memory=1".to_owned()));
+        lease.set(89);
+        assert!(place.is_ok() && connections.admit(None).is_ok());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::logging::Logger;
 use crate::pid_file::PidFile;
 use crate::sandbox::{self, Reach};
 use crate::signals::{Request, Signals};
-use crate::sys::{Detached, Stdio, detach, map_large_memory};
+use crate::sys::{Detached, Resident, Stdio, detach, map_large_memory};
 use crate::systemd::Systemd;
 use service::Service;
 
@@ -68,11 +68,12 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     sandbox::become_user(&config)?;
     let mut launcher = launcher(launch, &config)?;
     let mut signals = Signals::take_over()?;
+    let resident = Resident::open().ok();
     let systemd = Systemd::of_environment(predecessor.is_some());
     let reach = Reach::of(&config, source.file().as_deref());
     let level = sandbox::close_in(&config, &reach)?;
     let _writing = logger.write_apart()?;
-    let mut service = Service::start(&config, admin, level)?;
+    let mut service = Service::start(&config, admin, level, resident)?;
     listen::close_rest();
     if predecessor.is_some() {
         hooks::reach("successor");

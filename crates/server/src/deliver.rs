@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
+use gstatsd_aggregate::{Budget, Naming, Owner, SinkStats, Snapshot};
 use gstatsd_sinks::Sink;
 
 pub(crate) use self::books::Books;
@@ -84,6 +84,13 @@ impl Outlet {
         let terms = Terms::new(delivery, flush);
         let feed = Feed::new(name, point_count, carries_notices, terms, queue);
         Ok(Self(Arc::new(feed)))
+    }
+
+    /// Counts what the sink remembers in a budget of memory; as that fills, less waits here.
+    pub(crate) fn count_in(&self, budget: &Budget) {
+        let mut state = self.0.queue.lock();
+        state.lease = budget.lease(Owner::Sinks);
+        state.budget = Some(budget.clone());
     }
 
     /// Has the thread of the sink say that it advances whenever the sink reads its clock.

@@ -222,8 +222,10 @@ impl Flush {
         Self { keeping, tally, ..self }
     }
 
-    /// The same flush, which tells how everything stands.
+    /// The same flush, which tells how everything stands; what it holds is of the memory of which
+    /// that tells.
     pub(crate) fn telling(mut self, telling: Telling) -> Self {
+        self.merger = self.merger.with_budget(&telling.memory.budget);
         // Who looks before the first flush sees that nothing has come yet.
         self.telling = Some(telling);
         self.publish(None);

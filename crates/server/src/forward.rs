@@ -84,6 +84,11 @@ impl Forwarding {
         repeaters.chain(nodes.map(|peer| of("relay.nodes", peer, "lines"))).collect()
     }
 
+    /// How many bytes wait for all peers together.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.peers().map(|peer| peer.queue.bytes()).sum()
+    }
+
     /// The nodes of the relay that are up, as `HOST:PORT`; `None` where there is no relay.
     pub(crate) fn nodes_up(&self) -> Option<Vec<String>> {
         self.relay.as_ref().map(|relay| relay.nodes_up())

@@ -51,6 +51,7 @@ mod listen;
 mod logging;
 mod losses;
 mod manage;
+mod memory;
 mod notes;
 mod pid_file;
 mod sandbox;

@@ -110,6 +110,12 @@ pub trait Sink: Send {
     fn stats(&self) -> Option<SinkStats> {
         None
     }
+
+    /// About how much memory it keeps from one snapshot to the next, in bytes, where that grows
+    /// with the number of series.
+    fn bytes(&self) -> usize {
+        0
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for Box<S> {
@@ -147,6 +153,10 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 
     fn stats(&self) -> Option<SinkStats> {
         (**self).stats()
+    }
+
+    fn bytes(&self) -> usize {
+        (**self).bytes()
     }
 }
 

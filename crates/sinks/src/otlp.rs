@@ -153,6 +153,10 @@ impl Sink for Otlp {
         }
     }
 
+    fn bytes(&self) -> usize {
+        self.totals.as_ref().map_or(0, Totals::bytes)
+    }
+
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
         let totals = self.totals.as_ref().map(|_| {
             let mut totals = Totals::new();

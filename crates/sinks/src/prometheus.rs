@@ -175,6 +175,10 @@ impl Sink for Prometheus {
         self.kept.end(|out| shared.lock().encode(seconds, idle_flushes_max, out));
     }
 
+    fn bytes(&self) -> usize {
+        self.shared.lock().bytes()
+    }
+
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
         let (mut alone, scrape) = Self::new(self.shared.settings.clone());
         if alone.send(snapshot, naming).is_ok() {

@@ -85,6 +85,7 @@ const MODULES: &[Module] = &[
             "forward::Forwarding",
             "frequent",
             "losses",
+            "memory::Memory",
             "senders",
             "state",
             "tally",
@@ -111,6 +112,18 @@ const MODULES: &[Module] = &[
             "sys",
             "tally::Taking",
             "tls",
+        ]),
+    },
+    // The budget of memory, and a thread that looks at it.
+    Module {
+        name: "memory",
+        may_use: Uses::Only(&[
+            "beats::Beat",
+            "clock",
+            "connections",
+            "forward::Forwarding",
+            "sys::Resident",
+            "sys::give_back_memory",
         ]),
     },
     // Certificates and encrypted connections.

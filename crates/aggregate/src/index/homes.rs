@@ -6,6 +6,8 @@
 
 use hashbrown::HashTable;
 
+use crate::memory::table_bytes;
+
 /// In how many tables the homes are, so that none of them takes long to grow.
 const SHARDS: usize = 64;
 /// A shard may hold so many homes that lead nowhere, besides as many as lead somewhere.
@@ -15,6 +17,8 @@ const STALE_MAX: usize = if cfg!(test) { 1 } else { 16 };
 #[derive(Debug)]
 pub(super) struct Homes {
     shards: Box<[HashTable<Home>; SHARDS]>,
+    /// The memory of all shards.
+    bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +29,7 @@ struct Home {
 
 impl Default for Homes {
     fn default() -> Self {
-        Self { shards: Box::new([const { HashTable::new() }; SHARDS]) }
+        Self { shards: Box::new([const { HashTable::new() }; SHARDS]), bytes: 0 }
     }
 }
 
@@ -39,7 +43,8 @@ impl Homes {
     /// Remembers the first spelling of a series, where it was not known or is forgotten. Of
     /// others `is_known` says whether they still are.
     pub(super) fn insert(&mut self, canonical: u128, first: u128, is_known: impl Fn(u128) -> bool) {
-        let shard = &mut self.shards[shard(canonical)];
+        let Self { shards, bytes } = self;
+        let shard = &mut shards[shard(canonical)];
         let is = |home: &Home| home.canonical == canonical;
         if let Some(home) = shard.find_mut(hash(canonical), is) {
             home.first = first;
@@ -49,11 +54,37 @@ impl Homes {
         if shard.len() == shard.capacity() && shard.len() > STALE_MAX {
             shard.retain(|home| is_known(home.first));
             if shard.len() > shard.capacity() / 2 {
+                let before = shard_bytes(shard);
                 shard.reserve(shard.len(), |home| hash(home.canonical));
+                *bytes = *bytes + shard_bytes(shard) - before;
             }
         }
+        let before = shard_bytes(shard);
         shard
             .insert_unique(hash(canonical), Home { canonical, first }, |home| hash(home.canonical));
+        *bytes = *bytes + shard_bytes(shard) - before;
+    }
+
+    /// Its memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.shards) + self.bytes
+    }
+
+    /// How much is allocated anew when one more does not fit into its shard: twice a shard.
+    pub(super) fn growth(&self) -> usize {
+        4 * self.bytes / SHARDS
+    }
+
+    /// Forgets those that lead nowhere, and gives back the memory that is left over.
+    pub(super) fn trim(&mut self, is_known: impl Fn(u128) -> bool) {
+        self.bytes = 0;
+        for shard in &mut *self.shards {
+            shard.retain(|home| is_known(home.first));
+            if shard.capacity() > 4 * shard.len() + STALE_MAX {
+                shard.shrink_to(shard.len(), |home| hash(home.canonical));
+            }
+            self.bytes += shard_bytes(shard);
+        }
     }
 
     /// How many there are, those that lead nowhere among them.
@@ -61,6 +92,10 @@ impl Homes {
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(HashTable::len).sum()
     }
+}
+
+fn shard_bytes(shard: &HashTable<Home>) -> usize {
+    table_bytes(shard.capacity(), size_of::<Home>())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "any bits of it will do")]

@@ -34,6 +34,8 @@ pub(super) struct Alias {
     /// Whether other spellings lead to the slot too, or have done so. As long as there is but
     /// the canonical one, it alone knows the record, and the slot need not be known.
     pub(super) shared: bool,
+    /// In how many intervals it was used, as far as that can be counted.
+    pub(super) uses: u8,
 }
 
 /// A cache line of places.
@@ -89,6 +91,16 @@ impl Places {
         }
         let start = NonNull::new(start.cast()).expect("mapped memory has an address");
         Self { start, lines }
+    }
+
+    /// How much memory so many lines take.
+    pub(super) const fn bytes_of(lines: usize) -> usize {
+        lines * size_of::<Line>()
+    }
+
+    /// Its memory, used or not.
+    pub(super) fn bytes(&self) -> usize {
+        Self::bytes_of(self.lines)
     }
 
     /// The number of the line that a fingerprint names.

@@ -12,8 +12,8 @@ fn sweep_all(index: &mut Index, interval: u32, idle_max: u32) -> Vec<u32> {
     let places = index.places.len() * Line::ALIASES;
     // What has not moved is not looked at.
     index.move_lines(places);
-    index.sweep(2 * places, interval, idle_max, |slot| retired.push(slot));
-    index.sweep(2 * places, interval, idle_max, |slot| retired.push(slot));
+    index.sweep(2 * places, interval, [idle_max; 2], |slot| retired.push(slot));
+    index.sweep(2 * places, interval, [idle_max; 2], |slot| retired.push(slot));
     retired
 }
 
@@ -22,10 +22,62 @@ fn use_record(index: &mut Index, fingerprint: u128, interval: u32, record: u32) 
 }
 
 #[test]
+fn what_was_used_in_one_interval_alone_may_expire_sooner() {
+    let mut index = Index::new(10);
+    for fingerprint in [1, 2] {
+        index.learn(fingerprint, fingerprint, 0, &mut |_| None);
+        index.use_record(fingerprint, 1, |_| 0);
+    }
+    index.use_record(2, 2, |_| 0);
+    let places = index.places();
+    let mut retired = Vec::new();
+    for _ in 0..20 {
+        index.sweep(2 * places, 5, [2, 60], |slot| retired.push(slot));
+    }
+    assert_eq!(retired, [0]);
+    assert_eq!((index.use_record(1, 6, |_| 0), index.use_record(2, 6, |_| 7)), (None, Some(7)));
+}
+
+#[test]
+fn an_index_that_has_become_empty_gives_its_memory_back_and_still_knows_the_rest() {
+    let mut index = Index::new(100_000);
+    let mut interval = 1;
+    let empty = index.bytes();
+    for fingerprint in 1..=20_000_u128 {
+        let spread = fingerprint.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let admit = &mut |bytes| (bytes < empty).then_some(Shed::NewSeries);
+        let learned = index.learn_homed(spread, !spread, interval, admit);
+        assert!(matches!(learned, Learned::Series(_)));
+    }
+    let full = index.bytes();
+    drop(index.take_discarded());
+    let of = |number: u128| number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    for _ in 0..50 {
+        interval += 1;
+        for number in 1..=10 {
+            index.use_record(of(number), interval, |slot| slot);
+        }
+        index.sweep(1 << 20, interval, [2; 2], |_| {});
+        index.shrink();
+        drop(index.take_discarded());
+    }
+    assert!(index.bytes() < full / 20, "{} of {full}", index.bytes());
+    for number in 1..=10 {
+        let slot = u32::try_from(number).unwrap() - 1;
+        assert_eq!(index.use_record(of(number), interval + 1, |slot| slot), Some(slot));
+    }
+    assert_eq!(index.use_record(of(11), interval + 1, |slot| slot), None);
+    let again = index.learn_homed(of(11), !of(11), interval, &mut |_| None);
+    assert!(matches!(again, Learned::Series(10..20_000)), "numbers of slots are used again");
+    let refused = index.learn_homed(of(12), !of(12), interval, &mut |_| Some(Shed::NewSeries));
+    assert_eq!(refused, Learned::Refused(Shed::NewSeries));
+}
+
+#[test]
 fn two_spellings_of_a_series_share_its_record() {
     let mut index = Index::new(10);
-    assert_eq!(index.learn(2, 1, 0), Learned::Series(0));
-    assert_eq!(index.learn(3, 1, 0), Learned::Alias(1));
+    assert_eq!(index.learn(2, 1, 0, &mut |_| None), Learned::Series(0));
+    assert_eq!(index.learn(3, 1, 0, &mut |_| None), Learned::Alias(1));
     assert_eq!(index.record(2, 1), None);
     assert_eq!(use_record(&mut index, 2, 1, 7), Some(7));
     assert_eq!(index.record(2, 1), Some(7));
@@ -40,9 +92,9 @@ fn two_spellings_of_a_series_share_its_record() {
 #[test]
 fn a_second_spelling_finds_the_record_of_the_first() {
     let mut index = Index::new(10);
-    index.learn(1, 1, 0);
+    index.learn(1, 1, 0, &mut |_| None);
     assert_eq!(use_record(&mut index, 1, 1, 7), Some(7));
-    assert_eq!(index.learn(2, 1, 0), Learned::Alias(1));
+    assert_eq!(index.learn(2, 1, 0, &mut |_| None), Learned::Alias(1));
     assert_eq!(use_record(&mut index, 2, 1, 8), Some(7));
     // And the other way round in the next interval.
     assert_eq!(use_record(&mut index, 2, 2, 9), Some(9));
@@ -52,9 +104,9 @@ fn a_second_spelling_finds_the_record_of_the_first() {
 #[test]
 fn without_room_a_known_series_is_found_and_a_new_one_refused() {
     let mut index = Index::new(1);
-    assert_eq!(index.learn(1, 1, 0), Learned::Series(0));
-    assert_eq!(index.learn(2, 1, 0), Learned::Alias(1));
-    assert_eq!(index.learn(3, 3, 0), Learned::Refused);
+    assert_eq!(index.learn(1, 1, 0, &mut |_| None), Learned::Series(0));
+    assert_eq!(index.learn(2, 1, 0, &mut |_| None), Learned::Alias(1));
+    assert_eq!(index.learn(3, 3, 0, &mut |_| None), Learned::Refused(Shed::SeriesLimit));
     assert_eq!(index.count, 1);
     // Every spelling goes by the canonical one, and finds the one record of the interval.
     assert_eq!(use_record(&mut index, 1, 1, 7), Some(7));
@@ -65,20 +117,20 @@ fn without_room_a_known_series_is_found_and_a_new_one_refused() {
 #[test]
 fn an_idle_slot_is_retired_and_its_number_used_again() {
     let mut index = Index::new(10);
-    index.learn(2, 1, 0);
+    index.learn(2, 1, 0, &mut |_| None);
     use_record(&mut index, 1, 1, 0);
     use_record(&mut index, 2, 1, 0);
     assert_eq!(sweep_all(&mut index, 3, 2), []);
     assert_eq!(sweep_all(&mut index, 4, 2), [0]);
     assert_eq!(index.count, 0);
     assert_eq!(index.find(1), None);
-    assert_eq!(index.learn(3, 3, 3), Learned::Series(0));
+    assert_eq!(index.learn(3, 3, 3, &mut |_| None), Learned::Series(0));
 }
 
 #[test]
 fn an_idle_spelling_of_a_busy_series_expires_alone() {
     let mut index = Index::new(10);
-    index.learn(2, 1, 0);
+    index.learn(2, 1, 0, &mut |_| None);
     use_record(&mut index, 1, 9, 0);
     assert_eq!(sweep_all(&mut index, 9, 2), []);
     assert_eq!(index.find(2), None);
@@ -88,7 +140,7 @@ fn an_idle_spelling_of_a_busy_series_expires_alone() {
 #[test]
 fn a_busy_spelling_keeps_the_canonical_one() {
     let mut index = Index::new(10);
-    index.learn(2, 1, 0);
+    index.learn(2, 1, 0, &mut |_| None);
     use_record(&mut index, 2, 9, 0);
     // The slot was written at 9 by the other spelling; at 12 that one alone is still in use.
     use_record(&mut index, 2, 12, 0);
@@ -99,26 +151,26 @@ fn a_busy_spelling_keeps_the_canonical_one() {
 #[test]
 fn a_series_that_no_spelling_names_is_known_by_its_first_one() {
     let mut index = Index::new(10);
-    assert_eq!(index.learn_homed(2, 1, 0), Learned::Series(0));
+    assert_eq!(index.learn_homed(2, 1, 0, &mut |_| None), Learned::Series(0));
     assert_eq!((index.count, index.find(1)), (1, None));
     assert_eq!(use_record(&mut index, 2, 1, 7), Some(7));
-    assert_eq!(index.learn_homed(3, 1, 0), Learned::Alias(2));
+    assert_eq!(index.learn_homed(3, 1, 0, &mut |_| None), Learned::Alias(2));
     assert_eq!(use_record(&mut index, 3, 1, 8), Some(7));
     // The first one stays as long as another leads to the slot.
     use_record(&mut index, 3, 12, 0);
     assert_eq!(sweep_all(&mut index, 12, 2), []);
     assert_eq!(index.count, 2);
     assert_eq!(sweep_all(&mut index, 15, 2), [0]);
-    assert_eq!(index.learn_homed(3, 1, 14), Learned::Series(0));
-    assert_eq!(index.learn_homed(2, 1, 14), Learned::Alias(3));
+    assert_eq!(index.learn_homed(3, 1, 14, &mut |_| None), Learned::Series(0));
+    assert_eq!(index.learn_homed(2, 1, 14, &mut |_| None), Learned::Alias(3));
 }
 
 #[test]
 fn without_room_a_series_that_no_spelling_names_is_found_by_its_first_one() {
     let mut index = Index::new(1);
-    assert_eq!(index.learn_homed(2, 1, 0), Learned::Series(0));
-    assert_eq!(index.learn_homed(3, 1, 0), Learned::Alias(2));
-    assert_eq!(index.learn_homed(5, 4, 0), Learned::Refused);
+    assert_eq!(index.learn_homed(2, 1, 0, &mut |_| None), Learned::Series(0));
+    assert_eq!(index.learn_homed(3, 1, 0, &mut |_| None), Learned::Alias(2));
+    assert_eq!(index.learn_homed(5, 4, 0, &mut |_| None), Learned::Refused(Shed::SeriesLimit));
     assert_eq!((index.count, index.homes.len()), (1, 1));
     assert_eq!(use_record(&mut index, 3, 1, 7), None);
     assert_eq!(use_record(&mut index, 2, 1, 7), Some(7));
@@ -185,15 +237,16 @@ proptest! {
                             });
                         }
                         if used.is_none() && fingerprint & 4 == 0 {
-                            index.learn(fingerprint, canonical, interval - 1);
+                            index.learn(fingerprint, canonical, interval - 1, &mut |_| None);
                         } else if used.is_none() {
-                            index.learn_homed(fingerprint, canonical ^ 1 << 100, interval - 1);
+                            let home = canonical ^ 1 << 100;
+                            index.learn_homed(fingerprint, home, interval - 1, &mut |_| None);
                         }
                     }
                     let record = used.expect("it was learned");
                     prop_assert_eq!(*twin.entry(canonical).or_insert(record), record);
                 }
-                Step::Sweep(budget) => index.sweep(budget, interval, 1, |_| {}),
+                Step::Sweep(budget) => index.sweep(budget, interval, [1; 2], |_| {}),
                 Step::NextInterval => {
                     interval += 1;
                     twin.clear();

@@ -1,6 +1,7 @@
 //! How many samples the series of each name had.
 
 use super::registry::Registry;
+use crate::memory::vec_bytes;
 
 /// The samples of each series since they were last told.
 #[derive(Default)]
@@ -26,6 +27,12 @@ impl Frequency {
         if let Some(samples @ 1..) = self.samples.get_mut(entry as usize) {
             self.gone.push((name.into(), std::mem::take(samples)));
         }
+    }
+
+    /// Its memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let names: usize = self.gone.iter().map(|(name, _)| name.len()).sum();
+        vec_bytes(&self.samples) + vec_bytes(&self.gone) + names
     }
 
     /// The samples of each name, and begins anew.

@@ -104,8 +104,14 @@ impl Idle {
 
     /// Begins to look at each of so many entries.
     pub(super) fn begin(&mut self, entries: usize) {
-        // What has no place yet was never written.
+        // What has no place yet was never written, and the last ones may be gone.
         self.kept.resize(entries, Kept::NONE);
+        crate::memory::trim(&mut self.kept);
+    }
+
+    /// Its memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        crate::memory::vec_bytes(&self.kept)
     }
 
     /// The value of a gauge before the interval, 0 where it has none.

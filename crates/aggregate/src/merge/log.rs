@@ -3,6 +3,7 @@
 
 use super::registry::{Entry, NO_NAME, Record};
 use crate::SeriesKind;
+use crate::memory::{trim, vec_bytes};
 use crate::sketched::Sketched;
 use crate::snapshot::Span;
 
@@ -132,10 +133,19 @@ impl<T: Copy + Default, S: Default> Log<T, S> {
     /// The same with the sketches, and empties it.
     pub(super) fn take_grouped(&mut self) -> (Grouped<T>, Sketched<S>) {
         let grouped = self.grouped();
+        trim(&mut self.groups);
+        trim(&mut self.things);
+        trim(&mut self.thing_groups);
         self.groups.clear();
         self.things.clear();
         self.thing_groups.clear();
         (grouped, std::mem::take(&mut self.sketches))
+    }
+
+    /// Its memory in bytes, where a sketch has at most so many of its own.
+    pub(super) fn bytes(&self, of_sketch: usize) -> usize {
+        let Self { groups, things, thing_groups, sketches } = self;
+        vec_bytes(groups) + vec_bytes(things) + vec_bytes(thing_groups) + sketches.bytes(of_sketch)
     }
 
     /// Drops the things of the groups that were deleted.

@@ -7,8 +7,9 @@ use hashbrown::HashTable;
 use super::totals::Totals;
 use crate::SeriesKind;
 use crate::index::place;
+use crate::memory::{is_sparse, table_bytes, trim, vec_bytes};
 use crate::part::{Changes, SlotChange};
-use crate::snapshot::{Reading, Texts};
+use crate::snapshot::{Buried, Reading, Texts};
 
 /// Names of series that nobody holds any more are kept until there are this many more of them
 /// than of the others.
@@ -31,6 +32,8 @@ pub(super) struct Registry {
     /// For each worker, the entry of each of its slots.
     slots: Vec<Vec<u32>>,
     names: Texts,
+    /// Names that snapshots have, and nobody else.
+    buried: Buried,
     /// How many series no worker holds.
     unheld: usize,
     /// Entries that may have to be forgotten at the end of the interval: a last worker has
@@ -100,6 +103,18 @@ impl Registry {
     /// How many of them no worker holds.
     pub(super) fn unheld(&self) -> usize {
         self.unheld
+    }
+
+    /// Its memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { by_key, entries, entries_free, slots, names, buried, released, .. } = self;
+        table_bytes(by_key.capacity(), size_of::<u32>())
+            + vec_bytes(entries)
+            + vec_bytes(entries_free)
+            + slots.iter().map(vec_bytes).sum::<usize>()
+            + names.bytes()
+            + buried.bytes()
+            + vec_bytes(released)
     }
 
     /// How many places there are for entries.
@@ -221,6 +236,33 @@ impl Registry {
         if self.names.len() > 2 * self.series_count() + DEAD_NAMES_MAX {
             self.bury_dead_names();
         }
+        if is_sparse(self.entries.len(), self.series_count()) {
+            self.trim();
+        }
+    }
+
+    /// Gives back the memory of many series that are gone. Those that stay keep their places, and
+    /// so the memory before the last of them; those that came last are the first to go.
+    fn trim(&mut self) {
+        let Self { by_key, entries, entries_free, slots, released, hasher, names, .. } = self;
+        let last = entries.iter().rposition(Option::is_some);
+        let end = last.map_or(0, |last| last + 1);
+        entries.truncate(end);
+        trim(entries);
+        entries_free.retain(|free| (*free as usize) < end);
+        trim(entries_free);
+        for slots in slots {
+            let last = slots.iter().rposition(|entry| *entry != NO_SERIES);
+            slots.truncate(last.map_or(0, |last| last + 1));
+            trim(slots);
+        }
+        *released = Vec::new();
+        if is_sparse(by_key.capacity(), by_key.len()) {
+            by_key.shrink_to(by_key.len(), |&index| {
+                let entry = entries[index as usize].as_ref();
+                entry.map_or(0, |entry| hasher.hash_one((entry.kind as u8, names.text(entry.name))))
+            });
+        }
     }
 
     /// The entry of a series, which is made where nobody holds it.
@@ -280,7 +322,7 @@ impl Registry {
         for entry in self.entries.iter_mut().flatten() {
             entry.name = living.push(self.names.text(entry.name));
         }
-        self.names = living;
+        self.buried.push(std::mem::replace(&mut self.names, living));
     }
 }
 

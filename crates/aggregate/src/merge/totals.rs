@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 
 use crate::gauge::Order;
+use crate::memory::{is_sparse, table_bytes, trim, vec_bytes};
 use crate::snapshot::Reading;
 use crate::sum;
 
@@ -27,6 +28,8 @@ const SOURCES_MAX: usize = 1_000_000;
 #[derive(Default)]
 pub(super) struct Totals {
     by_name: HashMap<Box<[u8]>, u32>,
+    /// Of all names.
+    name_bytes: usize,
     sources: Vec<Source>,
     sources_free: Vec<u32>,
     /// For each worker, what its source of each number is.
@@ -71,6 +74,7 @@ impl Totals {
                 let new = Source { last: None, holders: 0, interval, seconds };
                 let source = crate::index::place(&mut self.sources, &mut self.sources_free, new);
                 self.by_name.insert(name.into(), source);
+                self.name_bytes += name.len();
                 source
             }
         };
@@ -112,9 +116,21 @@ impl Totals {
         self.arrived.push(Arrived { source: held.source, order, record, total });
     }
 
+    /// Their memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { by_name, name_bytes, sources, sources_free, of_workers, arrived, .. } = self;
+        table_bytes(by_name.capacity(), size_of::<(Box<[u8]>, u32)>())
+            + name_bytes
+            + vec_bytes(sources)
+            + vec_bytes(sources_free)
+            + of_workers.iter().map(vec_bytes).sum::<usize>()
+            + vec_bytes(arrived)
+    }
+
     /// Ends an interval of so many seconds: adds what the totals count to their records.
     pub(super) fn count(&mut self, seconds: f64, records: &mut [Reading]) {
         let mut arrived = std::mem::take(&mut self.arrived);
+        trim(&mut arrived);
         // Stable: those of one batch stay as they came.
         arrived.sort_by_key(|arrived| (arrived.source, arrived.order));
         for Arrived { source, record, total, .. } in arrived.drain(..) {
@@ -139,16 +155,20 @@ impl Totals {
 
     fn sweep(&mut self) {
         let crowded = self.by_name.len() > SOURCES_MAX;
-        let Self { by_name, sources, sources_free, intervals, seconds, .. } = self;
-        by_name.retain(|_, number| {
+        let Self { by_name, name_bytes, sources, sources_free, intervals, seconds, .. } = self;
+        by_name.retain(|name, number| {
             let source = &sources[*number as usize];
             let idle = *intervals - source.interval > IDLE_INTERVALS
                 && *seconds - source.seconds > IDLE_SECONDS;
             let stays = source.holders > 0 || !idle && !crowded;
             if !stays {
                 sources_free.push(*number);
+                *name_bytes -= name.len();
             }
             stays
         });
+        if is_sparse(by_name.capacity(), by_name.len()) {
+            by_name.shrink_to_fit();
+        }
     }
 }

@@ -40,6 +40,7 @@ impl Snapshot {
         merged.dated = dated(&older.dated, &newer.dated);
         merged.notices = older.notices.clone();
         merged.notices.extend(&newer.notices);
+        merged.lease = newer.lease.another(merged.bytes());
         merged
     }
 
@@ -90,6 +91,7 @@ impl Snapshot {
         only.counts = self.counts.clone();
         only.own.clone_from(&self.own);
         only.notices = self.notices.clone();
+        only.lease = self.lease.another(only.bytes());
         only
     }
 

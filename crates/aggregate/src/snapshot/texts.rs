@@ -1,6 +1,8 @@
 //! Texts in few allocations, numbered, and shared between their copies.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+
+use crate::memory::vec_bytes;
 
 /// How many texts a chunk holds.
 const CHUNK_TEXTS: usize = 1_024;
@@ -14,6 +16,10 @@ pub(crate) struct Texts {
     /// All but the last are full.
     chunks: Vec<Arc<Chunk>>,
 }
+
+/// Texts that are of no use here any more, as long as others share them.
+#[derive(Debug, Default)]
+pub(crate) struct Buried(Vec<Weak<Chunk>>);
 
 #[derive(Clone, Debug, Default)]
 struct Chunk {
@@ -71,6 +77,20 @@ impl Texts {
     /// The memory of the references to them, in bytes.
     pub(crate) fn reference_bytes(&self) -> usize {
         self.chunks.capacity() * size_of::<Arc<Chunk>>()
+    }
+}
+
+impl Buried {
+    /// Remembers texts, and forgets those that nobody has any more.
+    pub(crate) fn push(&mut self, texts: Texts) {
+        self.0.retain(|chunk| chunk.strong_count() > 0);
+        self.0.extend(texts.chunks.iter().map(Arc::downgrade));
+    }
+
+    /// The memory of those that somebody has, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let living = self.0.iter().filter_map(Weak::upgrade);
+        vec_bytes(&self.0) + living.map(|chunk| chunk.heap_bytes()).sum::<usize>()
     }
 }
 

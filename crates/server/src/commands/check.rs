@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use crate::{
     cli::{CheckArgs, Flags},
-    config::Config,
+    config::{Config, memory_by_default},
 };
 
 /// Prints the whole effective configuration, as a configuration file.
@@ -21,6 +21,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let flags = Flags { config, ..args.flags.clone() };
     let file = Config::load(&flags)?.to_file();
     let text = toml::to_string(&file).context("the configuration cannot be written as TOML")?;
-    write!(io::stdout(), "# valid\n{text}")?;
+    let memory = memory_by_default();
+    write!(io::stdout(), "# valid\n# memory_max by default: {memory}\n{text}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -61,6 +61,7 @@ pub(crate) fn config(
             None,
             file.receive_buffer_bytes,
         ),
+        memory_max: draft.memory_max(),
         series_max: draft.whole(&keys::SERIES_MAX, None, file.series_max),
         samples_max: draft.whole(&keys::SAMPLES_MAX, None, file.samples_max),
         timer_values_max: draft.whole(&keys::TIMER_VALUES_MAX, None, file.timer_values_max),
@@ -123,6 +124,22 @@ impl Draft<'_> {
     fn workers(&mut self) -> NonZeroUsize {
         let typed = self.whole(&keys::WORKERS, self.flags.workers.as_deref(), self.file.workers);
         NonZeroUsize::new(typed).unwrap_or(self.environment.parallelism)
+    }
+
+    fn memory_max(&mut self) -> usize {
+        let key = &keys::memory::MEMORY_MAX;
+        match self.whole(key, None, self.file.memory_max) {
+            0 => self.environment.memory.default_budget(),
+            typed @ ..keys::memory::LEAST => {
+                let (path, least) = (key.about.path, keys::memory::LEAST);
+                self.wrong_in_file(
+                    path,
+                    &format!("{typed} is neither 0 nor {least} bytes at least"),
+                );
+                least
+            }
+            typed => typed,
+        }
     }
 
     fn prefix(&mut self) -> String {

@@ -43,6 +43,7 @@ pub(crate) fn file(config: &Config) -> File {
         shutdown_timeout: Some(config.shutdown_timeout.as_secs_f64()),
         pin_workers: Some(config.pin_workers),
         receive_buffer_bytes: whole(config.receive_buffer_bytes),
+        memory_max: whole(config.memory_max),
         series_max: whole(config.series_max),
         samples_max: whole(config.samples_max),
         timer_values_max: whole(config.timer_values_max),

@@ -2,7 +2,7 @@
 
 use std::{env, num::NonZeroUsize, path::PathBuf, thread};
 
-use super::Errors;
+use super::{Errors, machine::MachineMemory};
 use crate::sys::passed_names;
 
 /// What a configuration takes from the process and the machine it is read on.
@@ -12,6 +12,8 @@ pub(crate) struct Environment {
     pub(crate) variable: fn(&str) -> Option<String>,
     /// How many threads can run at once.
     pub(crate) parallelism: NonZeroUsize,
+    /// How much memory there is.
+    pub(crate) memory: MachineMemory,
     /// The directory that relative paths start from.
     pub(crate) directory: PathBuf,
     /// The names of the sockets that systemd has opened for this process.
@@ -28,7 +30,8 @@ impl Environment {
             .map_err(|error| Errors::from(format!("the working directory: {error}")))?;
         let parallelism = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let passed = passed_names().map(str::to_owned).collect();
-        Ok(Self { variable, parallelism, directory, passed })
+        let memory = MachineMemory::of_process();
+        Ok(Self { variable, parallelism, memory, directory, passed })
     }
 }
 

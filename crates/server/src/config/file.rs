@@ -63,6 +63,8 @@ pub(crate) struct File {
     pub(crate) pin_workers: Option<bool>,
     /// `receive_buffer_bytes`
     pub(crate) receive_buffer_bytes: Option<i64>,
+    /// `memory_max`
+    pub(crate) memory_max: Option<i64>,
     /// `series_max`
     pub(crate) series_max: Option<i64>,
     /// `samples_max`

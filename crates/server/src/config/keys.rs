@@ -6,6 +6,7 @@
 pub(crate) mod admin;
 pub(crate) mod dialect;
 pub(crate) mod management;
+pub(crate) mod memory;
 mod peers;
 pub(crate) mod rules;
 pub(crate) mod sinks;
@@ -34,6 +35,7 @@ pub(crate) const ALL: &[Key] = &[
     Key::Number(&SHUTDOWN_TIMEOUT),
     Key::Switch(&PIN_WORKERS),
     Key::Whole(&RECEIVE_BUFFER_BYTES),
+    Key::Whole(&memory::MEMORY_MAX),
     Key::Whole(&SERIES_MAX),
     Key::Whole(&SAMPLES_MAX),
     Key::Whole(&TIMER_VALUES_MAX),

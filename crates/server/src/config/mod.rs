@@ -42,6 +42,7 @@ mod file;
 mod key;
 mod keys;
 mod listener;
+mod machine;
 mod management;
 pub(crate) mod reference;
 mod rule;
@@ -84,6 +85,8 @@ pub(crate) struct Config {
     pub(crate) pin_workers: bool,
     /// The receive buffer to ask for each socket, in bytes.
     pub(crate) receive_buffer_bytes: usize,
+    /// Memory that the daemon may hold, in bytes.
+    pub(crate) memory_max: usize,
     /// Keys, spellings included, that a worker holds at most in an interval.
     pub(crate) series_max: usize,
     /// Timer samples plus set members that a worker holds at most in an interval.
@@ -302,6 +305,13 @@ impl Config {
     pub(crate) fn to_file(&self) -> File {
         effective::file(self)
     }
+}
+
+/// How much memory the daemon may hold where nothing is configured, and why.
+pub(crate) fn memory_by_default() -> String {
+    let machine = machine::MachineMemory::of_process();
+    let budget = machine.default_budget();
+    format!("{budget} bytes: {machine}; a quarter of that, from 16 MiB to 1 GiB")
 }
 
 impl Dialect {

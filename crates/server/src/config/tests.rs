@@ -37,6 +37,7 @@ pub(super) fn environment() -> Environment {
     Environment {
         variable: |name| (name == "HOSTNAME").then(|| "web1".to_owned()),
         parallelism: NonZeroUsize::new(3).unwrap(),
+        memory: super::machine::MachineMemory::Cgroup(512 << 20),
         directory: PathBuf::from("/srv"),
         passed: Vec::new(),
     }
@@ -100,6 +101,7 @@ fn nothing_typed_is_the_default() {
         shutdown_timeout: Duration::from_secs(5),
         pin_workers: false,
         receive_buffer_bytes: 8 << 20,
+        memory_max: 128 << 20,
         series_max: 1_000_000,
         samples_max: 10_000_000,
         timer_values_max: 100_000,
@@ -175,6 +177,7 @@ pub(super) fn full_file() -> File {
         shutdown_timeout: Some(1.5),
         pin_workers: Some(true),
         receive_buffer_bytes: Some(65_536),
+        memory_max: Some(17_000_000),
         series_max: Some(11),
         samples_max: Some(12),
         timer_values_max: Some(17),
@@ -246,6 +249,7 @@ fn every_key_of_a_file_takes_effect() {
         shutdown_timeout: Duration::from_millis(1500),
         pin_workers: true,
         receive_buffer_bytes: 65_536,
+        memory_max: 17_000_000,
         series_max: 11,
         samples_max: 12,
         timer_values_max: 17,

@@ -9,6 +9,7 @@ use crate::beats::Beats;
 use crate::config::{Config, Sink, SinkKind};
 use crate::deliver::Outlet;
 use crate::http::HttpServers;
+use crate::memory::Memory;
 use crate::scrape::ScrapeServer;
 use crate::sinks;
 use crate::tally::Holding;
@@ -23,6 +24,7 @@ pub(super) fn open(
     config: &Config,
     servers: &HttpServers,
     beats: &Beats,
+    memory: &Memory,
 ) -> anyhow::Result<Outlet> {
     let (name, delivery, flush) = (sink.name.as_str(), &sink.delivery, config.flush_interval);
     let totals = config.state_directory.as_deref().filter(|_| has_totals(&sink.kind));
@@ -52,6 +54,7 @@ pub(super) fn open(
             Outlet::open(name, made, delivery, flush, spool)?
         }
     };
+    outlet.count_in(&memory.budget);
     outlet.beat_with(beats.stage(&format!("sink {name}"), PATIENCE));
     if let Some(state) = &config.state_directory {
         let (holding, lost) = Holding::open(state, name);

@@ -29,8 +29,10 @@ use crate::handover::{Given, Successor};
 use crate::http::{Guard, HttpServers};
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
+use crate::memory::{Memory, Watch, Watching};
 use crate::notes::Notes;
 use crate::state::Keeping;
+use crate::sys::Resident;
 use crate::tally::Tally;
 use crate::work::{Control, ControlInbox, Leaving, ListenerId, Worker};
 
@@ -48,6 +50,8 @@ pub(super) struct Service {
     board: Board,
     beats: Beats,
     accepting: Accepting,
+    memory: Memory,
+    watching: Watching,
     connections: Connections,
     servers: HttpServers,
     workers: Vec<(JoinHandle<()>, ControlInbox)>,
@@ -93,6 +97,7 @@ impl Service {
         config: &Config,
         admin: AdminSockets,
         sandbox_level: u64,
+        resident: Option<Resident>,
     ) -> anyhow::Result<Self> {
         let settings = SettingsBook::of(config);
         let rules = Arc::new(settings.rules(config));
@@ -104,9 +109,11 @@ impl Service {
         let subjects =
             admin::Subjects { board: board.clone(), beats: beats.clone(), phase: phase.clone() };
         let admin = Admin::start(admin, config, subjects, &servers, &notes)?;
+        let memory = Memory::new(config.memory_max);
+        memory.warn(config.workers.get());
         let mut outlets = Outlets::new(beats.stage("prepare", FLUSH_PATIENCE))?;
         for sink in &config.sinks {
-            outlets.add(outlet::open(sink, config, &servers, &beats)?);
+            outlets.add(outlet::open(sink, config, &servers, &beats, &memory)?);
         }
         let forwarding = Arc::new(Forwarding::start(config)?);
         let cadence =
@@ -118,6 +125,7 @@ impl Service {
         for index in 0..config.workers.get() {
             let (spare, returned) = sync_channel(1);
             let table = aggregation::table(config, &making.naming, &rules);
+            let table = table.with_budget(&memory.budget);
             let inbox = flush_inbox.clone();
             let pinned = config.pin_workers;
             let (worker, control) = Worker::new(index, table, cadence, inbox, returned, pinned)?;
@@ -125,28 +133,23 @@ impl Service {
             workers.push((worker.counting(taking), control));
             spares.push(spare);
         }
-        let interval = config.flush_interval;
         let connections = Connections::new(limits(config), config.workers.get());
-        let books = connections.clone();
+        connections.bound_by(&memory.budget);
+        let (interval, books) = (config.flush_interval, connections.clone());
         let flush = Flush::new(messages, spares, cadence, interval, outlets, making, books);
         let beat = beats.stage("flush", FLUSH_PATIENCE);
-        let telling = Telling { board: board.clone(), notes, beat };
+        let telling = Telling { board: board.clone(), notes, memory: memory.clone(), beat };
         let flush = flush.counting(Arc::clone(&forwarding)).telling(telling);
         let keeping = config.state_directory.clone().map(Keeping::new);
         let flush = flush.keeping(keeping, tally.clone());
         let flush = spawn("flush", move || flush.run())?;
-        let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
-            let name = format!("worker {index}");
-            let worker = worker.passing_on(forwarding.forwarder());
-            let worker = worker.beating(beats.stage(&name, PATIENCE));
-            Ok((spawn(&name, move || worker.run())?, control))
-        };
-        let workers = workers.into_iter().enumerate().map(start);
-        let workers = workers.collect::<io::Result<Vec<_>>>()?;
+        let workers = start_workers(workers, &forwarding, &beats)?;
         let inboxes = workers.iter().map(|(_, control)| control.clone()).collect();
         let accepting =
             Accepting::start(connections.clone(), inboxes, beats.stage("accept", PATIENCE))?;
-        let (listeners, listeners_opened) = (Vec::new(), 0);
+        let beat = beats.stage("memory", PATIENCE);
+        let watched = (Arc::clone(&forwarding), connections.clone());
+        let watching = Watch::new(&memory, resident, watched, beat).start()?;
         Ok(Self {
             managing: None,
             admin,
@@ -154,6 +157,8 @@ impl Service {
             board,
             beats,
             accepting,
+            memory,
+            watching,
             connections,
             servers,
             workers,
@@ -161,8 +166,8 @@ impl Service {
             flush_inbox,
             forwarding,
             settings,
-            listeners,
-            listeners_opened,
+            listeners: Vec::new(),
+            listeners_opened: 0,
         })
     }
 
@@ -228,7 +233,8 @@ impl Service {
         let making = making(next, &settings)?;
         let guard = admin::guard(next)?;
         // Last, so that no thread is left where something fails.
-        let outlets = added.map(|sink| outlet::open(sink, next, &self.servers, &self.beats));
+        let Self { servers, beats, memory, .. } = self;
+        let outlets = added.map(|sink| outlet::open(sink, next, servers, beats, memory));
         let outlets = outlets.collect::<anyhow::Result<_>>()?;
         Ok(Plan { opened, changed, outlets, removed_sinks, making, settings, guard })
     }
@@ -248,9 +254,11 @@ impl Service {
         if !aggregation::reads_alike(now, next) {
             for (_, control) in &self.workers {
                 let table = aggregation::table(next, &naming, &rules);
+                let table = table.with_budget(&self.memory.budget);
                 control.tell(Control::Table(Box::new(table)));
             }
         }
+        self.memory.budget.set_max(next.memory_max);
         self.connections.limit(limits(next));
         if let Some(managing) = &self.managing {
             managing.change(now, next);
@@ -361,6 +369,7 @@ impl Service {
             // The files of unix sockets are the successor's.
             std::mem::forget(listeners);
         }
+        self.watching.stop().ok().context("what looks at the memory panicked")?;
         let peers = self.forwarding.close(deadline);
         log_accounting(&counts, self.connections.counts(), &outlets.close(deadline), &peers);
         if let Some(line) = self.forwarding.relay_accounting(counts.lines_relayed) {
@@ -410,6 +419,21 @@ fn making(config: &Config, settings: &SettingsBook) -> io::Result<Making> {
     let frequent = (interval > 0.0).then(start).transpose()?;
     let (idle, limits) = (aggregation::idle_policy(config, settings), aggregation::limits(config));
     Ok(Making { naming, idle, limits, frequent })
+}
+
+/// Starts the threads of the workers.
+fn start_workers(
+    workers: Vec<(Worker, ControlInbox)>,
+    forwarding: &Forwarding,
+    beats: &Beats,
+) -> io::Result<Vec<(JoinHandle<()>, ControlInbox)>> {
+    let start = |(index, (worker, control)): (usize, (Worker, ControlInbox))| {
+        let name = format!("worker {index}");
+        let worker = worker.passing_on(forwarding.forwarder());
+        let worker = worker.beating(beats.stage(&name, PATIENCE));
+        Ok((spawn(&name, move || worker.run())?, control))
+    };
+    workers.into_iter().enumerate().map(start).collect()
 }
 
 fn spawn<T: Send + 'static>(

@@ -66,7 +66,7 @@ impl<S: Sink> Courier<S> {
             return failures;
         };
         let sent = self.sink.send(&item.snapshot, &item.naming);
-        queue.lock().stats = self.sink.stats();
+        queue.note(self.sink.stats(), self.sink.bytes());
         queue.set_failing(sent.is_err());
         let receipt = match sent {
             Ok(receipt) => receipt,
@@ -114,7 +114,7 @@ impl<S: Sink> Courier<S> {
         let mut failures = 0;
         loop {
             let sent = self.sink.send(&item.snapshot, &item.naming);
-            self.queue.lock().stats = self.sink.stats();
+            self.queue.note(self.sink.stats(), self.sink.bytes());
             self.queue.set_failing(sent.is_err());
             let error = match sent {
                 Ok(receipt) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gstatsd_aggregate::{Naming, SinkStats, Snapshot};
+use gstatsd_aggregate::{Budget, Lease, Naming, SinkStats, Snapshot, Step};
 use gstatsd_sinks::{PointCounter, Receipt};
 
 use super::books::Books;
@@ -37,6 +37,10 @@ pub(super) struct QueueState {
     pub(super) books: Books,
     /// What the sink tells of itself, after it last sent something.
     pub(super) stats: Option<SinkStats>,
+    /// The memory that it keeps.
+    pub(super) lease: Lease,
+    /// Where there is a budget of memory that what waits is part of.
+    pub(super) budget: Option<Budget>,
     pub(super) phase: Phase,
     /// Where the two items belong that are being merged.
     pub(super) apart: Option<usize>,
@@ -162,12 +166,22 @@ impl Queue {
         Self { state: Mutex::default(), changed: Condvar::new(), bytes_max, shelf, any_order }
     }
 
-    /// How many bytes may wait: with a spool more, so that it has time.
-    fn room(&self) -> usize {
+    /// How many bytes may wait: with a spool more, so that it has time. While memory is short it
+    /// is an eighth of the budget at most.
+    fn room(&self, state: &QueueState) -> usize {
+        let short = state.budget.as_ref().filter(|budget| budget.takes(Step::RefuseNew));
+        let bytes_max = short.map_or(self.bytes_max, |all| self.bytes_max.min(all.max() / 8));
         match self.shelf {
-            Some(_) => self.bytes_max.saturating_mul(2),
-            None => self.bytes_max,
+            Some(_) => bytes_max.saturating_mul(2),
+            None => bytes_max,
         }
+    }
+
+    /// What the sink tells of itself, and the memory that it keeps.
+    pub(super) fn note(&self, stats: Option<SinkStats>, bytes: usize) {
+        let mut state = self.lock();
+        state.stats = stats;
+        state.lease.set(bytes);
     }
 
     /// Appends an item, which was prepared of so many flushes. Gives the number of points that were
@@ -175,7 +189,7 @@ impl Queue {
     pub(super) fn push(&self, item: Item, carries_notices: bool, flushes: u64) -> u64 {
         let mut state = self.lock();
         let mut dropped = 0;
-        while state.bytes + item.bytes > self.room() {
+        while state.bytes + item.bytes > self.room(&state) {
             let Some(oldest) = state.waiting.pop_front() else { break };
             state.bytes -= oldest.bytes;
             state.let_go(&oldest);
@@ -222,7 +236,7 @@ impl Queue {
     /// Whether it is time to merge what waits.
     pub(super) fn is_nearly_full(&self) -> bool {
         let state = self.lock();
-        state.waiting.len() > 1 && state.bytes > self.room() / 4 * 3
+        state.waiting.len() > 1 && state.bytes > self.room(&state) / 4 * 3
     }
 
     /// Takes the two oldest items to be merged, while the queue is nearly full and that is of

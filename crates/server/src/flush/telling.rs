@@ -6,6 +6,7 @@ use super::Flush;
 use crate::accounting::{Board, Identity, Standing};
 use crate::beats::Beat;
 use crate::logging::lines_dropped;
+use crate::memory::Memory;
 use crate::notes::Notes;
 
 /// Where the flush tells how everything stands.
@@ -14,6 +15,8 @@ pub(crate) struct Telling {
     pub(crate) board: Board,
     /// What others have written down to be told.
     pub(crate) notes: Notes,
+    /// The memory of the daemon.
+    pub(crate) memory: Memory,
     /// Says that the flush advances.
     pub(crate) beat: Beat,
 }
@@ -77,6 +80,9 @@ impl Flush {
             for (peer, books) in forwarding.books() {
                 identity(&peer, books.residual());
             }
+        }
+        if let Some(telling) = &self.telling {
+            telling.memory.named(|name, number| add(&[name], number));
         }
         for (name, number) in self.telling.iter().flat_map(|telling| telling.notes.all()) {
             add(&[name], number);

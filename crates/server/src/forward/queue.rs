@@ -114,6 +114,11 @@ enum Phase {
 }
 
 impl Queue {
+    /// How many bytes wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// An empty queue. What goes beyond `bytes_max` is dropped; one packet alone always fits.
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { state: Mutex::default(), changed: Condvar::new(), bytes_max }

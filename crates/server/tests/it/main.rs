@@ -23,6 +23,7 @@ mod host;
 mod large_series;
 mod lifetime;
 mod management;
+mod memory;
 mod more_sinks;
 mod passed;
 mod push;

@@ -181,7 +181,7 @@ impl Totals {
         (hash.h1, (hash.h1, more))
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let row = size_of::<Row>() + 2 * size_of::<u32>();
         let sketch = size_of::<Box<[u8]>>() + 2 * size_of::<usize>();
         self.rows.len() * row + self.sketches.len() * sketch + self.sketch_bytes

@@ -97,6 +97,19 @@ impl Registry {
         }
     }
 
+    /// About how much memory it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        // A place of the table has a byte beside the number, and an eighth of them are free.
+        let table = self.table.capacity() * 8 / 7 * (size_of::<u32>() + 1);
+        let natives: usize = self.natives.iter().map(Histogram::bytes).sum();
+        table
+            + self.text.capacity()
+            + self.series.capacity() * size_of::<Series>()
+            + self.order.capacity() * size_of::<u32>()
+            + self.rows.capacity() * size_of::<f64>()
+            + natives
+    }
+
     /// Begins to take in a flush.
     pub(super) fn begin(&mut self) {
         self.flush += 1;

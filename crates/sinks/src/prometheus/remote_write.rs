@@ -108,6 +108,10 @@ impl Sink for RemoteWrite {
         self.page.end();
     }
 
+    fn bytes(&self) -> usize {
+        self.page.bytes()
+    }
+
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
         let (mut alone, scrape) = Prometheus::new(self.page.shared.settings.clone());
         if alone.send(snapshot, naming).is_ok() {

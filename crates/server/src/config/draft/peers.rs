@@ -93,6 +93,7 @@ impl Draft<'_> {
 mod tests {
     use super::*;
     use crate::cli::Flags;
+    use crate::config::machine::MachineMemory;
     use crate::config::{Config, Environment, File, Transport};
 
     fn config(text: &str) -> Result<Config, Vec<String>> {
@@ -102,6 +103,7 @@ mod tests {
             parallelism,
             directory: "/".into(),
             variable: |_| None,
+            memory: MachineMemory::Unknown,
             passed: Vec::new(),
         };
         Config::new(&file, &Flags::default(), &environment)

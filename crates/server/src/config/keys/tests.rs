@@ -103,7 +103,7 @@ fn the_documented_defaults_are_the_defaults() {
         };
         match path {
             // What it comes to depends on the machine.
-            "workers" => assert_eq!(documented.as_deref(), Some("0")),
+            "workers" | "memory_max" => assert_eq!(documented.as_deref(), Some("0")),
             // What it comes to depends on the url.
             "sink.name" => assert_eq!(documented, None),
             // It has none, and no pattern at all is none.
