@@ -16,6 +16,7 @@ mod courier;
 mod feed;
 mod preparing;
 mod queue;
+mod replay;
 mod shelf;
 mod spooling;
 
@@ -32,6 +33,7 @@ use self::courier::Courier;
 use self::feed::{Feed, Terms};
 use self::preparing::Preparing;
 use self::queue::Queue;
+use self::replay::Replay;
 use self::shelf::Shelf;
 use crate::beats::Beat;
 use crate::clock;
@@ -75,10 +77,12 @@ impl Outlet {
             spooling::start(name, &queue)?;
         }
         queue.lock().stats = sink.stats();
+        let replay = Replay::new(delivery.replay);
         let (courier_name, courier_queue) = (name.to_owned(), Arc::clone(&queue));
         thread::Builder::new().name(format!("sink {name}")).spawn(move || {
             let (name, queue) = (courier_name, courier_queue);
-            Courier { name, sink, queue, mentioned: None, mentioned_failure: None }.run();
+            let (mentioned, mentioned_failure) = (None, None);
+            Courier { name, sink, queue, replay, mentioned, mentioned_failure }.run();
         })?;
         let name = name.to_owned();
         let terms = Terms::new(delivery, flush);

@@ -27,7 +27,7 @@ use crate::sys::drop_privileges;
 /// Makes the folders that are configured and missing, for the user that is configured: who is
 /// closed in, or another user, cannot. What fails is told by who needs them.
 pub(crate) fn make_folders(config: &Config) {
-    let folders = config.state_directory.as_ref().into_iter().chain(config.spool.directory());
+    let folders = config.state_directory.as_ref().into_iter().chain(config.spool_directory());
     let user = config.user.as_deref().and_then(|name| User::from_name(name).ok()?);
     for folder in folders {
         let missing: Vec<_> = folder.ancestors().take_while(|path| !path.exists()).collect();

@@ -64,6 +64,8 @@ pub struct Graphite {
     /// `host:port`, as errors name it.
     peer: String,
     connection: Option<Connection>,
+    /// How many there were.
+    connections: u64,
     /// Whole lines; kept for its capacity.
     buffer: Vec<u8>,
 }
@@ -75,7 +77,8 @@ impl Graphite {
         let peer = crate::peer(&settings.host, settings.port);
         let buffer = Vec::with_capacity(CHUNK + LINE);
         let stats = SinkStats::default();
-        Self { settings, clock, tls: None, stats, peer, connection: None, buffer }
+        let (tls, connection, connections) = (None, None, 0);
+        Self { settings, clock, tls, stats, peer, connection, connections, buffer }
     }
 
     /// The same with TLS.
@@ -147,7 +150,10 @@ impl Graphite {
         let kept = kept.and_then(|mut kept| kept.is_open().then_some(kept));
         let mut connection = match kept {
             Some(connection) => connection,
-            None => self.connect()?,
+            None => {
+                self.connections += 1;
+                self.connect()?
+            }
         };
         self.transmit(snapshot, naming, &mut connection).map_err(|fault| {
             let peer = self.peer.clone();
@@ -184,6 +190,10 @@ impl Sink for Graphite {
 
     fn preview(&self, snapshot: &Snapshot, naming: &Naming, show: &mut dyn FnMut(&str)) {
         preview(snapshot, naming, show);
+    }
+
+    fn connections(&self) -> u64 {
+        self.connections
     }
 
     fn stats(&self) -> Option<SinkStats> {

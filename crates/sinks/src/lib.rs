@@ -106,6 +106,12 @@ pub trait Sink: Send {
         false
     }
 
+    /// How many connections it has made, where it does not matter how often a point is sent: what
+    /// one of them had acknowledged may be lost with it, and be sent again over the next.
+    fn connections(&self) -> u64 {
+        0
+    }
+
     /// What it tells of itself, where it does.
     fn stats(&self) -> Option<SinkStats> {
         None
@@ -149,6 +155,10 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 
     fn takes_any_order(&self) -> bool {
         (**self).takes_any_order()
+    }
+
+    fn connections(&self) -> u64 {
+        (**self).connections()
     }
 
     fn stats(&self) -> Option<SinkStats> {

@@ -60,6 +60,7 @@ const MODULES: &[Module] = &[
             "clock",
             "config::Delivery",
             "config::Spool",
+            "config::SpoolOfSink",
             "tally::Held",
             "tally::Holding",
             "totals::Standing",

@@ -21,7 +21,7 @@ use crate::config::Config;
 /// not take it.
 pub(crate) fn run(args: &SpoolArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.flags)?;
-    let root = config.spool.directory();
+    let root = config.spool_directory();
     let root = root.context("spool: the configuration has none: set state_directory")?;
     let mut names = match &args.name {
         Some(name) => vec![name.clone()],

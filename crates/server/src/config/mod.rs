@@ -22,7 +22,7 @@ pub(crate) use self::{
     sandbox::Sandbox,
     sink::{
         Delivery, GraphitePeer, Header, HttpPeer, InfluxPeer, InfluxTarget, OtlpPeer,
-        RemoteWritePeer, ScrapePage, Sink, SinkKind, StatsdPeer, UdpPeer,
+        RemoteWritePeer, ScrapePage, Sink, SinkKind, SpoolOfSink, StatsdPeer, UdpPeer,
     },
     source::Source,
     sources::Sources,

@@ -9,7 +9,7 @@ use gstatsd_sinks::{
     TlsSettings,
 };
 
-use super::{Address, Transport};
+use super::{Address, Spool, Transport};
 
 /// Where metrics go.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +58,33 @@ pub(crate) struct Delivery {
     pub(crate) include: Vec<Glob>,
     /// No series whose names match one of them.
     pub(crate) exclude: Vec<Glob>,
+    /// How many snapshots are sent again over another connection.
+    pub(crate) replay: usize,
+    /// What its spool has that those of others have not.
+    pub(crate) spool: SpoolOfSink,
+}
+
+/// What the spool of one sink has that those of others have not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SpoolOfSink {
+    /// How much it may take on the disk, in bytes; 0 is no spool.
+    pub(crate) bytes: Option<u64>,
+    /// How old a snapshot may become.
+    pub(crate) age: Option<Duration>,
+    /// Whether each snapshot is brought to the disk itself.
+    pub(crate) sync: Option<bool>,
+}
+
+impl SpoolOfSink {
+    /// The spool of this sink, where those of others are so.
+    pub(crate) fn of(&self, all: &Spool) -> Spool {
+        Spool {
+            bytes: self.bytes.unwrap_or(all.bytes),
+            age: self.age.unwrap_or(all.age),
+            sync: self.sync.unwrap_or(all.sync),
+            ..all.clone()
+        }
+    }
 }
 
 /// A Graphite to connect to.
@@ -186,6 +213,13 @@ pub(crate) struct ScrapePage {
     pub(crate) seconds: bool,
     /// For how long a series is shown that nothing comes of.
     pub(crate) idle_timeout: Duration,
+}
+
+impl SinkKind {
+    /// Whether what it does not take can wait on the disk: it is farther away than that.
+    pub(crate) fn has_spool(&self) -> bool {
+        !matches!(self, Self::Console | Self::File(_) | Self::Prometheus(_))
+    }
 }
 
 impl Sink {

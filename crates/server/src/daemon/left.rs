@@ -9,7 +9,7 @@ use crate::config::Config;
 /// Says in the log what waits for sinks that are not configured: it stays, for whoever configures
 /// them again or takes it out.
 pub(super) fn warn(config: &Config) {
-    let Some(root) = config.spool.directory() else { return };
+    let Some(root) = config.spool_directory() else { return };
     let Ok(entries) = fs::read_dir(root) else { return };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     for name in names.filter(|name| config.sinks.iter().all(|sink| sink.name != *name)) {

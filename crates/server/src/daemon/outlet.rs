@@ -49,9 +49,8 @@ pub(super) fn open(
             if let Some(totals) = totals {
                 made.keep_totals(Box::new(totals));
             }
-            // Standard output is as far away as the disk.
-            let spool = (!matches!(kind, SinkKind::Console)).then_some(&config.spool);
-            Outlet::open(name, made, delivery, flush, spool)?
+            let spool = kind.has_spool().then(|| delivery.spool.of(&config.spool));
+            Outlet::open(name, made, delivery, flush, spool.as_ref())?
         }
     };
     outlet.count_in(&memory.budget);

@@ -40,6 +40,9 @@ pub(crate) struct Books {
     pub(crate) spool_bytes: u64,
     /// How often something went wrong with the spool.
     pub(crate) spool_failures: u64,
+    /// Sent again over another connection, as the peer may have lost them; none of the others are
+    /// of them.
+    pub(crate) replayed: u64,
     /// Points that the processes before held in memory when they were killed; none of the others
     /// are of them.
     pub(crate) lost_crash: u64,
@@ -91,6 +94,7 @@ impl Books {
             dropped_config_removed,
             spool_bytes,
             spool_failures,
+            replayed,
             lost_crash,
             lost_snapshots,
             notices_emitted,
@@ -113,6 +117,7 @@ impl Books {
         self.dropped_config_removed += dropped_config_removed;
         self.spool_bytes += spool_bytes;
         self.spool_failures += spool_failures;
+        self.replayed += replayed;
         self.lost_crash += lost_crash;
         self.lost_snapshots += lost_snapshots;
         self.notices_emitted += notices_emitted;
@@ -129,6 +134,7 @@ impl Books {
             ("points.restored", self.restored),
             ("points.spooled", self.spooled),
             ("points.coalesced", self.coalesced),
+            ("points.replayed", self.replayed),
             ("points.lost.crash", self.lost_crash),
             ("snapshots.lost.crash", self.lost_snapshots),
             ("spool.bytes", self.spool_bytes),

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use gstatsd_sinks::{Receipt, SendError, Sink};
 
-use super::queue::{Item, Queue};
+use super::queue::{Item, Phase, Queue};
+use super::replay::Replay;
 use super::spooling::Next;
 use crate::{beats, clock};
 
@@ -22,6 +23,7 @@ pub(super) struct Courier<S> {
     pub(super) name: String,
     pub(super) sink: S,
     pub(super) queue: Arc<Queue>,
+    pub(super) replay: Replay,
     /// When it was last said that not all arrived.
     pub(super) mentioned: Option<Instant>,
     /// When it was last said why nothing arrives.
@@ -42,8 +44,12 @@ impl<S: Sink> Courier<S> {
                 Next::Nothing => {}
                 Next::Item(item) => {
                     let receipt = self.send(&item);
-                    self.queue.settle(&item, receipt);
+                    let settled = self.queue.settle(&item, receipt);
+                    if let Some(shelf) = self.queue.shelf.as_ref().filter(|_| settled.is_lent) {
+                        shelf.confirm();
+                    }
                     self.mention(receipt);
+                    self.send_again(&item);
                 }
                 Next::Backlog => failures = self.send_backlog(failures),
                 Next::End => break,
@@ -83,7 +89,25 @@ impl<S: Sink> Courier<S> {
         shelf.settle(&queue, &item, receipt);
         queue.pause_backlog(since);
         self.mention(receipt);
+        self.send_again(&item);
         0
+    }
+
+    /// An item has arrived. Where that took another connection, what the one before may have lost
+    /// is sent over it too, once.
+    fn send_again(&mut self, item: &Item) {
+        for lost in self.replay.due(self.sink.connections()) {
+            if self.queue.lock().phase != Phase::Open {
+                break;
+            }
+            if let Err(error) = self.sink.send(&lost.snapshot, &lost.naming) {
+                // The next connection gets it.
+                self.mention_failure(error);
+                break;
+            }
+            self.queue.lock().books.replayed += lost.points;
+        }
+        self.replay.keep(item);
     }
 
     /// Says in the log, not too often, why nothing arrives.

@@ -89,6 +89,15 @@ pub(super) struct Item {
     pub(super) is_whole: bool,
 }
 
+/// What an item was that is to be sent no more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settled {
+    /// Whether what became of it is in the books: after the end they said so already.
+    pub(super) is_in_books: bool,
+    /// Whether it is on the disk too.
+    pub(super) is_lent: bool,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     #[default]
@@ -289,16 +298,17 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// The item in flight is to be sent no more; `receipt` says what did not arrive. Says whether
-    /// that is in the books: after the end they say what became of it already.
-    pub(super) fn settle(&self, item: &Item, receipt: Receipt) -> bool {
+    /// The item in flight is to be sent no more; `receipt` says what did not arrive.
+    pub(super) fn settle(&self, item: &Item, receipt: Receipt) -> Settled {
         let mut state = self.lock();
-        let is_open = state.phase != Phase::Closed;
-        if is_open {
+        let is_in_books = state.phase != Phase::Closed;
+        let is_lent = state.lent.is_some();
+        if is_in_books {
             let rejected = receipt.rejected.min(item.points);
             let unencodable = receipt.unencodable.min(item.points - rejected);
             state.sending = None;
-            if state.lent.take().is_none() {
+            state.lent = None;
+            if !is_lent {
                 state.let_go(item);
             }
             state.books.in_flight -= item.points;
@@ -308,7 +318,7 @@ impl Queue {
             state.tell_held();
             self.changed.notify_all();
         }
-        is_open
+        Settled { is_in_books, is_lent }
     }
 
     /// Waits before a further attempt: for that long, or until the end is near.

@@ -131,13 +131,39 @@ impl Shelf {
     /// closed already and say that it stays, in neither.
     pub(super) fn settle(&self, queue: &Queue, item: &Item, receipt: Receipt) {
         let mut inner = self.lock();
-        let is_in_books = queue.settle(item, receipt);
+        let settled = queue.settle(item, receipt);
         if let Some(spool) = &mut inner.spool {
-            match is_in_books {
+            match settled.is_in_books {
                 true => spool.confirm(),
                 false => spool.release(),
             }
         }
+    }
+
+    /// What was lent is taken.
+    pub(super) fn confirm(&self) {
+        if let Some(spool) = &mut self.lock().spool {
+            spool.confirm();
+        }
+    }
+
+    /// Puts what is being sent out of memory onto the disk too, before anything that is newer, and
+    /// has it count as lent from there: so it stays the first, if the end comes. Says whether what
+    /// is newer may follow.
+    pub(super) fn put_sending(&self, queue: &Queue) -> bool {
+        let item = queue.lock().sending.clone();
+        let Some(item) = item else { return true };
+        if !self.put(queue, &item) {
+            return false;
+        }
+        let mut inner = self.lock();
+        let Some(spool) = &mut inner.spool else { return false };
+        spool.lend();
+        if !queue.count_as_lent(&item) {
+            // It has arrived meanwhile.
+            spool.confirm();
+        }
+        true
     }
 
     /// What was lent stays.
@@ -279,6 +305,18 @@ impl Queue {
         books.in_flight += points;
         state.lent = Some(points);
         state.tell_held();
+    }
+
+    /// What is being sent is on the disk from now on. Says whether it is still being sent.
+    fn count_as_lent(&self, item: &Item) -> bool {
+        let mut state = self.lock();
+        let sending = state.sending.take_if(|of| Arc::ptr_eq(&of.snapshot, &item.snapshot));
+        if sending.is_some() {
+            state.lent = Some(item.points);
+            state.let_go(item);
+            state.tell_held();
+        }
+        sending.is_some()
     }
 
     fn spool_failed(&self) {

@@ -52,7 +52,8 @@ fn run(queue: &Queue, shelf: &Shelf) {
     shelf.open(queue);
     while let Some(item) = queue.take_surplus() {
         shelf.open(queue);
-        let is_there = shelf.put(queue, &item);
+        let is_next = queue.any_order || !queue.is_first() || shelf.put_sending(queue);
+        let is_there = is_next && shelf.put(queue, &item);
         queue.put_aside(item, is_there);
         if !is_there {
             queue.wait_while_open(AGAIN);
@@ -86,6 +87,11 @@ impl Queue {
                 state = self.lock();
             }
         }
+    }
+
+    /// Whether nothing is in the spool yet.
+    fn is_first(&self) -> bool {
+        !self.lock().has_backlog
     }
 
     /// The item is on the disk, or it is to stay.

@@ -11,6 +11,7 @@ use gstatsd_sinks::{PointCounter, Receipt, SendError};
 use super::*;
 use crate::beats::Beats;
 use crate::clock;
+use crate::config::SpoolOfSink;
 
 /// The window of a snapshot, and its counters.
 type Taken = (Window, Vec<(String, f64)>);
@@ -63,7 +64,8 @@ impl Gated {
 
 fn delivery() -> Delivery {
     let (include, exclude) = (Vec::new(), Vec::new());
-    Delivery { queue_bytes: 1 << 20, interval: Duration::ZERO, include, exclude }
+    let (interval, spool) = (Duration::ZERO, SpoolOfSink::default());
+    Delivery { queue_bytes: 1 << 20, interval, include, exclude, replay: 2, spool }
 }
 
 fn outlets(sink: &Gated, delivery: &Delivery) -> Outlets {

@@ -53,7 +53,7 @@ impl Reach {
         read.extend(config.files_read().into_iter().filter_map(folder));
         let mut write: Vec<_> = config.files_written().into_iter().filter_map(folder).collect();
         write.extend(config.state_directory.clone());
-        write.extend(config.spool.directory().cloned());
+        write.extend(config.spool_directory().cloned());
         Self { read, write, connect: config.tcp_ports(), listen: config.tcp_ports_listened() }
     }
 

@@ -256,3 +256,44 @@ fn read_then_reset(mut stream: TcpStream, bytes_max: usize) {
     stream.write_all(b"").ok();
     drop(stream);
 }
+
+/// Row F53: what a peer has acknowledged and never read comes again.
+#[test]
+fn f53_what_a_graphite_acknowledged_and_lost_is_sent_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = format!("[[sink]]\nname = \"bad\"\nurl = \"127.0.0.1:{port}\"\nreplay = 20\n");
+    let daemon = Daemon::configured(&config, &["-b", "127.0.0.1:0", "-f", "0.2"]);
+    daemon.send(&["lost:7|c"]);
+    let (lost, _) = listener.accept().unwrap();
+    lost.set_read_timeout(Some(PATIENCE)).unwrap();
+    let end = Instant::now() + PATIENCE;
+    let mut seen = vec![0; 1 << 20];
+    loop {
+        let length = lost.peek(&mut seen).unwrap();
+        if seen[..length].windows(20).any(|text| text == b"stats_counts.lost 7.") {
+            break;
+        }
+        assert!(Instant::now() < end, "{}", seen[..length].escape_ascii());
+        thread::sleep(Duration::from_millis(10));
+    }
+    // Another one says that it was taken for delivered.
+    thread::sleep(Duration::from_millis(300));
+    drop(lost);
+    let (mut again, _) = listener.accept().unwrap();
+    again.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut text = String::new();
+    while !text.contains("stats_counts.lost 7.") {
+        let length = again.read(&mut seen).unwrap();
+        assert!(length > 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&seen[..length]));
+    }
+    let reading = thread::spawn(move || std::io::copy(&mut again, &mut std::io::sink()));
+    let (status, log) = daemon.stop();
+    assert!(status.success());
+    reading.join().unwrap().unwrap();
+    let books = accounting(&log);
+    assert_books_close(&books);
+    assert!(books["bad:points.replayed"] > 0, "{books:?}");
+    assert_eq!(books["bad:points.delivered"], books["bad:points.emitted"]);
+}

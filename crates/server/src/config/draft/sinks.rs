@@ -133,16 +133,17 @@ impl Draft<'_> {
                 (statsd::keys(transport), SinkKind::Statsd(peer))
             }
         };
-        self.refuse_other_keys(typed, own_keys);
+        self.refuse_other_keys(typed, own_keys, kind.has_spool());
         Some(Sink { name, kind, delivery })
     }
 
     /// Refuses keys that mean nothing for the sink: all but those of every sink and its own.
-    fn refuse_other_keys(&mut self, typed: &Typed, own: &[&str]) {
+    fn refuse_other_keys(&mut self, typed: &Typed, own: &[&str], has_spool: bool) {
         // What was read from a file can be written as a table.
         let given = toml::Table::try_from(&typed.keys).unwrap_or_default();
         for key in given.keys().map(String::as_str) {
-            if !delivery::KEYS.contains(&key) && !own.contains(&key) {
+            let is_of_spool = has_spool && delivery::SPOOL_KEYS.contains(&key);
+            if !delivery::KEYS.contains(&key) && !is_of_spool && !own.contains(&key) {
                 let path = format!("{}.{key}", typed.table);
                 self.wrong_in_file(&path, "means nothing for this kind of sink");
             }

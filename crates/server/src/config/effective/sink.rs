@@ -13,7 +13,8 @@ use crate::config::{
 };
 
 pub(super) fn file(sink: &Sink) -> FileSink {
-    let Delivery { queue_bytes, interval, include, exclude } = &sink.delivery;
+    let Delivery { queue_bytes, interval, include, exclude, replay, spool } = &sink.delivery;
+    let has_replay = matches!(sink.kind, SinkKind::Graphite(_));
     let globs = |globs: &[Glob]| Some(globs.iter().map(ToString::to_string).collect());
     FileSink {
         name: Some(sink.name.clone()),
@@ -21,6 +22,10 @@ pub(super) fn file(sink: &Sink) -> FileSink {
         interval: Some(interval.as_secs_f64()),
         include: globs(include),
         exclude: globs(exclude),
+        replay: super::whole(*replay).filter(|_| has_replay),
+        spool_bytes: spool.bytes.and_then(|bytes| i64::try_from(bytes).ok()),
+        spool_age: spool.age.map(|age| age.as_secs_f64()),
+        spool_sync: spool.sync,
         ..of_kind(&sink.kind)
     }
 }

@@ -40,6 +40,15 @@ pub(crate) struct FileSink {
     pub(crate) server_name: Option<String>,
     /// `sink.queue_bytes`
     pub(crate) queue_bytes: Option<i64>,
+    /// `sink.replay`
+    pub(crate) replay: Option<i64>,
+    /// `sink.spool_bytes`
+    pub(crate) spool_bytes: Option<i64>,
+    /// `sink.spool_age`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) spool_age: Option<f64>,
+    /// `sink.spool_sync`
+    pub(crate) spool_sync: Option<bool>,
     /// `sink.interval`, in seconds
     #[serde(serialize_with = "short_number")]
     pub(crate) interval: Option<f64>,

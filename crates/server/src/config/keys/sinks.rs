@@ -1,10 +1,12 @@
 //! The keys of `[[sink]]`.
 
 mod http;
+mod keeping;
 mod lines;
 mod tls;
 
 pub(crate) use http::*;
+pub(crate) use keeping::*;
 pub(crate) use lines::*;
 pub(crate) use tls::*;
 

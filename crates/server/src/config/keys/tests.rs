@@ -82,7 +82,13 @@ fn the_documented_defaults_are_the_defaults() {
             // Datagrams over UDP come over no connection and through no file.
             _ if path.starts_with("listen.") => value_at(&unix, path),
             // A console has no connection to wait for.
-            "sink.connect_timeout" | "sink.write_timeout" => value_at(&graphite, path),
+            "sink.connect_timeout" | "sink.write_timeout" | "sink.replay" => {
+                value_at(&graphite, path)
+            }
+            // What is said of all spools holds for those of which nothing is said.
+            "sink.spool_bytes" => value_at(&console, "spool.bytes"),
+            "sink.spool_age" => value_at(&console, "spool.age"),
+            "sink.spool_sync" => value_at(&console, "spool.sync"),
             "sink.packet_bytes" | "sink.tag_style" | "sink.pack_values" => {
                 value_at(&statsd_sink, path)
             }

@@ -10,14 +10,15 @@ use gstatsd_wire::TagStyle;
 
 use super::{environment, errors_of_file, graphite, of_file, shown, text};
 use crate::config::{
-    Address, Delivery, GraphitePeer, ScrapePage, Sink, SinkKind, StatsdPeer, Transport,
-    file::FileSink,
+    Address, Delivery, GraphitePeer, ScrapePage, Sink, SinkKind, Spool, SpoolOfSink, StatsdPeer,
+    Transport, file::FileSink,
 };
 
 /// What every sink has by default.
 pub(super) fn usual_delivery() -> Delivery {
     let (include, exclude) = (Vec::new(), Vec::new());
-    Delivery { queue_bytes: 64 << 20, interval: Duration::ZERO, include, exclude }
+    let (queue_bytes, interval, spool) = (64 << 20, Duration::ZERO, SpoolOfSink::default());
+    Delivery { queue_bytes, interval, include, exclude, replay: 2, spool }
 }
 
 /// A value for every key, none of them the default.
@@ -35,6 +36,10 @@ pub(super) fn full_file() -> Vec<FileSink> {
         interval: Some(30.0),
         include: Some(vec!["a.**".to_owned(), "b".to_owned()]),
         exclude: Some(vec!["a.*.c".to_owned()]),
+        replay: Some(7),
+        spool_bytes: Some(5_000),
+        spool_age: Some(70.5),
+        spool_sync: Some(false),
         ..FileSink::default()
     };
     let page = FileSink {
@@ -119,6 +124,12 @@ pub(super) fn full_graphite() -> Sink {
         interval: Duration::from_secs(30),
         include: globs(&["a.**", "b"]),
         exclude: globs(&["a.*.c"]),
+        replay: 7,
+        spool: SpoolOfSink {
+            bytes: Some(5_000),
+            age: Some(Duration::from_millis(70_500)),
+            sync: Some(false),
+        },
     };
     let plain = graphite("first", "foo:1", 1, 2, 4096);
     let SinkKind::Graphite(peer) = plain.kind else { panic!("{:?}", plain.kind) };
@@ -295,4 +306,30 @@ fn what_is_wrong_with_lines_and_files_of_tls_is_told() {
     );
     let [error] = &errors("url = \"file:\"")[..] else { panic!() };
     assert!(error.contains("'file:' has no path"), "{error}");
+}
+
+#[test]
+fn a_sink_may_have_a_spool_of_its_own_or_none() {
+    let config = of_file(
+        "state_directory = \"/s\"\n[spool]\nbytes = 1000\nage = 60\n\
+         [[sink]]\nurl = \"foo:1\"\nspool_bytes = 0\n\
+         [[sink]]\nurl = \"foo:2\"\nspool_age = 5\nspool_sync = false\n",
+    );
+    let of = |sink: usize| config.sinks[sink].delivery.spool.of(&config.spool);
+    assert_eq!(of(0), Spool { bytes: 0, ..config.spool.clone() });
+    assert_eq!(of(0).directory(), None);
+    let age = Duration::from_secs(5);
+    assert_eq!(of(1), Spool { age, sync: false, ..config.spool.clone() });
+    // One of its own is one, where others have none.
+    let sink = "state_directory = \"/s\"\nspool.bytes = 0\n[[sink]]\nurl = \"foo:1\"\n";
+    assert_eq!(of_file(sink).spool_directory(), None);
+    let own = of_file(&format!("{sink}spool_bytes = 9000\n"));
+    assert_eq!(own.spool_directory(), Some(&"/s/spool".into()));
+    assert_eq!(
+        errors_of_file("[[sink]]\nurl = \"console:\"\nspool_bytes = 1\nreplay = 1\n"),
+        [
+            "a.toml: line 4: sink.replay: means nothing for this kind of sink",
+            "a.toml: line 3: sink.spool_bytes: means nothing for this kind of sink",
+        ]
+    );
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use gstatsd_aggregate::Glob;
 
 use super::{Draft, Typed};
-use crate::config::{Delivery, key::About, keys::sinks};
+use crate::config::{Delivery, SpoolOfSink, key::About, keys::sinks};
 
 /// The keys of every sink.
 pub(super) const KEYS: &[&str] = &["url", "name", "queue_bytes", "interval", "include", "exclude"];
+
+/// The keys of every sink over a network beside those.
+pub(super) const SPOOL_KEYS: &[&str] = &["spool_bytes", "spool_age", "spool_sync"];
 
 impl Draft<'_> {
     pub(super) fn delivery(&mut self, typed: &Typed, flush: Duration) -> Delivery {
@@ -18,7 +21,20 @@ impl Draft<'_> {
         let interval = self.sink_interval(typed, flush);
         let include = self.globs(typed, &sinks::INCLUDE.about, given.include.as_deref());
         let exclude = self.globs(typed, &sinks::EXCLUDE.about, given.exclude.as_deref());
-        Delivery { queue_bytes, interval, include, exclude }
+        let path = typed.path(&sinks::REPLAY.about);
+        let replay = self.whole_in_file(&sinks::REPLAY, &path, given.replay);
+        let spool = self.spool_of_sink(typed);
+        Delivery { queue_bytes, interval, include, exclude, replay, spool }
+    }
+
+    fn spool_of_sink(&mut self, typed: &Typed) -> SpoolOfSink {
+        let given = &typed.keys;
+        let path = typed.path(&sinks::SPOOL_BYTES.about);
+        let bytes = given.spool_bytes;
+        let bytes = bytes.map(|_| self.whole_in_file(&sinks::SPOOL_BYTES, &path, bytes) as u64);
+        let age = given.spool_age;
+        let age = age.map(|_| self.sink_seconds(&sinks::SPOOL_AGE, typed, age));
+        SpoolOfSink { bytes, age, sync: given.spool_sync }
     }
 
     /// A multiple of the flush interval.

@@ -12,10 +12,16 @@ pub(super) const UDP_KEYS: &[&str] = &["packet_bytes"];
 pub(super) fn keys(way: GraphiteWay) -> &'static [&'static str] {
     match way {
         GraphiteWay::Udp => UDP_KEYS,
-        GraphiteWay::Text | GraphiteWay::Pickle => &["connect_timeout", "write_timeout"],
-        GraphiteWay::Tls => {
-            &["connect_timeout", "write_timeout", "ca_file", "cert_file", "key_file", "server_name"]
-        }
+        GraphiteWay::Text | GraphiteWay::Pickle => &["connect_timeout", "write_timeout", "replay"],
+        GraphiteWay::Tls => &[
+            "connect_timeout",
+            "write_timeout",
+            "replay",
+            "ca_file",
+            "cert_file",
+            "key_file",
+            "server_name",
+        ],
     }
 }
 
