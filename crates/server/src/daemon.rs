@@ -17,14 +17,16 @@ use anyhow::Context as _;
 use crate::admin::AdminSockets;
 use crate::config::{Config, LogTarget, Sandbox, Sink, SinkKind, Source};
 use crate::forward::refuse_loops;
-use crate::handover::{Bequest, Launch, Launcher, Predecessor, Successor};
+use crate::handover::{Bequest, Launch, Launcher, Predecessor, Successor, open_sockets};
 use crate::hooks;
 use crate::listen::{self, ManagementSockets, Sockets};
 use crate::logging::Logger;
 use crate::pid_file::PidFile;
 use crate::sandbox::{self, Reach};
 use crate::signals::{Request, Signals};
-use crate::sys::{Detached, Resident, Stdio, detach, map_large_memory};
+use crate::sys::{
+    Detached, KEPT, Resident, Stdio, detach, inherit_passed, map_large_memory, passed_sockets,
+};
 use crate::systemd::Systemd;
 use service::Service;
 
@@ -35,10 +37,10 @@ use service::Service;
 pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     map_large_memory();
     let launch = Launch::of_process()?;
-    let mut config = source.load()?;
     let (predecessor, bequest) = Predecessor::of_process()?.unzip();
-    let Bequest { sockets: inherited, pid_file: lock } = bequest.unwrap_or_default();
-    listen::inherit(inherited);
+    let lock = bequest.and_then(inherit);
+    let mut config = source.load()?;
+    listen::inherit(passed_sockets(KEPT)?, false);
     let sockets = config
         .listeners
         .iter()
@@ -78,19 +80,20 @@ pub(crate) fn run(source: &Source) -> anyhow::Result<ExitCode> {
     if predecessor.is_some() {
         hooks::reach("successor");
     }
-    let given = predecessor.map(Predecessor::take_over).transpose()?.unwrap_or_default();
+    let rest = predecessor.map(Predecessor::take_over).transpose()?.unwrap_or_default();
     if let Some(pid_file) = &mut pid_file {
         pid_file.write()?;
     }
     announce(&config, &sockets, &management);
     left::warn(&config);
     service.listen(&config, sockets, management)?;
-    service.adopt(given);
+    service.adopt(rest);
     if let Some(ready) = ready {
         ready.tell()?;
     }
     hooks::probe();
     systemd.watch(service.beats())?;
+    systemd.keep(&open_sockets());
     systemd.ready();
     let lock = pid_file.as_ref().map(PidFile::lock_of);
     let reach = (level > 0).then_some(reach);
@@ -133,6 +136,7 @@ impl Daemon<'_> {
                     self.systemd.reloading();
                     self.logger.reopen();
                     reload.run(config, service, self.logger);
+                    self.systemd.keep(&open_sockets());
                     self.systemd.ready();
                 }
                 Request::Tell => service.tell_standing(),
@@ -158,6 +162,16 @@ impl Daemon<'_> {
             }
         }
     }
+}
+
+/// Takes what the process before this one leaves. Gives the file that keeps other daemons away.
+fn inherit(bequest: Bequest) -> Option<OwnedFd> {
+    let Bequest { sockets, passed, pid_file } = bequest;
+    if !passed.is_empty() {
+        inherit_passed(passed);
+    }
+    listen::inherit(sockets, true);
+    pid_file
 }
 
 /// Who starts the next process: who is closed in cannot.

@@ -86,6 +86,9 @@ pub(crate) struct Reload {
     pub(crate) deadline: Instant,
 }
 
+/// Gives the open interval, as bytes, to the process that goes on. Says whether that has it.
+pub(crate) type Heir = Box<dyn FnOnce(&[u8]) -> bool + Send>;
+
 /// What `flush` is told.
 pub(crate) enum Message {
     /// By a worker.
@@ -94,6 +97,10 @@ pub(crate) enum Message {
     Reloaded(Box<Reload>),
     /// The configuration was read again, and the old one stays.
     ReloadFailed,
+    /// Another process goes on, which gets the open interval where the disk does not keep it.
+    HandedOver(Heir),
+    /// What the process before this one left.
+    Inherited(Box<Left>),
     /// Somebody asks about the open interval, and has told every worker to push early.
     Asked(Request),
 }
@@ -154,6 +161,10 @@ pub(crate) struct Flush {
     telling: Option<Telling>,
     /// Keeps what outlives the process.
     keeping: Option<Keeping>,
+    /// What the process before this one left, and was not taken over yet.
+    left: Option<Left>,
+    /// Where the open interval goes at the end, where another process goes on.
+    heir: Option<Heir>,
     /// Counts what was flushed, for the process after this one.
     tally: Option<Tally>,
 }
@@ -208,6 +219,8 @@ impl Flush {
             connections,
             telling: None,
             keeping: None,
+            left: None,
+            heir: None,
             tally: None,
         }
     }
@@ -251,6 +264,8 @@ impl Flush {
                 Message::Asked(request) => {
                     self.asked = Some(Asked::new(request, self.spares.len()));
                 }
+                Message::HandedOver(heir) => self.heir = Some(heir),
+                Message::Inherited(left) => self.left = Some(*left),
                 Message::Reloaded(reload) => self.reload(*reload),
                 Message::ReloadFailed => {
                     self.reloads.failed += 1;
@@ -319,7 +334,7 @@ impl Flush {
     /// Makes a snapshot of an interval and hands it on. The last one is kept for the next process
     /// instead, where that is possible.
     fn flush(&mut self, closed: Closed, is_last: bool) {
-        let left = self.keeping.as_mut().and_then(Keeping::begin);
+        let left = self.keeping.as_mut().and_then(Keeping::begin).or_else(|| self.left.take());
         let open = left.and_then(|left| self.take_over(left));
         let start = clock::now();
         closed.pushes.into_iter().for_each(|push| self.merge(push));
@@ -396,6 +411,12 @@ impl Flush {
     fn hand_on(&mut self, snapshot: Snapshot, is_last: bool) {
         if is_last && self.keeping.as_mut().is_some_and(|keeping| keeping.end(&snapshot)) {
             log::info!("the open interval is kept for the next start");
+            return;
+        }
+        if let Some(heir) = self.heir.take_if(|_| is_last)
+            && heir(&Left::bytes(&snapshot))
+        {
+            log::info!("the next process has the open interval");
             return;
         }
         let snapshot = Arc::new(snapshot);

@@ -13,23 +13,29 @@
 
 mod launcher;
 
+use std::collections::{BTreeSet, HashSet};
 use std::env;
-use std::io::{self, stdin};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _, stdin};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::parent_id;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::ReceiveTimeout,
 };
+use nix::sys::stat::fstat;
 use nix::sys::time::{TimeVal, TimeValLike as _};
 use socket2::Socket;
 
 pub(crate) use self::launcher::{Launch, Launcher};
 use crate::hooks;
 use crate::listen::is_open_to_all;
-use crate::sys::{DESCRIPTORS_MAX, receive_message, send_message, sockets};
+use crate::sys::{
+    DESCRIPTORS_MAX, passed_names, passed_sockets, receive_message, send_message, sockets,
+};
 
 /// Says to the new process whose successor it is: the process id of the old one.
 const VARIABLE: &str = "GSTATSD_PREDECESSOR";
@@ -40,18 +46,26 @@ const GO_MAX: Duration = Duration::from_mins(1);
 
 /// What a message says.
 const SOCKETS: u8 = b'S';
+const PASSED: u8 = b'N';
 const PID_FILE: u8 = b'P';
 const ALL: u8 = b'A';
 const READY: u8 = b'R';
 const CONNECTION: u8 = b'C';
+const INTERVAL: u8 = b'I';
 const GO: u8 = b'G';
 /// How long a message is at most: the begin of a frame may be in it.
 const MESSAGE_MAX: usize = 128 * 1024;
+/// How long a name of systemd is at most: `FDNAME_MAX`.
+const NAME_MAX: usize = 255;
+/// How long an open interval is at most, in bytes.
+const INTERVAL_MAX: u64 = 1 << 30;
 
 /// The next process, seen from the old one.
 pub(crate) struct Successor {
     id: u32,
     channel: OwnedFd,
+    /// Whether it goes on with an interval that is not over.
+    takes_interval: bool,
 }
 
 impl Successor {
@@ -69,7 +83,7 @@ impl Successor {
         let patience = hooks::patience(READY_MAX);
         wait_at_most(&channel, patience)?;
         let id = launcher.start(theirs)?;
-        let successor = Self { id, channel };
+        let mut successor = Self { id, channel, takes_interval: false };
         match successor.bequeath(pid_file).and_then(|()| successor.wait_until_ready()) {
             Ok(()) => Ok(successor),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -102,9 +116,29 @@ impl Successor {
         message.len() <= MESSAGE_MAX && send_message(&self.channel, &message, &[socket]).is_ok()
     }
 
+    /// What gives it the open interval, as bytes, and says whether it has that; `None` where it
+    /// would not know what that is.
+    pub(crate) fn heir(&self) -> Option<impl FnOnce(&[u8]) -> bool + Send + use<>> {
+        let channel = self.channel.try_clone().ok().filter(|_| self.takes_interval)?;
+        Some(move |interval: &[u8]| {
+            let left = memory_file(interval)
+                .and_then(|file| send_message(&channel, &[INTERVAL], &[file.as_fd()]));
+            if let Err(error) = &left {
+                log::warn!("hand-over: the open interval goes to the sinks: {error}");
+            }
+            left.is_ok()
+        })
+    }
+
     fn bequeath(&self, pid_file: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        let open: Vec<Socket> = sockets().into_iter().map(Socket::from).collect();
-        let open: Vec<_> = open.iter().filter(|socket| is_open_to_all(socket)).collect();
+        for name in passed_names().collect::<BTreeSet<_>>() {
+            let passed = passed_sockets(name)?;
+            for some in passed.chunks(DESCRIPTORS_MAX) {
+                let some: Vec<_> = some.iter().map(|socket| socket.as_fd()).collect();
+                send_message(&self.channel, &[&[PASSED], name.as_bytes()].concat(), &some)?;
+            }
+        }
+        let open = open_sockets();
         for some in open.chunks(DESCRIPTORS_MAX) {
             let some: Vec<_> = some.iter().map(|socket| socket.as_fd()).collect();
             send_message(&self.channel, &[SOCKETS], &some)?;
@@ -117,18 +151,44 @@ impl Successor {
 
     /// # Errors
     /// `WouldBlock`: it takes too long. Another: it is gone.
-    fn wait_until_ready(&self) -> io::Result<()> {
+    fn wait_until_ready(&mut self) -> io::Result<()> {
         let mut message = [0; 16];
         loop {
             match receive_message(&self.channel, &mut message) {
                 Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) if message[0] == READY => return Ok(()),
+                Ok((length, _)) if message[0] == READY => {
+                    self.takes_interval = message[1..length].contains(&INTERVAL);
+                    return Ok(());
+                }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
     }
+}
+
+/// The sockets of this process that others can reach; without those that systemd has opened, which
+/// it knows by names.
+pub(crate) fn open_sockets() -> Vec<Socket> {
+    let passed = passed_names().filter_map(|name| passed_sockets(name).ok()).flatten();
+    // There may be several descriptors of one.
+    let mut known: HashSet<_> = passed.map(|socket| inode(&socket)).collect();
+    let open = sockets().into_iter().filter(|socket| known.insert(inode(socket)));
+    open.map(Socket::from).filter(is_open_to_all).collect()
+}
+
+/// What tells one socket from another.
+fn inode(socket: &OwnedFd) -> Option<u64> {
+    fstat(socket).ok().map(|found| found.st_ino)
+}
+
+/// A file without a place, of these bytes.
+fn memory_file(bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create(c"interval", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// The process before this one, which serves until this one is ready.
@@ -141,8 +201,19 @@ pub(crate) struct Predecessor {
 pub(crate) struct Bequest {
     /// Its sockets.
     pub(crate) sockets: Vec<OwnedFd>,
+    /// Those that systemd had opened for it, with their names.
+    pub(crate) passed: Vec<(String, OwnedFd)>,
     /// The file that keeps other daemons away, locked.
     pub(crate) pid_file: Option<OwnedFd>,
+}
+
+/// What a process gets when the one before it has ended its part.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// Its connections.
+    pub(crate) connections: Vec<Given>,
+    /// What it had gathered of the open interval, where it left that here.
+    pub(crate) interval: Option<Vec<u8>>,
 }
 
 /// A connection that the process before this one had.
@@ -184,34 +255,42 @@ impl Predecessor {
     }
 
     /// Says that all is ready, and waits until the other one has ended its part, or is gone. Gives
-    /// the connections that it had.
+    /// what it leaves then.
     ///
     /// # Errors
     /// The channel is broken.
-    pub(crate) fn take_over(self) -> anyhow::Result<Vec<Given>> {
+    pub(crate) fn take_over(self) -> anyhow::Result<Rest> {
         wait_at_most(&self.channel, GO_MAX)?;
-        send_message(&self.channel, &[READY], &[]).context("the process before this is gone")?;
-        let (mut given, mut message) = (Vec::new(), vec![0; MESSAGE_MAX]);
+        send_message(&self.channel, &[READY, INTERVAL], &[])
+            .context("the process before this is gone")?;
+        let (mut rest, mut message) = (Rest::default(), vec![0; MESSAGE_MAX]);
         loop {
             match receive_message(&self.channel, &mut message) {
                 Ok((length, descriptors)) if length > 0 => match message[0] {
-                    GO => return Ok(given),
-                    CONNECTION => given.extend(Given::read(&message[1..length], descriptors)),
+                    GO => return Ok(rest),
+                    CONNECTION => {
+                        rest.connections.extend(Given::read(&message[1..length], descriptors));
+                    }
+                    INTERVAL => rest.interval = descriptors.into_iter().next().and_then(read_all),
                     _ => {}
                 },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // It is gone, or as good as that.
-                Ok(_) | Err(_) => return Ok(given),
+                Ok(_) | Err(_) => return Ok(rest),
             }
         }
     }
 
     fn receive(&self) -> anyhow::Result<Bequest> {
-        let (mut bequest, mut message) = (Bequest::default(), [0; 16]);
+        let (mut bequest, mut message) = (Bequest::default(), [0; NAME_MAX + 1]);
         loop {
             let (length, descriptors) = receive_message(&self.channel, &mut message)?;
             match message.first().filter(|_| length > 0) {
                 Some(&SOCKETS) => bequest.sockets.extend(descriptors),
+                Some(&PASSED) => {
+                    let name = String::from_utf8_lossy(&message[1..length]).into_owned();
+                    bequest.passed.extend(descriptors.into_iter().map(|one| (name.clone(), one)));
+                }
                 Some(&PID_FILE) => bequest.pid_file = descriptors.into_iter().next(),
                 Some(&ALL) => return Ok(bequest),
                 Some(_) => {}
@@ -219,6 +298,13 @@ impl Predecessor {
             }
         }
     }
+}
+
+/// All of a file, as far as it may be that long.
+fn read_all(file: OwnedFd) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::from(file).take(INTERVAL_MAX).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// How long a message is waited for.

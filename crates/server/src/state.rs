@@ -40,6 +40,18 @@ pub(crate) struct Left {
     pub(crate) is_open: bool,
 }
 
+impl Left {
+    /// The open interval as bytes, for a process that takes over.
+    pub(crate) fn bytes(snapshot: &Snapshot) -> Vec<u8> {
+        encoded(snapshot, true)
+    }
+
+    /// What another process has left; `None` where it cannot be read.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        decode(bytes)
+    }
+}
+
 /// The thread that writes.
 struct Open {
     jobs: SyncSender<Arc<Snapshot>>,

@@ -1,16 +1,23 @@
 //! What systemd is told (`sd_notify(3)`): that we are ready, reload, stop, and that we live.
 //!
+//! It also keeps our sockets (`FDSTORE`), where its unit says so: they outlive a crash, and the
+//! next process gets them as it gets those that systemd has opened.
+//!
 //! The watchdog is pinged while every stage advances: when one is stuck, systemd starts us again,
 //! which is sooner over than to be half dead.
 
 use std::env;
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::thread;
 use std::time::Duration;
 
+use socket2::Socket;
+
 use crate::beats::{self, Beats};
 use crate::clock;
+use crate::sys::{DESCRIPTORS_MAX, KEPT, send_message};
 
 /// How many pings there are in the time after which systemd gives up: one may be late.
 const PINGS: u32 = 3;
@@ -31,6 +38,26 @@ impl Systemd {
         let own_id = (!is_successor).then(std::process::id);
         let socket = variable("NOTIFY_SOCKET").and_then(|name| connect(&name));
         Self { socket, watchdog: watchdog(own_id, variable) }
+    }
+
+    /// Has these sockets kept for the process after this one, however this one ends, and no others
+    /// that were kept before.
+    pub(crate) fn keep(&self, sockets: &[Socket]) {
+        let Some(systemd) = &self.socket else { return };
+        self.tell(&format!("FDSTOREREMOVE=1\nFDNAME={KEPT}"));
+        // It is not to let go of one that has an error, which is for us to read.
+        let text = format!("FDSTORE=1\nFDPOLL=0\nFDNAME={KEPT}");
+        for some in sockets.chunks(DESCRIPTORS_MAX) {
+            let some: Vec<_> = some.iter().map(AsFd::as_fd).collect();
+            if let Err(error) = send_message(systemd, text.as_bytes(), &some) {
+                log::debug!("systemd cannot be told {text}: {error}");
+            }
+        }
+    }
+
+    /// Whether it says that it keeps sockets. Before its version 254 it does not say so.
+    pub(crate) fn keeps() -> bool {
+        env::var("FDSTORE").is_ok_and(|room| room.parse::<u64>().is_ok_and(|room| room > 0))
     }
 
     /// Another process goes on with our work.

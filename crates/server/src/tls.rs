@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
+use std::net::Shutdown;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -141,6 +142,14 @@ impl Session {
             self.raw = raw;
         }
         (bytes, ended)
+    }
+
+    /// Says that we write nothing more, and that this is the end: who reads that knows that what it
+    /// sent from now on may be lost.
+    pub(crate) fn say_goodbye(&mut self, mut socket: &Socket) {
+        self.connection.send_close_notify();
+        while self.connection.wants_write() && self.connection.write_tls(&mut socket).is_ok() {}
+        socket.shutdown(Shutdown::Write).ok();
     }
 
     fn receive(

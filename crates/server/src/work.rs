@@ -228,6 +228,7 @@ impl Worker {
             }
             empty_naps = if brought == Brought::Nothing { empty_naps + 1 } else { 0 };
         }
+        self.streams.say_goodbye();
         drain(|now| self.receive(now));
         self.streams.close(&mut self.table, |_| true);
         self.push(Closes::Worker, clock::now());

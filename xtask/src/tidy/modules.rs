@@ -181,7 +181,7 @@ const MODULES: &[Module] = &[
     // What the process cannot do any more.
     Module { name: "sandbox", may_use: Uses::Only(&["config", "hooks", "sys"]) },
     // Who has started us, and what it is told.
-    Module { name: "systemd", may_use: Uses::Only(&["beats", "clock"]) },
+    Module { name: "systemd", may_use: Uses::Only(&["beats", "clock", "sys"]) },
     // Takes commands: asks the flush, and tells the workers to push early for it.
     Module {
         name: "manage",
@@ -206,6 +206,8 @@ const MODULES: &[Module] = &[
             "sys::DESCRIPTORS_MAX",
             "sys::Stdio",
             "sys::drop_privileges",
+            "sys::passed_names",
+            "sys::passed_sockets",
             "sys::receive_message",
             "sys::run_apart",
             "sys::send_message",

@@ -25,14 +25,15 @@ use crate::deliver::{Books, Outlet, Outlets};
 use crate::flush::{self, Flush, Inbox, Making, Message, Telling};
 use crate::forward::{self, Forwarding, refuse_loops};
 use crate::frequent::FrequentNames;
-use crate::handover::{Given, Successor};
+use crate::handover::{Given, Rest, Successor};
 use crate::http::{Guard, HttpServers};
 use crate::listen::{self, ManagementSockets, SocketFile, Sockets};
 use crate::manage::{Managing, Subjects};
 use crate::memory::{Memory, Watch, Watching};
 use crate::notes::Notes;
-use crate::state::Keeping;
+use crate::state::{Keeping, Left};
 use crate::sys::Resident;
+use crate::systemd::Systemd;
 use crate::tally::Tally;
 use crate::work::{Control, ControlInbox, Leaving, ListenerId, Worker};
 
@@ -194,10 +195,16 @@ impl Service {
         Ok(())
     }
 
-    /// Goes on with connections that the process before this one had. Those whose listener is not
-    /// there any more are closed.
-    pub(super) fn adopt(&self, given: Vec<Given>) {
-        for Given { listener, socket, begun } in given {
+    /// Goes on with what the process before this one had: the open interval, and connections. Those
+    /// whose listener is not there any more are closed.
+    pub(super) fn adopt(&self, rest: Rest) {
+        if let Some(bytes) = rest.interval {
+            match Left::read(&bytes) {
+                Some(left) => self.flush_inbox.tell(Message::Inherited(Box::new(left))),
+                None => log::warn!("hand-over: the open interval cannot be read, and is lost"),
+            }
+        }
+        for Given { listener, socket, begun } in rest.connections {
             let mut open = self.listeners.iter();
             if let Some(open) = open.find(|open| open.listener.endpoint.to_string() == listener) {
                 self.accepting.adopt(open.id, socket, begun);
@@ -344,13 +351,18 @@ impl Service {
         if let Some(managing) = self.managing {
             managing.stop().ok().context("what takes commands panicked")?;
         }
+        if let Some(heir) = successor.and_then(Successor::heir) {
+            self.flush_inbox.tell(Message::HandedOver(Box::new(heir)));
+        }
         let (sender, leaving) = channel();
         let end = || match successor {
             None => Control::Stop,
             Some(_) => Control::HandOver(sender.clone()),
         };
         let mut listeners = self.listeners;
-        if successor.is_none() {
+        // The sockets go on without this process: the successor has them, or systemd.
+        let is_kept = successor.is_some() || Systemd::keeps();
+        if !is_kept {
             // From now on unix sockets cannot be found, instead of being found deaf.
             listeners.clear();
         }
@@ -366,7 +378,9 @@ impl Service {
         if let Some(successor) = successor {
             give(successor, &listeners, leaving.try_iter());
             successor.go();
-            // The files of unix sockets are the successor's.
+        }
+        if is_kept {
+            // So do the files of unix sockets.
             std::mem::forget(listeners);
         }
         self.watching.stop().ok().context("what looks at the memory panicked")?;

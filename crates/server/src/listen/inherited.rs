@@ -7,17 +7,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use socket2::{Socket, Type};
 
-/// Those that nobody has taken yet.
-static INHERITED: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+/// What was inherited.
+struct Inherited {
+    /// Those that nobody has taken yet.
+    sockets: Vec<Socket>,
+    /// Whether what they dropped so far was counted by a process that handed them over.
+    are_counted: bool,
+}
 
-/// From now on whoever binds the address of one of these sockets gets that.
-pub(crate) fn inherit(sockets: impl IntoIterator<Item = OwnedFd>) {
-    lock().extend(sockets.into_iter().map(Socket::from));
+static INHERITED: Mutex<Inherited> =
+    Mutex::new(Inherited { sockets: Vec::new(), are_counted: false });
+
+/// From now on whoever binds the address of one of these sockets gets that. `are_counted` says
+/// whether the process before has told what they dropped until now.
+pub(crate) fn inherit(sockets: impl IntoIterator<Item = OwnedFd>, are_counted: bool) {
+    let mut inherited = lock();
+    inherited.sockets.extend(sockets.into_iter().map(Socket::from));
+    inherited.are_counted |= are_counted;
 }
 
 /// Closes what nobody has taken.
 pub(crate) fn close_rest() {
-    lock().clear();
+    lock().sockets.clear();
+}
+
+/// Whether another process has told what inherited sockets had dropped before.
+pub(super) fn are_counted() -> bool {
+    lock().are_counted
 }
 
 /// Whether others can send to a socket: it takes connections, or is bound and takes datagrams
@@ -49,13 +65,14 @@ pub(super) fn take(kind: Type, address: SocketAddr) -> Vec<Socket> {
     };
     let mut inherited = lock();
     // Of several ports that would do the first: a group has one.
+    let inherited = &mut inherited.sockets;
     let Some(first) = inherited.iter().find_map(place) else { return Vec::new() };
     inherited.extract_if(.., |socket| place(socket) == Some(first)).collect()
 }
 
 /// The unix socket of a kind that is bound to this path.
 pub(super) fn take_unix(kind: Type, path: &Path) -> Option<Socket> {
-    let mut inherited = lock();
+    let inherited = &mut lock().sockets;
     let place = inherited.iter().position(|socket| {
         let address = socket.local_addr().ok();
         socket.r#type().is_ok_and(|is| is == kind)
@@ -68,6 +85,6 @@ fn is_same_place(one: IpAddr, other: IpAddr) -> bool {
     one == other || one.is_unspecified() && other.is_unspecified()
 }
 
-fn lock() -> MutexGuard<'static, Vec<Socket>> {
+fn lock() -> MutexGuard<'static, Inherited> {
     INHERITED.lock().unwrap_or_else(PoisonError::into_inner)
 }

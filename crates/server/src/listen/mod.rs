@@ -99,6 +99,7 @@ impl Sockets {
             for (index, socket) in group.into_iter().enumerate() {
                 let (sources, workers) = (listener.sources.clone(), self.of_workers.len());
                 let socket = DatagramSocket::new(socket, sources, false);
+                let is_inherited = is_inherited && inherited::are_counted();
                 let socket = DatagramSocket { is_inherited, ..socket };
                 self.of_workers[index % workers].push(socket);
             }

@@ -30,7 +30,9 @@ type Identity = (u64, u64, i64, i64);
 pub(super) fn bind(path: &Path, kind: Type, mode: u32) -> io::Result<(Socket, SocketFile)> {
     // Of two that start at once one might take the fresh socket of the other for an old one.
     let _lock = lock_directory(path)?;
-    let socket = match inherited::take_unix(kind, path) {
+    // One that systemd has kept is of no use where its file is gone.
+    let inherited = inherited::take_unix(kind, path).filter(|_| fs::symlink_metadata(path).is_ok());
+    let socket = match inherited {
         Some(inherited) => inherited,
         None => {
             let socket = Socket::new(Domain::UNIX, kind, None)?;

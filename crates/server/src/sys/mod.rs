@@ -14,7 +14,7 @@ pub(crate) use descriptors::{DESCRIPTORS_MAX, receive_message, send_message, soc
 pub(crate) use detach::{Detached, detach};
 pub(crate) use drops::dropped_datagrams;
 pub(crate) use memory::{Resident, give_back_memory, map_large_memory};
-pub(crate) use passed::{passed_names, passed_sockets};
+pub(crate) use passed::{KEPT, inherit_passed, passed_names, passed_sockets};
 pub(crate) use privileges::drop_privileges;
 #[cfg(debug_assertions)]
 pub(crate) use privileges::trace_us;

@@ -13,6 +13,8 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 const FIRST: RawFd = 3;
 /// What a socket without a name is called.
 const NAMELESS: &str = "unknown";
+/// What sockets of ours are called that systemd keeps for the process after this one.
+pub(crate) const KEPT: &str = "gstatsd-kept";
 
 /// A socket that was passed.
 struct Passed {
@@ -22,7 +24,14 @@ struct Passed {
 
 /// The names of the sockets that were passed, in their order. A name may come more than once.
 pub(crate) fn passed_names() -> impl Iterator<Item = &'static str> {
-    passed().iter().map(|passed| passed.name.as_str())
+    passed().iter().map(|passed| passed.name.as_str()).filter(|name| *name != KEPT)
+}
+
+/// The sockets that a process before this one was passed, in place of those that this one was.
+/// Without effect when these were asked for already.
+pub(crate) fn inherit_passed(sockets: Vec<(String, OwnedFd)>) {
+    let passed = sockets.into_iter().map(|(name, socket)| Passed { name, socket });
+    PASSED.set(passed.collect()).ok();
 }
 
 /// The sockets of a name: further descriptors of them, so that they can be asked for again.
@@ -34,9 +43,11 @@ pub(crate) fn passed_sockets(name: &str) -> io::Result<Vec<OwnedFd>> {
     of_name.map(|passed| passed.socket.try_clone()).collect()
 }
 
+/// All that were passed.
+static PASSED: OnceLock<Vec<Passed>> = OnceLock::new();
+
 /// They are taken over when this is first called, before there is a thread.
 fn passed() -> &'static [Passed] {
-    static PASSED: OnceLock<Vec<Passed>> = OnceLock::new();
     PASSED.get_or_init(|| {
         let variable = |name: &str| env::var(name).ok();
         let names = names(std::process::id(), variable);

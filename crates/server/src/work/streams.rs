@@ -202,6 +202,16 @@ impl Streams {
         })
     }
 
+    /// Says to the other ends of encrypted connections that the end has come; what they have sent
+    /// can still be read.
+    pub(super) fn say_goodbye(&mut self) {
+        for Open { connection, .. } in self.open.values_mut() {
+            if let Some(session) = &mut connection.tls {
+                session.say_goodbye(&connection.socket);
+            }
+        }
+    }
+
     /// Sees to it that time-outs are looked after by then.
     fn check_by(&mut self, deadline: Option<Instant>, now: Instant) {
         let Some(deadline) = deadline else { return };

@@ -56,7 +56,7 @@ fn kill(signal: &str, id: u32) -> bool {
 }
 
 /// Ends a process that is no child of ours, and waits until it is gone.
-fn end(id: u32) {
+pub(crate) fn end(id: u32) {
     assert!(kill("-TERM", id));
     let deadline = Instant::now() + PATIENCE;
     while kill("-0", id) {
@@ -127,13 +127,13 @@ fn f86_the_next_process_has_all_sockets_and_nothing_is_lost_under_load() {
     assert!(!std::path::Path::new(&pid_file).exists() && !std::path::Path::new(&socket).exists());
 }
 
-#[test]
-fn f86_with_a_state_directory_an_interval_has_one_point_whoever_began_it() {
-    let (spy, folder) = (SpyGraphite::start(), Folder::new());
-    let (pid_file, state) = (folder.file("pid"), folder.file("state"));
+/// Hands over several times in an interval, with this in the configuration.
+fn assert_one_point_of_an_interval(folder: &Folder, state: &str) {
+    let spy = SpyGraphite::start();
+    let pid_file = folder.file("pid");
     let config = format!(
         "{BUFFER}flush_interval = 1\nworkers = 2\npid_file = \"{pid_file}\"\n\
-         state_directory = \"{state}\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n\
+         {state}[[listen]]\naddress = \"127.0.0.1:0\"\n\
          [[sink]]\nurl = \"{}\"\n",
         spy.sink()
     );
@@ -160,6 +160,18 @@ fn f86_with_a_state_directory_an_interval_has_one_point_whoever_began_it() {
     let points = seconds.len();
     seconds.dedup();
     assert_eq!(seconds.len(), points, "two points of one second: {seconds:?}");
+}
+
+#[test]
+fn f86_with_a_state_directory_an_interval_has_one_point_whoever_began_it() {
+    let folder = Folder::new();
+    let state = format!("state_directory = \"{}\"\n", folder.file("state"));
+    assert_one_point_of_an_interval(&folder, &state);
+}
+
+#[test]
+fn f86_without_a_state_directory_the_next_process_gets_the_open_interval_from_the_old_one() {
+    assert_one_point_of_an_interval(&Folder::new(), "");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod forward;
 mod handover;
 mod hard_input;
 mod host;
+mod kept;
 mod large_series;
 mod lifetime;
 mod management;

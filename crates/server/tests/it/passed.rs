@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum};
 
 /// A command that gets two sockets, with these names.
-fn with_sockets(one: OwnedFd, two: OwnedFd, names: &str, arguments: &[&str]) -> Command {
+pub(crate) fn with_sockets(one: OwnedFd, two: OwnedFd, names: &str, arguments: &[&str]) -> Command {
     let exec = "exec 3<&0 4>&1 0</dev/null 1>/dev/null; export LISTEN_PID=$$; exec \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", exec, "sh", &binary()]).args(arguments);

@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use crate::admin;
-use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, sum};
+use crate::handover::end;
+use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum};
 
 /// A daemon of this build, which alone has hooks for tests, in a sandbox with this word.
 fn start(word: &str, spy: &SpyGraphite, folder: &Folder, probe: &str) -> Daemon {
@@ -83,4 +84,40 @@ fn without_a_sandbox_it_may_do_all_that_its_user_may() {
         assert!(daemon.wait_for_log(&format!("probe: {what}: ")).ends_with("done"));
     }
     // It asked to be traced: a signal would stop it, and nobody would let it go on. It is killed.
+}
+
+#[test]
+fn another_user_runs_it_makes_its_folders_and_hands_over() {
+    if !nix::unistd::Uid::effective().is_root() {
+        println!("left out: only root can become another user");
+        return;
+    }
+    let (spy, folder) = (SpyGraphite::start(), Folder::new());
+    // Where it is built need not be open to others.
+    let program = folder.file("gstatsd");
+    fs::copy(binary(), &program).unwrap();
+    let config = folder.file("gstatsd.toml");
+    let text = format!(
+        "user = \"nobody\"\nsandbox = \"require\"\nflush_interval = 0.2\n\
+         state_directory = \"{}\"\n[[listen]]\naddress = \"udp://127.0.0.1:0\"\n\
+         [[sink]]\nurl = \"graphite://{}\"\n",
+        folder.file("made/state"),
+        spy.sink()
+    );
+    fs::write(&config, text).unwrap();
+    let mut daemon =
+        Daemon::start_as_is(Command::new(&program).args(["-c", &config]).stdin(Stdio::null()));
+    daemon.send(&["a:1|c"]);
+    daemon.signal("USR2");
+    let said = daemon.wait_for_log("handing over to process ");
+    let next: u32 = said.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(daemon.wait_for_exit().success());
+    daemon.send(&["a:2|c"]);
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap().uid.as_raw();
+    let status = fs::read_to_string(format!("/proc/{next}/status")).unwrap();
+    let ids = format!("Uid:\t{nobody}\t{nobody}\t{nobody}\t{nobody}\n");
+    assert!(status.contains(&ids) && status.contains("Seccomp:\t2\n"), "{status}");
+    assert!(fs::exists(folder.file("made/state/lock")).unwrap());
+    spy.wait_until("all of it", |lines| (sum(lines, "stats_counts.a") >= 3.0).then_some(()));
+    end(next);
 }

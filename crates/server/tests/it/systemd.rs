@@ -58,11 +58,12 @@ impl Systemd {
         String::from_utf8(buffer[..bytes].to_vec()).unwrap()
     }
 
-    /// Skips pings; there is at least one on the way to anything that takes its time.
+    /// Skips pings and sockets to keep; there is at least one on the way to anything that takes its
+    /// time.
     fn next_but_pings(&self) -> String {
         loop {
             let told = self.next();
-            if told != "WATCHDOG=1" {
+            if told != "WATCHDOG=1" && !told.starts_with("FDSTORE") {
                 return told;
             }
         }

@@ -15,6 +15,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::handover::end;
 use crate::support::{
     Daemon, Folder, PATIENCE, SpyGraphite, accounting, assert_books_close, binary, sum,
 };
@@ -291,4 +292,21 @@ fn certificates_that_cannot_be_used_are_told_at_the_start() {
         let expected = format!("gstatsd: cannot listen on tcp://127.0.0.1:0: {why}");
         assert!(said.starts_with(&expected) && said.lines().count() == 1, "{said}");
     }
+}
+
+#[test]
+fn a_hand_over_tells_encrypted_connections_of_their_end_and_loses_nothing_of_them() {
+    let (spy, site) = (SpyGraphite::start(), Site::new());
+    let mut daemon = site.start(&spy, false);
+    let mut stream = connect(&daemon, client(&site.authority, None), "localhost").unwrap();
+    let text = "a:1|c\n".repeat(10_000);
+    stream.write_all(text.as_bytes()).unwrap();
+    daemon.signal("USR2");
+    // The end is said in the words of TLS, so that it is no error.
+    assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0);
+    send(connect(&daemon, client(&site.authority, None), "localhost").unwrap(), "a:1|c\n").unwrap();
+    spy.wait_until("all of it", |lines| (sum(lines, "stats_counts.a") >= 10_001.0).then_some(()));
+    let next = daemon.wait_for_log("handing over to process ");
+    end(next.rsplit(' ').next().unwrap().parse().unwrap());
+    assert_eq!(sum(&spy.lines(), "stats_counts.a"), 10_001.0);
 }
