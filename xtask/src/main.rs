@@ -8,6 +8,7 @@
 mod bench;
 mod closed_in;
 mod command;
+mod deny;
 mod generate;
 mod long;
 mod package;
@@ -45,6 +46,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Check licences, sources and reasons of dependencies against deny.toml
+    Deny,
     /// The Debian package, and whether it installs, starts, is upgraded and goes
     Package,
     /// Measure what a metric costs, beside a counter that only receives
@@ -75,6 +78,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(&place),
         Chore::Generate { check: true } => generate::check(&place),
         Chore::Generate { check: false } => generate::write(&place),
+        Chore::Deny => deny::run(&place),
         Chore::Package => package::run(&place),
         Chore::Bench(options) => bench::run(&place, options),
         Chore::Long { only } => long::run(&place, only.as_deref()),

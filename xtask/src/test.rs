@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::command::{self, cargo, header};
 use crate::place::Place;
-use crate::{closed_in, generate, package, python, setup};
+use crate::{closed_in, deny, generate, package, python, setup};
 
 /// The scanners that only older processors would choose. The tests of the parser itself run on
 /// all of them; those of what it feeds run on each, with programs that have debug assertions.
@@ -24,6 +24,7 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", FEATURES, "--", "-D", "warnings"];
     step(place, &clippy, |_| ())?;
     step(place, &["build", "--release", "-p", "gstatsd", "-p", "gstatsd-load"], |_| ())?;
+    deny::run(place)?;
     header("generated pages");
     generate::check(place)?;
     step(place, &["test", "--workspace", FEATURES], |command| {

@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn an_import_against_the_layers_is_found_however_it_is_written() {
         let path = "crates/wire/Cargo.toml";
-        assert_eq!(lines(path, "[dependencies]\nserde.workspace = true\n"), []);
+        assert_eq!(lines(path, "[dependencies]\nserde.workspace = true\n"), [0_usize; 0]);
         assert_eq!(lines(path, "[dependencies]\ngstatsd-load.workspace = true\n"), [2]);
         assert_eq!(lines(path, "[dependencies]\n\"gstatsd-load\" = { path = \"x\" }\n"), [2]);
         assert_eq!(lines(path, "[dependencies]\na = { package = \"gstatsd-load\" }\n"), [2]);
@@ -166,22 +166,25 @@ mod tests {
         assert_eq!(lines(path, "[build-dependencies]\ngstatsd = \"1\"\n"), [2]);
         assert_eq!(lines(path, "[dependencies.gstatsd-load]\npath = \"x\"\n"), [1]);
         assert_eq!(lines(path, "[target.'cfg(unix)'.dependencies]\ngstatsd = \"1\"\n"), [2]);
-        assert_eq!(lines(path, "[package]\nname = \"gstatsd-wire\"\n"), []);
+        assert_eq!(lines(path, "[package]\nname = \"gstatsd-wire\"\n"), [0_usize; 0]);
     }
 
     #[test]
     fn the_server_uses_load_in_its_tests_only() {
         let path = "crates/server/Cargo.toml";
-        assert_eq!(lines(path, "[dependencies]\ngstatsd-wire.workspace = true\n"), []);
+        assert_eq!(lines(path, "[dependencies]\ngstatsd-wire.workspace = true\n"), [0_usize; 0]);
         assert_eq!(lines(path, "[dependencies]\na = { package = \"gstatsd-load\" }\n"), [2]);
-        assert_eq!(lines(path, "[dev-dependencies]\ngstatsd-load.workspace = true\n"), []);
+        assert_eq!(
+            lines(path, "[dev-dependencies]\ngstatsd-load.workspace = true\n"),
+            [0_usize; 0]
+        );
         assert_eq!(lines(path, "[dependencies]\ngstatsd-load.workspace = true\n"), [2]);
     }
 
     #[test]
     fn a_crate_without_a_row_is_found() {
         assert_eq!(lines("crates/cluster/Cargo.toml", "[package]\n"), [1]);
-        assert_eq!(lines("xtask/Cargo.toml", "[dependencies]\ngstatsd = \"1\"\n"), []);
+        assert_eq!(lines("xtask/Cargo.toml", "[dependencies]\ngstatsd = \"1\"\n"), [0_usize; 0]);
     }
 
     #[test]

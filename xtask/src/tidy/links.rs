@@ -92,7 +92,7 @@ mod tests {
         let good = "[a](../README.md) [b](decisions/0001-why.md#why) [c](decisions)\n\
                     [d](decisions/) [e](https://example.org/x) [f](#here) [g](../README.md#the-client-as-it-is)\n\
                     # Here\n";
-        assert_eq!(found(good), []);
+        assert_eq!(found(good), [0_usize; 0]);
     }
 
     #[test]
