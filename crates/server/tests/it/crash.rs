@@ -9,8 +9,10 @@ use std::{fs, thread};
 
 use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum};
 
-/// How many samples a worker takes at once at most: datagrams of a batch, of one sample each.
-const BATCH_MAX: u64 = 1_024;
+/// Samples of a datagram: with the pauses of the test about 100,000 in a second.
+const SAMPLES: u64 = 50;
+/// How many samples a worker takes at once at most: those of the datagrams of a batch.
+const BATCH_MAX: u64 = 1_024 * SAMPLES;
 
 fn start(socket: &UdpSocket, config: &str) -> Daemon {
     let exec = "exec 3<&0 0</dev/null; export LISTEN_PID=$$; exec \"$@\"";
@@ -48,6 +50,7 @@ fn f74_the_loss_that_is_told_after_a_kill_is_what_the_sender_knows() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let to = socket.local_addr().unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let packet = b"a:1|c\n".repeat(usize::try_from(SAMPLES).unwrap());
     let (mut sent, mut taken, mut flushed, mut uncertain) = (0, 0, 0, 0);
     let (mut delivered, mut perhaps, mut held) = (0, 0, 0);
     for kill in 0..=kills {
@@ -81,9 +84,9 @@ fn f74_the_loss_that_is_told_after_a_kill_is_what_the_sender_knows() {
             // No more than the socket holds, even if nobody reads it any more.
             let burst = fastrand::u64(1..4);
             for _ in 0..burst {
-                sender.send_to(b"a:1|c", to).unwrap();
+                sender.send_to(&packet, to).unwrap();
             }
-            sent += burst;
+            sent += burst * SAMPLES;
             thread::sleep(Duration::from_micros(fastrand::u64(0..2_000)));
         }
         if kill < kills {
