@@ -1,6 +1,7 @@
 //! Landlock: which files are read and written, and which ports are used over TCP.
 
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::bail;
 use landlock::{
@@ -26,6 +27,10 @@ const READ: [&str; 12] = [
     "/sys/fs/cgroup",
     "/dev/urandom",
 ];
+/// The file with the servers of names, which may be a link.
+const RESOLVER: &str = "/etc/resolv.conf";
+/// Variables that name the roots of certificates: a file or a folder.
+const ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// What is written beside what is configured.
 const WRITE: [&str; 1] = ["/dev/null"];
 /// Names are asked for over TCP too, where the answer is long.
@@ -50,6 +55,10 @@ impl Reach {
         // Files are replaced by others of their name, so the folder is what counts.
         let folder = |file: &Path| file.parent().map(Path::to_path_buf);
         let mut read: Vec<_> = config_file.and_then(folder).into_iter().collect();
+        // Where the system keeps the addresses of its servers of names is often elsewhere.
+        read.extend(fs::canonicalize(RESOLVER).ok().as_deref().and_then(folder));
+        let roots = ROOTS.iter().filter_map(|name| Some(PathBuf::from(env::var_os(name)?)));
+        read.extend(roots.flat_map(|path| if path.is_file() { folder(&path) } else { Some(path) }));
         read.extend(config.files_read().into_iter().filter_map(folder));
         let mut write: Vec<_> = config.files_written().into_iter().filter_map(folder).collect();
         write.extend(config.state_directory.clone());

@@ -17,7 +17,7 @@ struct Header {
 }
 
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 struct Sets {
     effective: u32,
     permitted: u32,
@@ -52,5 +52,16 @@ pub(crate) fn drop_privileges() -> io::Result<()> {
     let none = [Sets::default(); 2];
     // SAFETY: both have the layout that version 3 asks for, and live through the call.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    let failed = io::Error::last_os_error();
+    // Who started us may have taken the call away with the capabilities.
+    if result == 0 || has_none() { Ok(()) } else { Err(failed) }
+}
+
+/// Whether this process has no capability.
+fn has_none() -> bool {
+    let mut header = Header { version: VERSION, pid: 0 };
+    let mut sets = [Sets::default(); 2];
+    // SAFETY: both have the layout that version 3 asks for, and live through the call.
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) };
+    result == 0 && sets == [Sets::default(); 2]
 }

@@ -121,3 +121,34 @@ fn another_user_runs_it_makes_its_folders_and_hands_over() {
     spy.wait_until("all of it", |lines| (sum(lines, "stats_counts.a") >= 3.0).then_some(()));
     end(next);
 }
+
+/// A machine that has little: nothing can be written, there is no `/proc` and no `/sys`, nobody
+/// knows the user, and the stack is small.
+const LITTLE: &str = "set -e; mount --make-rprivate /; mount -t tmpfs none /proc; \
+    mount -t tmpfs none /sys; mount -o remount,bind,ro /; ulimit -s 64; \
+    exec setpriv --reuid=54321 --regid=54321 --clear-groups --no-new-privs \"$@\"";
+
+#[test]
+fn f97_it_serves_where_there_is_little_and_hands_over_there() {
+    let is_there = Command::new("unshare").args(["--mount", "true"]).output();
+    if !is_there.is_ok_and(|output| output.status.success()) {
+        println!("left out: this user may not have a file system of its own");
+        return;
+    }
+    let (spy, folder) = (SpyGraphite::start(), Folder::new());
+    let program = folder.file("gstatsd");
+    fs::copy(binary(), &program).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", LITTLE, "sh", &program, "-b", "127.0.0.1:0"]);
+    command.args(["-f", "0.2", "-s", &spy.sink(), "--sandbox", "auto"]);
+    let mut daemon = Daemon::start_as_is(command.stdin(Stdio::null()));
+    daemon.wait_for_log("sandbox: ");
+    daemon.send(&["a:1|c"]);
+    daemon.signal("USR2");
+    let said = daemon.wait_for_log("handing over to process ");
+    assert!(daemon.wait_for_exit().success());
+    daemon.send(&["a:2|c"]);
+    spy.wait_until("all of it", |lines| (sum(lines, "stats_counts.a") >= 3.0).then_some(()));
+    assert!(spy.lines().iter().any(|line| line.name == "gstatsd.sandbox.level"));
+    end(said.rsplit(' ').next().unwrap().parse().unwrap());
+}
