@@ -18,8 +18,17 @@ const LEFT_OUT: [(&str, &str); 3] = [
 
 /// What stands for all where time is short: sockets of each kind, hand-overs, files that are
 /// written, read again and found, peers and pages.
-const FEW: [&str; 8] =
-    ["admin::", "crash::", "handover::", "passed::", "sinks::", "state::", "streams::", "tls::"];
+const FEW: [&str; 9] = [
+    "admin::",
+    "crash::",
+    "handover::",
+    "kept::",
+    "passed::",
+    "sinks::",
+    "state::",
+    "streams::",
+    "tls::",
+];
 
 /// A few of them.
 pub(crate) fn few(place: &Place) -> anyhow::Result<()> {
