@@ -65,9 +65,10 @@ pub struct Merger {
 }
 
 /// How much of one series is kept, before there is a sketch of it.
-struct Kept {
-    values: usize,
-    members: usize,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) values: usize,
+    pub(crate) members: usize,
 }
 
 impl Default for Kept {
@@ -209,6 +210,7 @@ impl Merger {
             sketches: Sketches { timers: timer_sketches, sets: set_sketches },
             dated: self.dated.take(),
             notices: std::mem::take(&mut self.notices),
+            kept: self.kept,
             lease: Lease::default(),
         };
         snapshot.lease = self.snapshots.another(snapshot.bytes());

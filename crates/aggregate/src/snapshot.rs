@@ -20,6 +20,7 @@ use std::time::Duration;
 use gstatsd_sketch::{Histogram, HyperLogLog};
 
 use crate::memory::Lease;
+use crate::merge::Kept;
 use crate::notices::Notices;
 use crate::{Counts, DatedReading, SeriesKind};
 pub use encoding::DecodeError;
@@ -54,6 +55,8 @@ pub struct Snapshot {
     /// Series at a second of their own, in the order of kind, name and second.
     pub dated: Vec<DatedReading>,
     pub(crate) notices: Notices,
+    /// How much is kept of a series where this one is merged with another.
+    pub(crate) kept: Kept,
     /// What it takes of the budget.
     pub(crate) lease: Lease,
 }
@@ -171,6 +174,7 @@ impl Snapshot {
             sketches: Sketches::default(),
             dated: Vec::new(),
             notices: Notices::default(),
+            kept: Kept::default(),
             lease: Lease::default(),
         }
     }

@@ -17,7 +17,8 @@ use crate::{DatedReading, SeriesKind, SeriesName, sum};
 impl Snapshot {
     /// One snapshot of two that are neighbours in time, as if there had been one interval: sums
     /// of counters, the newer values of gauges, all members of sets, all values of timers, or
-    /// sketches of them where one of the two has a sketch. What the daemon tells of itself is that
+    /// sketches of them where one of the two has a sketch, or where both together have more than is
+    /// kept of one series. What the daemon tells of itself is that
     /// of the newer, and so is the number. Sums that leave the range of a double are held at its
     /// edge.
     #[must_use]
@@ -26,6 +27,7 @@ impl Snapshot {
         let seconds = older.window.seconds + newer.window.seconds;
         let window = Window { timestamp: newer.window.timestamp, seconds };
         let mut merged = Self { number: newer.number, times: newer.times, ..Self::new(window) };
+        merged.kept = newer.kept;
         merged.own.clone_from(&newer.own);
         let later = |_, later| later;
         merged.counters =
@@ -88,6 +90,7 @@ impl Snapshot {
         }
         only.dated = self.dated.iter().filter(|dated| keep_series(&dated.name)).cloned().collect();
         only.names = self.names.clone();
+        only.kept = self.kept;
         only.counts = self.counts.clone();
         only.own.clone_from(&self.own);
         only.notices = self.notices.clone();
@@ -106,6 +109,9 @@ impl Snapshot {
                 if let Some(part) = of.sketches.timer(place) {
                     sketch.get_or_insert_default().merge(part);
                 }
+            }
+            if self.values.len() - start > self.kept.values {
+                sketch.get_or_insert_default();
             }
             if let Some(mut sketch) = sketch {
                 self.values.drain(start..).for_each(|value| sketch.insert(value, 1));
@@ -130,12 +136,15 @@ impl Snapshot {
                     sketch.get_or_insert_default().merge(part);
                 }
             }
+            members.sort_unstable();
+            members.dedup();
+            if members.len() > self.kept.members {
+                sketch.get_or_insert_default();
+            }
             if let Some(mut sketch) = sketch {
                 members.drain(..).for_each(|member| sketch.insert(member));
                 self.sketches.sets.push((self.sets.len(), sketch));
             }
-            members.sort_unstable();
-            members.dedup();
             for member in &members {
                 self.members.push(member);
             }

@@ -97,6 +97,34 @@ fn a_series_that_came_back_under_another_number_is_still_one() {
 }
 
 #[test]
+fn a_series_of_more_than_is_kept_becomes_a_sketch_with_its_count_and_sum() {
+    let kept = crate::merge::Kept { values: 100, members: 10 };
+    let interval = |timestamp: u32| {
+        let mut snapshot = Snapshot::new(window(timestamp.into(), 1.0));
+        snapshot.kept = kept;
+        let values: Vec<_> = (0..30).map(|value| f64::from(timestamp * 30 + value)).collect();
+        snapshot.push_timer(b"busy", &values);
+        snapshot.push_timer(b"calm", &values[..1]);
+        let members: Vec<_> = (0..4).map(|member| format!("{timestamp}.{member}")).collect();
+        snapshot.push_set(b"busy", members.iter().map(String::as_bytes));
+        snapshot.push_set(b"calm", [&b"same"[..]]);
+        snapshot
+    };
+    let all = (1..50).fold(interval(0), |merged, next| Snapshot::merged(&merged, &interval(next)));
+    assert_eq!(all.sketched_count(), 2, "the calm ones stay as they are");
+    assert!(all.values.len() <= 100 && all.members.len() <= 10, "{}", all.values.len());
+    let busy: Vec<_> = all.series().filter(|series| series.name == b"busy").collect();
+    let State::Timer { values, count } = busy[0].state else { panic!("{:?}", busy[0]) };
+    let sum: f64 = (0..1_500).map(f64::from).sum();
+    assert_eq!((values.len(), values.sum(), count), (1_500, sum, 1_500.0));
+    let State::Set(members) = busy[1].state else { panic!("{:?}", busy[1]) };
+    assert!((196..=204).contains(&members.count()), "{}", members.count());
+    // At the bound nothing is lost.
+    let at_bound = Snapshot::merged(&interval(0), &interval(1));
+    assert_eq!(at_bound.sketched_count(), 0);
+}
+
+#[test]
 fn what_is_no_series_is_merged_too() {
     let own = |value| vec![OwnPoint { name: "gstatsd.flushes".into(), value }];
     let dated = |kind, second, value| DatedReading { kind, name: (*b"a").into(), second, value };
