@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context as _, ensure};
-use gstatsd_aggregate::Snapshot;
+use gstatsd_aggregate::{DecodeError, Snapshot};
 use gstatsd_store::{Disk as _, Restored, Slots, SystemDisk};
 
 const VERSION: u8 = 1;
@@ -129,11 +129,15 @@ fn open(dir: &Path, failures: &Arc<AtomicU64>) -> anyhow::Result<(Open, Restored
         SystemDisk.open(&dir.join("lock")).with_context(|| format!("cannot open {shown}"))?;
     let is_ours = SystemDisk.lock(&lock).with_context(|| format!("cannot lock {shown}"))?;
     ensure!(is_ours, "{shown} is in use by another process");
-    let (slots, found, bytes) = Slots::open(&SystemDisk, dir, "state", BYTES_MAX);
-    let left = bytes.as_deref().map(decode);
-    let (found, left) = match left {
-        Some(None) => (Restored::Damaged, None),
-        Some(left) => (found, left),
+    let (mut slots, found, bytes) = Slots::open(&SystemDisk, dir, "state", BYTES_MAX);
+    let (found, left) = match bytes.as_deref().map(decode) {
+        Some(Ok(left)) => (found, Some(left)),
+        // Whoever goes back to that version finds it there.
+        Some(Err(DecodeError::Version(_))) => {
+            slots.quarantine(&SystemDisk).with_context(|| format!("cannot clear {shown}"))?;
+            (Restored::Newer, None)
+        }
+        Some(Err(_)) => (Restored::Damaged, None),
         None => (found, None),
     };
     let (jobs, inbox) = sync_channel(1);
@@ -161,12 +165,56 @@ fn encoded(snapshot: &Snapshot, is_open: bool) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<Left> {
-    let (head, rest) = bytes.split_at_checked(HEAD)?;
+fn decode(bytes: &[u8]) -> Result<Left, DecodeError> {
+    let (head, rest) = bytes.split_at_checked(HEAD).ok_or(DecodeError::Short(bytes.len()))?;
     let is_open = match head {
         [VERSION, 0] => false,
         [VERSION, 1] => true,
-        _ => return None,
+        [VERSION, _] => return Err(DecodeError::Value(1)),
+        [version, ..] => return Err(DecodeError::Version(*version)),
+        [] => return Err(DecodeError::Short(0)),
     };
-    Some(Left { snapshot: Snapshot::decode(rest).ok()?, is_open })
+    Ok(Left { snapshot: Snapshot::decode(rest)?, is_open })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use gstatsd_aggregate::Window;
+
+    use super::*;
+
+    #[test]
+    fn f79_a_state_of_a_later_version_is_put_aside() {
+        let dir = std::env::temp_dir().join(format!("gstatsd-state-{}", std::process::id()));
+        let snapshot = Snapshot::new(Window { timestamp: 1, seconds: 1.0 });
+        let ours = encoded(&snapshot, true);
+        assert!(decode(&ours).is_ok_and(|left| left.is_open));
+        for later in
+            [[&[VERSION + 1], &ours[1..]].concat(), [&ours[..2], &[9], &ours[3..]].concat()]
+        {
+            fs::remove_dir_all(&dir).ok();
+            SystemDisk.create_dir(&dir).unwrap();
+            let (mut slots, ..) = Slots::open(&SystemDisk, &dir, "state", BYTES_MAX);
+            slots.write(&SystemDisk, &later, true).unwrap();
+            let mut keeping = Keeping::new(dir.clone());
+            assert!(keeping.begin().is_none());
+            let mut told = Vec::new();
+            keeping.named(|name, count| told.push((name.to_owned(), count)));
+            assert_eq!(told, [("state.restored.newer_version".to_owned(), 1)]);
+            assert!(keeping.end(&snapshot));
+            let kept = fs::read(dir.join("quarantine/state.a")).unwrap();
+            assert!(kept.ends_with(&later));
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused() {
+        let ours = encoded(&Snapshot::new(Window { timestamp: 1, seconds: 1.0 }), false);
+        assert!(decode(&ours).is_ok_and(|left| !left.is_open));
+        assert!(decode(&[&[VERSION, 2], &ours[2..]].concat()).is_err());
+        (0..ours.len()).for_each(|cut| assert!(decode(&ours[..cut]).is_err(), "{cut}"));
+    }
 }

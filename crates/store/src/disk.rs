@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 pub(crate) mod faults;
+#[cfg(test)]
+pub(crate) mod power;
 
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions};

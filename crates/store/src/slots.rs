@@ -8,6 +8,7 @@
 //! The older one is written over and brought to the disk; from then on it is the newer one.
 //! Numbers are little-endian.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,8 @@ pub struct Slots {
     generation: u64,
     /// The one to write next: that which is not the best.
     next: usize,
+    /// Whether the name of each was brought to the disk.
+    named: [bool; 2],
 }
 
 /// What was found in the slots.
@@ -86,7 +89,9 @@ impl Slots {
             }
             slot
         });
-        let slots = |generation, next| Self { paths: paths.clone(), bytes_max, generation, next };
+        let named = [false; 2];
+        let slots =
+            |generation, next| Self { paths: paths.clone(), bytes_max, generation, next, named };
         match (a, b) {
             (Slot::Whole(a, payload), Slot::Whole(b, _)) if a > b => {
                 (slots(a, 1), Restored::Newest, Some(payload))
@@ -124,15 +129,29 @@ impl Slots {
         // Not as one: the payload may be large, and is whole only with its checksum anyway.
         let written = write_full(disk, &file, &header, 0)
             .and_then(|()| write_full(disk, &file, payload, HEADER as u64))
-            .and_then(|()| if durable { disk.sync(&file) } else { Ok(()) });
+            .and_then(|()| match durable {
+                true => self.bring_to_disk(disk, &file, path),
+                false => Ok(()),
+            });
         if let Err(error) = written {
+            self.named[self.next] = false;
             // What stands there now nobody knows; another sync of it would prove nothing.
             disk.remove(path).ok();
             return Err(error);
         }
+        self.named[self.next] |= durable;
         self.generation += 1;
         self.next = 1 - self.next;
         Ok(())
+    }
+
+    /// A file that nobody finds is no better than none.
+    fn bring_to_disk(&self, disk: &dyn Disk, file: &File, path: &Path) -> io::Result<()> {
+        disk.sync(file)?;
+        match path.parent().filter(|_| !self.named[self.next]) {
+            Some(dir) => disk.sync_dir(dir),
+            None => Ok(()),
+        }
     }
 
     /// Puts both files aside, into `quarantine` beside them: for who finds that another version
@@ -141,6 +160,7 @@ impl Slots {
     /// # Errors
     /// As the system says.
     pub fn quarantine(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        self.named = [false; 2];
         for path in &self.paths {
             match put_aside(disk, path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -156,6 +176,7 @@ impl Slots {
     /// # Errors
     /// As the system says.
     pub fn clear(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        self.named = [false; 2];
         for path in &self.paths {
             match disk.remove(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -5,6 +5,7 @@ use std::fs;
 use super::*;
 use crate::SystemDisk;
 use crate::disk::faults::FaultyDisk;
+use crate::disk::power::VolatileDisk;
 use crate::spool::scratch;
 
 const MAX: usize = 1_000;
@@ -123,6 +124,31 @@ fn whatever_call_fails_the_state_is_one_that_was_written() {
         if !failed {
             assert!(call >= 3, "opening, writing and syncing can fail");
             return;
+        }
+    }
+}
+
+#[test]
+fn f75_after_a_power_cut_the_state_is_the_last_that_was_synced_or_a_newer_one() {
+    for chances in 0..64_u32 {
+        for synced in [1, 2, 3] {
+            let dir = scratch::Dir::new("slots-power");
+            let disk = VolatileDisk::default();
+            let (mut slots, ..) = Slots::open(&disk, dir.path(), "state", 1 << 20);
+            // Of several pages, so that some of one state may be there.
+            let state = |round: u8| vec![round; 5_000 + usize::from(round) * 4_000];
+            for round in 1..=synced {
+                slots.write(&disk, &state(round), true).unwrap();
+            }
+            slots.write(&disk, &state(synced + 1), false).unwrap();
+            let mut chance = chances;
+            disk.cut(|| {
+                chance = chance.rotate_right(1);
+                chance & 1 << 31 != 0
+            });
+            let (_, _, payload) = Slots::open(&SystemDisk, dir.path(), "state", 1 << 20);
+            let payload = payload.unwrap();
+            assert!([state(synced), state(synced + 1)].contains(&payload), "{chances} {synced}");
         }
     }
 }

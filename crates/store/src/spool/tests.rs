@@ -10,6 +10,7 @@
 mod damage;
 mod faults;
 mod model;
+mod power;
 
 use std::collections::VecDeque;
 use std::fs;
