@@ -44,10 +44,7 @@ impl<S: Sink> Courier<S> {
                 Next::Nothing => {}
                 Next::Item(item) => {
                     let receipt = self.send(&item);
-                    let settled = self.queue.settle(&item, receipt);
-                    if let Some(shelf) = self.queue.shelf.as_ref().filter(|_| settled.is_lent) {
-                        shelf.confirm();
-                    }
+                    self.queue.settle(&item, receipt);
                     self.mention(receipt);
                     self.send_again(&item);
                 }

@@ -89,15 +89,6 @@ pub(super) struct Item {
     pub(super) is_whole: bool,
 }
 
-/// What an item was that is to be sent no more.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Settled {
-    /// Whether what became of it is in the books: after the end they said so already.
-    pub(super) is_in_books: bool,
-    /// Whether it is on the disk too.
-    pub(super) is_lent: bool,
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     #[default]
@@ -298,8 +289,9 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// The item in flight is to be sent no more; `receipt` says what did not arrive.
-    pub(super) fn settle(&self, item: &Item, receipt: Receipt) -> Settled {
+    /// The item in flight is to be sent no more; `receipt` says what did not arrive. Says whether
+    /// that is in the books: after the end they say what became of it already.
+    pub(super) fn settle(&self, item: &Item, receipt: Receipt) -> bool {
         let mut state = self.lock();
         let is_in_books = state.phase != Phase::Closed;
         let is_lent = state.lent.is_some();
@@ -318,7 +310,7 @@ impl Queue {
             state.tell_held();
             self.changed.notify_all();
         }
-        Settled { is_in_books, is_lent }
+        is_in_books
     }
 
     /// Waits before a further attempt: for that long, or until the end is near.

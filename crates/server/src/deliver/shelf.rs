@@ -80,11 +80,7 @@ impl Shelf {
     pub(super) fn put(&self, queue: &Queue, item: &Item) -> bool {
         let mut inner = self.lock();
         let Some(spool) = &mut inner.spool else { return false };
-        let mut payload = Vec::new();
-        item.snapshot.encode(&mut payload);
-        let points = u32::try_from(item.points).unwrap_or(u32::MAX);
-        let timestamp = item.snapshot.window.timestamp;
-        let record = Record { timestamp, points, codec: CODEC, payload };
+        let record = encode(item);
         let mut fold = Merging::new(&self.point_count, &item.naming);
         let appended = spool.append(&record, &mut fold);
         queue.lost(spool.take_losses(), spool.pending().bytes);
@@ -96,6 +92,15 @@ impl Shelf {
                 false
             }
         }
+    }
+
+    /// Puts an item onto the disk before all others that are there, or else behind them. Says
+    /// whether it is there.
+    pub(super) fn put_first(&self, queue: &Queue, item: &Item) -> bool {
+        let mut inner = self.lock();
+        let first = inner.spool.as_mut().map(|spool| spool.put_first(&encode(item)));
+        drop(inner);
+        matches!(first, Some(Ok(true))) || self.put(queue, item)
     }
 
     /// The oldest that is there and not too old, named so; it stays until it is settled. The
@@ -131,39 +136,13 @@ impl Shelf {
     /// closed already and say that it stays, in neither.
     pub(super) fn settle(&self, queue: &Queue, item: &Item, receipt: Receipt) {
         let mut inner = self.lock();
-        let settled = queue.settle(item, receipt);
+        let is_in_books = queue.settle(item, receipt);
         if let Some(spool) = &mut inner.spool {
-            match settled.is_in_books {
+            match is_in_books {
                 true => spool.confirm(),
                 false => spool.release(),
             }
         }
-    }
-
-    /// What was lent is taken.
-    pub(super) fn confirm(&self) {
-        if let Some(spool) = &mut self.lock().spool {
-            spool.confirm();
-        }
-    }
-
-    /// Puts what is being sent out of memory onto the disk too, before anything that is newer, and
-    /// has it count as lent from there: so it stays the first, if the end comes. Says whether what
-    /// is newer may follow.
-    pub(super) fn put_sending(&self, queue: &Queue) -> bool {
-        let item = queue.lock().sending.clone();
-        let Some(item) = item else { return true };
-        if !self.put(queue, &item) {
-            return false;
-        }
-        let mut inner = self.lock();
-        let Some(spool) = &mut inner.spool else { return false };
-        spool.lend();
-        if !queue.count_as_lent(&item) {
-            // It has arrived meanwhile.
-            spool.confirm();
-        }
-        true
     }
 
     /// What was lent stays.
@@ -222,6 +201,14 @@ impl Shelf {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An item as a record.
+fn encode(item: &Item) -> Record {
+    let mut payload = Vec::new();
+    item.snapshot.encode(&mut payload);
+    let points = u32::try_from(item.points).unwrap_or(u32::MAX);
+    Record { timestamp: item.snapshot.window.timestamp, points, codec: CODEC, payload }
 }
 
 /// The snapshot in a record, with a number that is that of no other: half of it is the one that it
@@ -305,18 +292,6 @@ impl Queue {
         books.in_flight += points;
         state.lent = Some(points);
         state.tell_held();
-    }
-
-    /// What is being sent is on the disk from now on. Says whether it is still being sent.
-    fn count_as_lent(&self, item: &Item) -> bool {
-        let mut state = self.lock();
-        let sending = state.sending.take_if(|of| Arc::ptr_eq(&of.snapshot, &item.snapshot));
-        if sending.is_some() {
-            state.lent = Some(item.points);
-            state.let_go(item);
-            state.tell_held();
-        }
-        sending.is_some()
     }
 
     fn spool_failed(&self) {

@@ -52,8 +52,7 @@ fn run(queue: &Queue, shelf: &Shelf) {
     shelf.open(queue);
     while let Some(item) = queue.take_surplus() {
         shelf.open(queue);
-        let is_next = queue.any_order || !queue.is_first() || shelf.put_sending(queue);
-        let is_there = is_next && shelf.put(queue, &item);
+        let is_there = shelf.put(queue, &item);
         queue.put_aside(item, is_there);
         if !is_there {
             queue.wait_while_open(AGAIN);
@@ -87,11 +86,6 @@ impl Queue {
                 state = self.lock();
             }
         }
-    }
-
-    /// Whether nothing is in the spool yet.
-    fn is_first(&self) -> bool {
-        !self.lock().has_backlog
     }
 
     /// The item is on the disk, or it is to stay.
@@ -217,6 +211,8 @@ impl Queue {
             state = self.wait_timeout(state, left.max(Duration::from_millis(10)));
         }
         state.phase = Phase::Closed;
+        // What is older than all that is in the spool goes before it, where the order matters.
+        let mut is_first = state.sending.is_some() && state.has_backlog && !self.any_order;
         let mut left: Vec<Item> = state.sending.take().into_iter().collect();
         left.extend(state.waiting.drain(..));
         let lent = state.lent.take();
@@ -228,7 +224,10 @@ impl Queue {
         self.wake();
         shelf.release();
         for item in left {
-            let is_there = shelf.put(self, &item);
+            let is_there = match std::mem::take(&mut is_first) {
+                true => shelf.put_first(self, &item),
+                false => shelf.put(self, &item),
+            };
             let mut state = self.lock();
             state.books.queued -= item.points;
             match is_there {

@@ -205,6 +205,29 @@ impl Spool {
         }
     }
 
+    /// Puts a record before all others: in the place of merged ones, where nothing stands there and
+    /// nothing is lent. Says whether that could be.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn put_first(&mut self, record: &Record) -> Result<bool, SpoolError> {
+        self.check_dir()?;
+        // The first number is 1.
+        let behind = self.front.read().max(1);
+        let is_free = self.merged.is_none() && self.lent.is_none() && behind > self.merged_taken;
+        if !is_free || record.payload.len() >= MERGED_BYTES_MAX {
+            return Ok(false);
+        }
+        let bytes = encode_merged(behind, record);
+        if self.merged_slots.write(&*self.disk, &bytes, self.settings.sync).is_err() {
+            return Ok(false);
+        }
+        let bytes = record.payload.len() as u64;
+        self.merged = Some(Merged { behind, points: record.points, bytes });
+        self.write_state(self.settings.sync).ok();
+        Ok(true)
+    }
+
     /// Puts files into quarantine that are not ours to read, removes those that are done with,
     /// and gives back room that an earlier process took.
     pub(super) fn tidy(&mut self, foreign: &[(String, &'static str)], done: &[String]) {

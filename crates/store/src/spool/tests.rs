@@ -282,6 +282,28 @@ fn f77_a_directory_that_goes_away_or_is_replaced_is_told() {
 }
 
 #[test]
+fn a_record_can_be_put_before_all_others_and_outlives_the_process_there() {
+    let dir = Dir::new("first");
+    let (mut spool, _) = open(&dir, MANY);
+    for second in 1..4 {
+        append(&mut spool, &record(second, 2, 100));
+    }
+    assert_eq!(spool.lend().unwrap().timestamp, 1);
+    assert!(!spool.put_first(&record(0, 3, 100)).unwrap(), "one is lent");
+    spool.release();
+    assert!(spool.put_first(&record(0, 3, 100)).unwrap());
+    assert!(!spool.put_first(&record(9, 3, 100)).unwrap(), "its place is taken");
+    assert_eq!((spool.pending().records, spool.pending().points), (4, 9));
+    spool.close();
+    let (mut spool, opened) = open(&dir, MANY);
+    assert_eq!((opened.pending.points, opened.lost_points), (9, 0));
+    let seconds: Vec<_> = drain(&mut spool).iter().map(|record| record.timestamp).collect();
+    assert_eq!(seconds, [0, 1, 2, 3]);
+    spool.close();
+    assert_eq!(open(&dir, MANY).1.pending.records, 0);
+}
+
+#[test]
 fn looking_at_a_spool_changes_nothing() {
     let dir = Dir::new("inspect");
     let (mut spool, _) = open(&dir, 200 << 10);
