@@ -48,7 +48,7 @@ impl Left {
 
     /// What another process has left; `None` where it cannot be read.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
-        decode(bytes)
+        decode(bytes).ok()
     }
 }
 
