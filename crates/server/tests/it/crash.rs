@@ -64,10 +64,8 @@ fn f74_the_loss_that_is_told_after_a_kill_is_what_the_sender_knows() {
             (taken, flushed) = (taken + of_one, flushed + flushed_of_one);
             uncertain += u64::from(line.contains("up to one receive batch more"));
             // Those of a flush that was being handed on may be with the sinks already.
-            let handed = match line.contains("were on their way to the sinks") {
-                true => number_before(&line, " of them were on their way"),
-                false => 0,
-            };
+            let on_way = " of them were on their way";
+            let handed = if line.contains(on_way) { number_before(&line, on_way) } else { 0 };
             let down = Told::of(&daemon, "down");
             assert_eq!(down.emitted, down.lost, "{down:?}: {line}");
             assert!(
@@ -117,8 +115,8 @@ fn f74_the_loss_that_is_told_after_a_kill_is_what_the_sender_knows() {
     #[expect(clippy::cast_precision_loss, reason = "few samples")]
     let [least, most] =
         [flushed - held.min(flushed), flushed + handed_on].map(|samples| samples as f64);
-    assert!((least..=most).contains(&arrived), "{arrived} arrived of {least} to {most}");
-    assert!(arrived > 0.0);
+    let as_told = arrived > 0.0 && (least..=most).contains(&arrived);
+    assert!(as_told, "{arrived} arrived of {least} to {most}");
 }
 
 /// What a daemon says that the one before lost of a sink.
