@@ -27,6 +27,10 @@ const RATES: usize = 20;
 /// A sender that reaches less than this share of the rate has come to its end.
 const REACHED: f64 = 0.95;
 
+/// What any bytes are read as, and for how many seconds each.
+const FUZZED: [&str; 6] = ["parse", "ingest", "lines", "snapshot", "spool", "totals"];
+const FUZZING: &str = "-max_total_time=300";
+
 /// Where sanitizers are known to work.
 const SANITIZED: &str = "x86_64-unknown-linux-gnu";
 
@@ -39,12 +43,13 @@ pub(crate) fn names() -> [&'static str; STEPS.len()] {
 type Step = (&'static str, fn(&Place) -> anyhow::Result<()>);
 
 /// All of them, in their order.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("random", round_trips),
     ("sandbox", closed_in::all),
     ("soak", soak),
     ("exactness", exactness),
     ("unsafe", unsafe_code),
+    ("fuzz", fuzz),
     ("bench", |place| bench::run(place, &bench::Options::default())),
 ];
 
@@ -52,7 +57,8 @@ const STEPS: [Step; 6] = [
 /// the daemon does all of its work while it is closed in, that
 /// an hour of load takes no more memory than its begin, that
 /// nothing is lost in a minute at half the rate that the bare counter can take, and that the
-/// unsafe code is sound as far as a nightly toolchain can tell; and then measures. `only` names
+/// unsafe code is sound and any bytes are read as far as a nightly toolchain can tell; and then
+/// measures. `only` names
 /// the one step to take.
 ///
 /// # Errors
@@ -186,4 +192,24 @@ fn unsafe_code(place: &Place) -> anyhow::Result<()> {
             .env("CARGO_TARGET_DIR", place.target.join("sanitizer"))
             .env("RUSTFLAGS", "-Zsanitizer=address"),
     )
+}
+
+/// Gives what reads foreign bytes any that libFuzzer can think of.
+fn fuzz(place: &Place) -> anyhow::Result<()> {
+    header("libFuzzer");
+    let nightly = |args: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(["+nightly", "fuzz"]).args(args).current_dir(&place.root);
+        command.env("CARGO_TARGET_DIR", place.target.join("fuzz"));
+        command
+    };
+    if !command::succeeds(&mut nightly(&["--version"])) {
+        println!("left out: there is no nightly toolchain with cargo-fuzz");
+        return Ok(());
+    }
+    for target in FUZZED {
+        header(target);
+        command::run(&mut nightly(&["run", target, "--", FUZZING]))?;
+    }
+    Ok(())
 }
