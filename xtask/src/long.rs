@@ -30,6 +30,8 @@ const REACHED: f64 = 0.95;
 /// What any bytes are read as, and for how many seconds each.
 const FUZZED: [&str; 6] = ["parse", "ingest", "lines", "snapshot", "spool", "totals"];
 const FUZZING: &str = "-max_total_time=300";
+/// How many names come once each, against a budget of 64 MiB.
+const FLOOD: &str = "10000000";
 
 /// Where sanitizers are known to work.
 const SANITIZED: &str = "x86_64-unknown-linux-gnu";
@@ -43,9 +45,10 @@ pub(crate) fn names() -> [&'static str; STEPS.len()] {
 type Step = (&'static str, fn(&Place) -> anyhow::Result<()>);
 
 /// All of them, in their order.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("random", round_trips),
     ("sandbox", closed_in::all),
+    ("memory", memory),
     ("soak", soak),
     ("exactness", exactness),
     ("unsafe", unsafe_code),
@@ -55,6 +58,7 @@ const STEPS: [Step; 7] = [
 
 /// Proves that any metric of the client arrives as itself, that rules may change under it, that
 /// the daemon does all of its work while it is closed in, that
+/// a flood of names stays within the budget of memory, that
 /// an hour of load takes no more memory than its begin, that
 /// nothing is lost in a minute at half the rate that the bare counter can take, and that the
 /// unsafe code is sound and any bytes are read as far as a nightly toolchain can tell; and then
@@ -92,6 +96,16 @@ fn round_trips(place: &Place) -> anyhow::Result<()> {
     header("a Graphite that resets the connection 1,000 times at random bytes");
     let args = ["test", "--release", "-p", "gstatsd-sinks", "--test", "graphite", "--", "f54_"];
     command::run(cargo(place, &args).env("GSTATSD_RESETS", "1000"))
+}
+
+/// Ten million names within a budget of 64 MiB, and a thousand series that are exact all the while.
+fn memory(place: &Place) -> anyhow::Result<()> {
+    header(&format!("a flood of {FLOOD} names"));
+    let args =
+        ["test", "--release", "-p", "gstatsd", "--test", "it", "--", "memory::f89_", "--nocapture"];
+    let mut command = cargo(place, &args);
+    command.env("GSTATSD_BINARY", place.release_binary("gstatsd"));
+    command::run(command.env("GSTATSD_FLOOD", FLOOD))
 }
 
 /// An hour of 20,000 samples a second over 20,000 series, with a sink that is down now and then.

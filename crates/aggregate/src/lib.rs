@@ -24,6 +24,7 @@ mod memory;
 mod merge;
 mod names;
 mod naming;
+mod newcomers;
 mod notices;
 mod number;
 mod part;
@@ -52,6 +53,7 @@ pub use naming::{
     CounterValue, Namespace, Naming, NamingSettings, Point, Scheme, SeriesSettings, SinkStats,
     TimerSummary,
 };
+pub use newcomers::Newcomers;
 pub use number::Number;
 pub use part::{Example, Part};
 pub use rules::{

@@ -10,7 +10,7 @@ use crate::members::Members;
 use crate::memory::{self, Lease, large_growth, vec_bytes, vec_growth};
 use crate::notices::Notices;
 use crate::sketched::Sketched;
-use crate::{Counts, SeriesKind, sum};
+use crate::{Counts, Newcomers, SeriesKind, sum};
 
 /// How much of a rejected text is kept as an example, in bytes.
 const EXAMPLE_BYTES_MAX: usize = 128;
@@ -60,6 +60,8 @@ pub struct Part {
     batches: Vec<u64>,
     /// What it takes of the budget.
     pub(crate) lease: Lease,
+    /// Whose names were new lately to the worker.
+    pub newcomers: Newcomers,
     /// Memory that the worker has no use for; to drop it would take too long there.
     pub(crate) discarded: Discarded,
     /// What the worker counted in the interval.
@@ -170,6 +172,7 @@ impl Part {
         notices.clear();
         steps.clear();
         batches.clear();
+        self.newcomers = Newcomers::default();
         *discarded = Discarded::default();
         *counts = Counts::default();
         examples.clear();

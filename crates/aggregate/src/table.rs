@@ -19,7 +19,7 @@ use crate::index::{Index, Learned};
 use crate::memory::{Ask, Lease, Step, push_large};
 use crate::names::{ConstantTag, Names, Verdict, Ways};
 use crate::part::{Record, index_of_last};
-use crate::{Counts, Dialect, Naming, Part, Rules, SeriesKind, Shed, TagTemplate, sum};
+use crate::{Counts, Dialect, Naming, Newcomers, Part, Rules, SeriesKind, Shed, TagTemplate, sum};
 
 /// After how many idle intervals a spelling is forgotten.
 const IDLE_INTERVALS_MAX: u32 = 60;
@@ -90,6 +90,8 @@ pub struct Table {
     /// After how many parts without it a spelling is forgotten: those of so many intervals.
     idle_max: u32,
     names: Names,
+    /// Whose names were new lately.
+    newcomers: Newcomers,
 }
 
 impl Table {
@@ -120,6 +122,7 @@ impl Table {
             early: [0; IDLE_INTERVALS_MAX as usize],
             idle_max: IDLE_INTERVALS_MAX,
             names: Names::default(),
+            newcomers: Newcomers::default(),
         }
     }
 
@@ -363,7 +366,7 @@ impl Table {
             return Err(Refusal::Shed(Shed::SeriesLimit));
         }
         let growth = self.part.dated.series_growth(self.names.series.len());
-        if !admits(&mut self.part, growth) {
+        if !admits(&mut self.part, &mut self.newcomers, &self.names.series, growth) {
             return Err(Refusal::Shed(Shed::NewSeries));
         }
         self.part.counts.tags_repeated += self.names.tags_repeated;
@@ -381,10 +384,11 @@ impl Table {
         let before = self.interval.wrapping_sub(1);
         let canonical = self.fingerprinter.of(kind, 0, &self.names.series, b"");
         let others = size_of::<Self>() + self.detours_bytes();
-        let Self { index, lease, part, names, .. } = self;
+        let Self { index, lease, part, names, newcomers, .. } = self;
         let growth = part.series_growth(names.series.len());
         let mut admit = |index: usize| {
-            let admitted = admits(part, growth) && lease.cover(index + others, Ask::NewSeries);
+            let admitted = admits(part, newcomers, &names.series, growth)
+                && lease.cover(index + others, Ask::NewSeries);
             (!admitted).then_some(Shed::NewSeries)
         };
         let (learned, first) = match is_spelling {
@@ -397,16 +401,23 @@ impl Table {
                 self.part.changes.born(slot, kind, settings, &self.names.series);
                 Way::Slot(first)
             }
-            Learned::Refused(shed) => Way::Refused(Refusal::Shed(shed)),
+            Learned::Refused(shed) => {
+                if shed == Shed::SeriesLimit {
+                    self.newcomers.saw(&self.names.series);
+                }
+                Way::Refused(Refusal::Shed(shed))
+            }
         }
     }
 
     /// Makes a spelling known as a source of totals for the series whose name was found.
     fn learn_source(&mut self, fingerprint: u128, settings: u16) -> Way {
         let bytes = self.bytes() + self.sources.growth();
+        let Self { part, lease, names, newcomers, .. } = self;
         // It has a name of its own beside that of its series.
-        let growth = self.part.series_growth(self.names.sender.len() + self.names.series.len());
-        if !(admits(&mut self.part, growth) && self.lease.cover(bytes, Ask::NewSeries)) {
+        let growth = part.series_growth(names.sender.len() + names.series.len());
+        let admitted = admits(part, newcomers, &names.series, growth);
+        if !(admitted && lease.cover(bytes, Ask::NewSeries)) {
             return Way::Refused(Refusal::Shed(Shed::NewSeries));
         }
         let Some(source) = self.sources.learn(fingerprint, self.interval) else {
@@ -473,23 +484,4 @@ enum Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Effect, Glob, KindSet, Pattern, Rule};
-
-    #[test]
-    fn the_rules_are_not_asked_again_for_a_dropped_spelling() {
-        let dialect = Dialect::GSTATSD;
-        let effect = Effect { drop: true, ..Effect::default() };
-        let pattern = Pattern::Glob(Glob::parse("a.*").expect("it is a pattern"));
-        let rules = Rules::new(vec![Rule { pattern, kinds: KindSet::ALL, effect }]);
-        let limits = Limits::new(10, 10);
-        let naming = Naming::gstatsd("", 90.0, "");
-        let mut table = Table::new(dialect, naming, limits).with_rules(Arc::new(rules));
-        table.packet(b"a.b:1|c", Order::default());
-        table.ways.rules = Arc::default();
-        table.packet(b"a.b:1|c\na.c:1|c", Order::default());
-        assert_eq!(table.counts_mut().samples_dropped_rule, 2);
-        assert_eq!(table.part.records.len(), 1);
-    }
-}
+mod tests;

@@ -22,6 +22,39 @@ pub(crate) struct Standing {
     pub(crate) metrics: Vec<(String, u64)>,
     /// How far each identity is from closing.
     pub(crate) identities: Vec<Identity>,
+    /// Who sends most and makes most names.
+    pub(crate) heaviest: Heaviest,
+}
+
+/// Who sends most of what was looked at, and whose names make most of the new series, each with
+/// its share in hundredths: bounded in number and in length.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Heaviest {
+    /// Prefixes of names, made safe to be shown.
+    pub(crate) prefixes: Vec<(String, u64)>,
+    /// IP addresses.
+    pub(crate) senders: Vec<(String, u64)>,
+}
+
+impl Heaviest {
+    /// The shares by their places, as own metrics: the names are no part of these.
+    pub(crate) fn named(&self, mut emit: impl FnMut(&str, u64)) {
+        for (what, all) in [("prefixes", &self.prefixes), ("senders", &self.senders)] {
+            for (place, (_, percent)) in (1..).zip(all) {
+                emit(&format!("heaviest.{what}.{place}.percent"), *percent);
+            }
+        }
+    }
+
+    fn json(&self) -> Value {
+        let list = |all: &[(String, u64)], what: &str| -> Vec<Value> {
+            all.iter().map(|(name, percent)| json!({ what: name, "percent": percent })).collect()
+        };
+        json!({
+            "prefixes": list(&self.prefixes, "prefix"),
+            "senders": list(&self.senders, "address"),
+        })
+    }
 }
 
 /// How far an identity is from closing, and which own metrics are its terms.
@@ -69,6 +102,7 @@ impl Standing {
             "timestamp": self.timestamp,
             "closes": closes,
             "identities": identities,
+            "heaviest": self.heaviest.json(),
             "metrics": all(""),
         });
         format!("{text:#}\n")
@@ -121,7 +155,11 @@ mod tests {
         let metrics = metrics.map(|(name, count)| (name.to_owned(), count)).to_vec();
         let (name, stem) = ("lines".to_owned(), "lines.".to_owned());
         let identities = vec![Identity { name, residual: 1, stem }];
-        Standing { timestamp: Some(7), prefix: "9own.".to_owned(), metrics, identities }
+        let heaviest = Heaviest {
+            prefixes: vec![("shop.cart".to_owned(), 71)],
+            senders: vec![("10.0.0.1".to_owned(), 62), ("::1".to_owned(), 30)],
+        };
+        Standing { timestamp: Some(7), prefix: "9own.".to_owned(), metrics, identities, heaviest }
     }
 
     #[test]
@@ -133,6 +171,19 @@ mod tests {
         assert_eq!(
             shown["identities"],
             json!([{ "name": "lines", "residual": 1, "terms": lines }])
+        );
+        let shop = json!([{ "prefix": "shop.cart", "percent": 71 }]);
+        assert_eq!(shown["heaviest"]["prefixes"], shop);
+        assert_eq!(shown["heaviest"]["senders"][1], json!({ "address": "::1", "percent": 30 }));
+        let mut named = Vec::new();
+        standing().heaviest.named(|name, percent| named.push(format!("{name}={percent}")));
+        assert_eq!(
+            named,
+            [
+                "heaviest.prefixes.1.percent=71",
+                "heaviest.senders.1.percent=62",
+                "heaviest.senders.2.percent=30",
+            ]
         );
         assert_eq!((&shown["timestamp"], &shown["closes"]), (&json!(7), &json!(false)));
         assert_eq!(shown["metrics"]["sinks.a-b.points.emitted"], 1);

@@ -73,26 +73,31 @@ pub(crate) fn naming(config: &Config, book: &SettingsBook) -> Naming {
 /// What becomes of idle series; those that a rule gives settings of its own have the numbers of
 /// the book.
 pub(crate) fn idle_policy(config: &Config, book: &SettingsBook) -> IdlePolicy {
-    let Idle { counters, timers, sets, gauges, gauge_ttl } = config.idle;
-    let lifetime = |series| match series {
-        IdleSeries::Kept => IdlePolicy::FOREVER,
-        IdleSeries::Deleted => 1,
-    };
-    let gauges = match gauge_ttl {
-        0.0 => lifetime(gauges),
-        ttl => flushes(ttl, config.flush_interval),
-    };
+    let Idle { counters, timers, sets, gauges, .. } = config.idle;
+    let Idle { counter_ttl, timer_ttl, set_ttl, gauge_ttl, .. } = config.idle;
+    let lifetime = |series, ttl| lifetime(series, ttl, config.flush_interval);
     let of_kind = |kind| match kind {
-        SeriesKind::Counter => lifetime(counters),
-        SeriesKind::Gauge => gauges,
-        SeriesKind::Set => lifetime(sets),
-        SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => lifetime(timers),
+        SeriesKind::Counter => lifetime(counters, counter_ttl),
+        SeriesKind::Gauge => lifetime(gauges, gauge_ttl),
+        SeriesKind::Set => lifetime(sets, set_ttl),
+        SeriesKind::Distribution | SeriesKind::Histogram | SeriesKind::Timer => {
+            lifetime(timers, timer_ttl)
+        }
     };
     let of_rules = book.ttls().map(|ttl| match ttl? {
         0.0 => Some(IdlePolicy::FOREVER),
         ttl => Some(flushes(ttl, config.flush_interval)),
     });
     IdlePolicy::new(of_kind, of_rules.collect(), config.series_max)
+}
+
+/// In how many flushes an idle series comes out, for a time in seconds; 0 is without one.
+fn lifetime(series: IdleSeries, ttl: f64, interval: Duration) -> u32 {
+    match (series, ttl) {
+        (IdleSeries::Kept, 0.0) => IdlePolicy::FOREVER,
+        (IdleSeries::Deleted, 0.0) => 1,
+        (_, ttl) => flushes(ttl, interval),
+    }
 }
 
 /// How many intervals a time takes at least; three times a tenth of a second is no more than 3
@@ -145,6 +150,17 @@ pub(crate) fn table(config: &Config, naming: &Naming, rules: &Arc<Rules>) -> Tab
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_idle_series_is_forgotten_after_its_time_or_else_at_once_or_never() {
+        let (kept, gone) = (IdleSeries::Kept, IdleSeries::Deleted);
+        let cases =
+            [(kept, 0.0, IdlePolicy::FOREVER), (gone, 0.0, 1), (kept, 30.0, 3), (gone, 41.0, 5)];
+        for (series, ttl, expected) in cases {
+            let found = lifetime(series, ttl, Duration::from_secs(10));
+            assert_eq!(found, expected, "{series:?} for {ttl} s");
+        }
+    }
 
     #[test]
     fn a_time_is_as_many_intervals_as_it_takes() {

@@ -13,7 +13,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{
-    Counts, FlushTimes, IdlePolicy, Limits, Merger, Naming, OwnPoint, Part, Snapshot, Window,
+    Counts, FlushTimes, IdlePolicy, Limits, Merger, Naming, Newcomers, OwnPoint, Part, Snapshot,
+    Window,
 };
 
 use self::gathering::{Closed, Gathering};
@@ -146,6 +147,8 @@ pub(crate) struct Flush {
     /// Of the open interval, as far as it was merged.
     counts: Counts,
     senders: Senders,
+    /// Whose names were new, of the last interval.
+    newcomers: Newcomers,
     /// What was asked and is not answered yet.
     asked: Option<Asked>,
     /// When lines were last received.
@@ -209,6 +212,7 @@ impl Flush {
             totals: Counts::default(),
             counts: Counts::default(),
             senders: Senders::default(),
+            newcomers: Newcomers::default(),
             asked: None,
             last_lines: None,
             flushes: 0,
@@ -320,6 +324,7 @@ impl Flush {
         self.merger.add(push.worker, &mut push.part);
         self.counts.add(&push.part.counts);
         self.senders.add(&push.senders);
+        self.newcomers.add(&push.part.newcomers);
         self.losses.add_examples(&push.part.examples);
         // A part that does not end an interval is one more than the worker needs.
         if matches!(push.closes, Closes::Nothing | Closes::Request(_)) {
@@ -339,7 +344,6 @@ impl Flush {
         let start = clock::now();
         closed.pushes.into_iter().for_each(|push| self.merge(push));
         let counts = std::mem::take(&mut self.counts);
-        let senders = std::mem::take(&mut self.senders);
         self.totals.add(&counts);
         self.flushes += 1;
         self.overruns += closed.overrun;
@@ -348,6 +352,8 @@ impl Flush {
         let timestamp = self.timestamps.next(clock::since_epoch(), clock::passed());
         let window = Window { timestamp, seconds: closed.length.as_secs_f64() };
         let own = self.publish(Some(timestamp));
+        let senders = std::mem::take(&mut self.senders);
+        self.newcomers = Newcomers::default();
         let mut snapshot = self.merger.finish(window, own);
         if let Some(open) = open {
             snapshot = Snapshot::merged(&open, &snapshot);

@@ -60,6 +60,16 @@ impl Senders {
         (!shares.is_empty()).then_some(told)
     }
 
+    /// Who sent most, the first one before the others, and how many of a hundred datagrams that
+    /// were looked at each sent.
+    pub(crate) fn heaviest(&self, count: usize) -> Vec<(IpAddr, u64)> {
+        let mut counts = self.counts.clone();
+        counts.sort_unstable_by_key(|(address, count)| (u64::MAX - count, *address));
+        counts.truncate(count);
+        let share = |(address, count): (IpAddr, u64)| (address, count * 100 / self.seen.max(1));
+        counts.into_iter().map(share).filter(|(_, percent)| *percent > 0).collect()
+    }
+
     fn count(&mut self, address: IpAddr, more: u64) {
         match self.counts.iter_mut().find(|(known, _)| *known == address) {
             Some((_, count)) => *count += more,
@@ -95,6 +105,7 @@ mod tests {
         }
         let told = "10.0.0.4 40 %, 10.0.0.3 30 %, 10.0.0.2 20 %, of 10 datagrams looked at";
         assert_eq!(senders.told().unwrap(), told);
+        assert_eq!(senders.heaviest(2), [(address(4), 40), (address(3), 30)]);
         let mapped = "::ffff:10.0.0.1".parse().unwrap();
         senders.saw(mapped);
         assert!(senders.counts.contains(&(address(1), 2)));

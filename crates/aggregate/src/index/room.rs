@@ -56,6 +56,9 @@ impl Index {
         while taken_max(fewer) < 2 * self.count {
             fewer *= 2;
         }
+        if fewer == lines {
+            return;
+        }
         self.replace(fewer);
         let (places, outgrown) = (&self.places, self.outgrown.as_ref());
         let places = [Some(places), outgrown.map(|outgrown| &outgrown.places)];

@@ -1,10 +1,13 @@
 //! Tests of the index, and its slow, obvious twin.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::SeriesKind;
+use crate::fingerprint::Fingerprinter;
 
 fn sweep_all(index: &mut Index, interval: u32, idle_max: u32) -> Vec<u32> {
     let mut retired = Vec::new();
@@ -19,6 +22,36 @@ fn sweep_all(index: &mut Index, interval: u32, idle_max: u32) -> Vec<u32> {
 
 fn use_record(index: &mut Index, fingerprint: u128, interval: u32, record: u32) -> Option<u32> {
     index.use_record(fingerprint, interval, |_| record)
+}
+
+/// Row F90: names that share their place under a hash without a key, of which anybody can make as
+/// many as they like, take no longer to be found than others.
+#[test]
+fn f90_names_that_are_chosen_to_collide_stand_as_far_apart_as_others() {
+    let unkeyed = |name: &str| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(name.as_bytes());
+        hasher.finish()
+    };
+    let names = (0..).map(|number: u32| format!("name.{number}"));
+    let chosen = names.filter(|name| unkeyed(name).is_multiple_of(256)).take(2_000);
+    let others = (0..2_000).map(|number| format!("other.{number}"));
+    let [chosen, others] = [chosen.collect(), others.collect()].map(|names: Vec<String>| {
+        let fingerprinter = Fingerprinter::new();
+        let mut index = Index::new(10_000);
+        let of = |name: &String| fingerprinter.of(SeriesKind::Counter, 0, name.as_bytes(), b"");
+        for fingerprint in names.iter().map(of) {
+            index.learn(fingerprint, fingerprint, 0, &mut |_| None);
+        }
+        index.move_lines(index.places.len());
+        // How many lines are looked at to find each of them.
+        let lines = |fingerprint| {
+            let Place { line, .. } = find(&index.places, fingerprint).unwrap();
+            index.places.distance(index.places.line_of(fingerprint), line) + 1
+        };
+        names.iter().map(of).map(lines).sum::<usize>()
+    });
+    assert!(chosen < 2 * others, "{chosen} {others}");
 }
 
 #[test]
@@ -36,6 +69,31 @@ fn what_was_used_in_one_interval_alone_may_expire_sooner() {
     }
     assert_eq!(retired, [0]);
     assert_eq!((index.use_record(1, 6, |_| 0), index.use_record(2, 6, |_| 7)), (None, Some(7)));
+}
+
+#[test]
+fn an_index_does_not_move_into_as_many_lines_as_it_has() {
+    for count in 0..40 {
+        let mut index = Index::new(100);
+        for fingerprint in 1..=40 {
+            learn(&mut index, fingerprint);
+        }
+        sweep_all(&mut index, 100, 2);
+        for fingerprint in 1..=count {
+            learn(&mut index, fingerprint);
+        }
+        for _ in 0..10 {
+            index.shrink();
+            index.move_lines(100);
+        }
+        let lines = index.places.len();
+        index.shrink();
+        assert!(index.outgrown.is_none() && index.places.len() == lines, "{count} in {lines}");
+    }
+}
+
+fn learn(index: &mut Index, fingerprint: u128) -> bool {
+    matches!(index.learn(fingerprint, fingerprint, 0, &mut |_| None), Learned::Series(_))
 }
 
 #[test]

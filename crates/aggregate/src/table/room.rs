@@ -1,8 +1,8 @@
 //! The room of a table: how much it may hold in an interval, and the memory that it asks for.
 
 use super::{Limits, Table};
-use crate::Part;
 use crate::memory::{Ask, Budget, Owner, Step};
+use crate::{Newcomers, Part};
 
 /// How many values of a timer and members of a set are kept then: so many take about as much
 /// memory as a sketch.
@@ -34,6 +34,8 @@ impl Table {
 
     /// A part is pushed, and takes what it holds of the budget with it.
     pub(super) fn hand_over(&mut self, part: &mut Part) {
+        part.newcomers = self.newcomers.clone();
+        self.newcomers.fade();
         part.lease.set(part.bytes() + part.debt());
         if self.lease.is_bounded() && !self.part.lease.is_bounded() {
             self.part.lease = part.lease.another(0);
@@ -110,9 +112,16 @@ impl Table {
     }
 }
 
-/// Whether there is memory for a new series, for which a part grows by so many bytes.
-pub(super) fn admits(part: &mut Part, growth: usize) -> bool {
-    if part.lease.refuses_new() {
+/// Whether there is memory for a new series of this name, for which a part grows by so many bytes.
+pub(super) fn admits(
+    part: &mut Part,
+    newcomers: &mut Newcomers,
+    name: &[u8],
+    growth: usize,
+) -> bool {
+    newcomers.saw(name);
+    let is_heavy = || part.lease.takes(Step::RefuseHeaviest) && newcomers.is_heavy(name);
+    if part.lease.refuses_new() || is_heavy() {
         return false;
     }
     let bytes = part.bytes() + part.debt() + growth;

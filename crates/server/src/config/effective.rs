@@ -260,6 +260,9 @@ fn idle(idle: &Idle) -> FileIdle {
         timers: word(idle.timers, "zero"),
         sets: word(idle.sets, "zero"),
         gauges: word(idle.gauges, "repeat"),
+        counter_ttl: Some(idle.counter_ttl),
+        timer_ttl: Some(idle.timer_ttl),
+        set_ttl: Some(idle.set_ttl),
         gauge_ttl: Some(idle.gauge_ttl),
     }
 }

@@ -177,6 +177,15 @@ pub(crate) struct FileIdle {
     pub(crate) sets: Option<String>,
     /// `idle.gauges`
     pub(crate) gauges: Option<String>,
+    /// `idle.counter_ttl`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) counter_ttl: Option<f64>,
+    /// `idle.timer_ttl`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) timer_ttl: Option<f64>,
+    /// `idle.set_ttl`, in seconds
+    #[serde(serialize_with = "short_number")]
+    pub(crate) set_ttl: Option<f64>,
     /// `idle.gauge_ttl`, in seconds
     #[serde(serialize_with = "short_number")]
     pub(crate) gauge_ttl: Option<f64>,

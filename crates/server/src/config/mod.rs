@@ -172,8 +172,13 @@ pub(crate) struct Idle {
     pub(crate) sets: IdleSeries,
     /// Of gauges.
     pub(crate) gauges: IdleSeries,
-    /// How long gauges are repeated, in seconds; 0 is forever, or not at all where they are
-    /// deleted.
+    /// How long each is sent again, in seconds; 0 is forever, or not at all where it is deleted.
+    pub(crate) counter_ttl: f64,
+    /// The same of timers, histograms and distributions.
+    pub(crate) timer_ttl: f64,
+    /// The same of sets.
+    pub(crate) set_ttl: f64,
+    /// The same of gauges.
     pub(crate) gauge_ttl: f64,
 }
 

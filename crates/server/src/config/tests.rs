@@ -127,6 +127,9 @@ fn nothing_typed_is_the_default() {
             timers: IdleSeries::Deleted,
             sets: IdleSeries::Deleted,
             gauges: IdleSeries::Deleted,
+            counter_ttl: 0.0,
+            timer_ttl: 0.0,
+            set_ttl: 0.0,
             gauge_ttl: 0.0,
         },
         frequent_keys: FrequentKeys { interval: 0.0, percent: 100.0, log: None },
@@ -156,6 +159,19 @@ fn full_spool() -> FileSpool {
         age: Some(3600.5),
         free_percent: Some(12.5),
         sync: Some(false),
+    }
+}
+
+fn full_idle() -> FileIdle {
+    FileIdle {
+        counters: text("zero"),
+        timers: text("zero"),
+        sets: text("zero"),
+        gauges: text("repeat"),
+        counter_ttl: Some(70.0),
+        timer_ttl: Some(80.0),
+        set_ttl: Some(90.0),
+        gauge_ttl: Some(60.0),
     }
 }
 
@@ -194,13 +210,7 @@ pub(super) fn full_file() -> File {
         daemonize: Some(true),
         log: FileLog { target: text("log/file"), level: text("warn") },
         namespace: None,
-        idle: FileIdle {
-            counters: text("zero"),
-            timers: text("zero"),
-            sets: text("zero"),
-            gauges: text("repeat"),
-            gauge_ttl: Some(60.0),
-        },
+        idle: full_idle(),
         frequent_keys: FileFrequentKeys {
             interval: Some(30.0),
             percent: Some(1.5),
@@ -283,6 +293,9 @@ fn every_key_of_a_file_takes_effect() {
             timers: IdleSeries::Kept,
             sets: IdleSeries::Kept,
             gauges: IdleSeries::Kept,
+            counter_ttl: 70.0,
+            timer_ttl: 80.0,
+            set_ttl: 90.0,
             gauge_ttl: 60.0,
         },
         frequent_keys: FrequentKeys { interval: 30.0, percent: 1.5, log: Some("/srv/keys".into()) },

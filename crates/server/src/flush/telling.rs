@@ -3,11 +3,14 @@
 use gstatsd_aggregate::OwnPoint;
 
 use super::Flush;
-use crate::accounting::{Board, Identity, Standing};
+use crate::accounting::{Board, Heaviest, Identity, Standing};
 use crate::beats::Beat;
 use crate::logging::lines_dropped;
 use crate::memory::Memory;
 use crate::notes::Notes;
+
+/// How many of the heaviest are told.
+const HEAVIEST_MAX: usize = 5;
 
 /// Where the flush tells how everything stands.
 pub(crate) struct Telling {
@@ -87,7 +90,21 @@ impl Flush {
         for (name, number) in self.telling.iter().flat_map(|telling| telling.notes.all()) {
             add(&[name], number);
         }
+        let heaviest = self.heaviest();
+        heaviest.named(|name, percent| add(&[name], percent));
         let prefix = self.naming.own_prefix().unwrap_or_default().to_owned();
-        Standing { timestamp, prefix, metrics, identities }
+        Standing { timestamp, prefix, metrics, identities, heaviest }
+    }
+
+    /// Who sent most in the interval, and whose names were new lately.
+    fn heaviest(&self) -> Heaviest {
+        let prefixes = self.newcomers.heaviest(HEAVIEST_MAX).into_iter();
+        let senders = self.senders.heaviest(HEAVIEST_MAX).into_iter();
+        Heaviest {
+            prefixes: prefixes
+                .map(|(text, share)| (text.escape_ascii().to_string(), share))
+                .collect(),
+            senders: senders.map(|(address, share)| (address.to_string(), share)).collect(),
+        }
     }
 }

@@ -160,10 +160,12 @@ impl Draft<'_> {
         let timers = choice(&keys::IDLE_TIMERS, &file.timers, series, of_series);
         let sets = choice(&keys::IDLE_SETS, &file.sets, series, of_series);
         let gauges = choice(&keys::IDLE_GAUGES, &file.gauges, gauges, of_gauges);
-        let ttl = file.gauge_ttl.or(Some(ttl));
-        let key = &keys::IDLE_GAUGE_TTL;
-        let gauge_ttl = self.number_in_file(key, key.about.path, ttl);
-        Idle { counters, timers, sets, gauges, gauge_ttl }
+        let mut ttl_of = |key: &Number, typed| self.number_in_file(key, key.about.path, typed);
+        let counter_ttl = ttl_of(&keys::IDLE_COUNTER_TTL, file.counter_ttl);
+        let timer_ttl = ttl_of(&keys::IDLE_TIMER_TTL, file.timer_ttl);
+        let set_ttl = ttl_of(&keys::IDLE_SET_TTL, file.set_ttl);
+        let gauge_ttl = ttl_of(&keys::IDLE_GAUGE_TTL, file.gauge_ttl.or(Some(ttl)));
+        Idle { counters, timers, sets, gauges, counter_ttl, timer_ttl, set_ttl, gauge_ttl }
     }
 
     pub(super) fn frequent_keys(&mut self) -> FrequentKeys {

@@ -194,6 +194,29 @@ pub(crate) const IDLE_GAUGES: Text = Text {
     default: Some("delete"),
 };
 
+/// `idle.counter_ttl`
+pub(crate) const IDLE_COUNTER_TTL: Number = idle_ttl(
+    "idle.counter_ttl",
+    "How long after its last sample a counter is sent again with 0, rounded up to whole \
+     intervals; then it is forgotten.",
+);
+
+/// `idle.timer_ttl`
+pub(crate) const IDLE_TIMER_TTL: Number = idle_ttl(
+    "idle.timer_ttl",
+    "The same of timers, histograms and distributions, with the count 0.",
+);
+
+/// `idle.set_ttl`
+pub(crate) const IDLE_SET_TTL: Number =
+    idle_ttl("idle.set_ttl", "The same of sets, with the count 0.");
+
+const fn idle_ttl(path: &'static str, effect: &'static str) -> Number {
+    let edge = "0 is no limit, and with `\"delete\"` the interval of the sample alone.";
+    let about = About { path, flag: None, effect, edge, reload: true };
+    Number { about, unit: "seconds", min: 0.0, above_min: false, max: 1e9, default: 0.0 }
+}
+
 /// `idle.gauge_ttl`
 pub(crate) const IDLE_GAUGE_TTL: Number = Number {
     about: About {

@@ -27,6 +27,7 @@ pub(in crate::config) fn statsd_file() -> File {
             sets: text("delete"),
             gauges: text("delete"),
             gauge_ttl: Some(0.5),
+            ..FileIdle::default()
         },
         ..File::default()
     }
@@ -48,6 +49,21 @@ fn of(file: &File) -> Config {
     Config::new(file, &Flags::default(), &environment()).unwrap()
 }
 
+/// Everything vanishes with its interval.
+fn no_ttls() -> Idle {
+    let gone = IdleSeries::Deleted;
+    Idle {
+        counters: gone,
+        timers: gone,
+        sets: gone,
+        gauges: gone,
+        counter_ttl: 0.0,
+        timer_ttl: 0.0,
+        set_ttl: 0.0,
+        gauge_ttl: 0.0,
+    }
+}
+
 #[test]
 fn each_dialect_has_defaults_of_its_own() {
     let statsd = of_file("dialect = \"statsd\"");
@@ -55,15 +71,14 @@ fn each_dialect_has_defaults_of_its_own() {
     assert_eq!(statsd.statistics.words.len(), 16);
     assert_eq!((statsd.namespace, statsd.sanitize_names), (Namespace::default(), true));
     let kept = IdleSeries::Kept;
-    let idle = Idle { counters: kept, timers: kept, sets: kept, gauges: kept, gauge_ttl: 0.0 };
+    let idle = Idle { counters: kept, timers: kept, sets: kept, gauges: kept, ..no_ttls() };
     assert_eq!(statsd.idle, idle);
 
     let dogstatsd = of_file("dialect = \"dogstatsd\"");
     assert_eq!(dogstatsd.statistics.percents, [95.0]);
     assert_eq!(dogstatsd.statistics.words.join(" "), "count avg median max percentile histogram");
     assert_eq!(dogstatsd.counts, CounterValue::Sum);
-    let gone = IdleSeries::Deleted;
-    let idle = Idle { counters: gone, timers: gone, sets: gone, gauges: kept, gauge_ttl: 300.0 };
+    let idle = Idle { gauges: kept, gauge_ttl: 300.0, ..no_ttls() };
     assert_eq!(dogstatsd.idle, idle);
 }
 
@@ -79,8 +94,7 @@ fn every_key_of_a_dialect_takes_effect() {
     let namespace =
         Namespace { legacy, internal, global, counter, timer, gauge, set, suffix, flush_counts };
     assert_eq!(statsd.namespace, namespace);
-    let gone = IdleSeries::Deleted;
-    let idle = Idle { counters: gone, timers: gone, sets: gone, gauges: gone, gauge_ttl: 0.5 };
+    let idle = Idle { gauge_ttl: 0.5, ..no_ttls() };
     assert_eq!(statsd.idle, idle);
 
     let dogstatsd = of(&dogstatsd_file());

@@ -1,0 +1,95 @@
+//! What a table remembers, and what it does as memory becomes short.
+
+use super::*;
+use crate::memory::{Budget, Owner};
+use crate::{Effect, Glob, KindSet, Pattern, Rule};
+
+#[test]
+fn the_rules_are_not_asked_again_for_a_dropped_spelling() {
+    let dialect = Dialect::GSTATSD;
+    let effect = Effect { drop: true, ..Effect::default() };
+    let pattern = Pattern::Glob(Glob::parse("a.*").expect("it is a pattern"));
+    let rules = Rules::new(vec![Rule { pattern, kinds: KindSet::ALL, effect }]);
+    let limits = Limits::new(10, 10);
+    let naming = Naming::gstatsd("", 90.0, "");
+    let mut table = Table::new(dialect, naming, limits).with_rules(Arc::new(rules));
+    table.packet(b"a.b:1|c", Order::default());
+    table.ways.rules = Arc::default();
+    table.packet(b"a.b:1|c\na.c:1|c", Order::default());
+    assert_eq!(table.counts_mut().samples_dropped_rule, 2);
+    assert_eq!(table.part.records.len(), 1);
+}
+
+/// A table with a budget, and the budget.
+fn bounded(bytes: usize) -> (Table, Budget) {
+    let budget = Budget::new(bytes);
+    let limits = Limits::new(1 << 30, 1 << 30);
+    let table = Table::new(Dialect::GSTATSD, Naming::gstatsd("", 90.0, ""), limits);
+    (table.with_budget(&budget), budget)
+}
+
+fn shed(table: &mut Table, shed: Shed) -> u64 {
+    table.counts_mut().samples_shed[shed as usize]
+}
+
+#[test]
+fn new_series_are_refused_within_an_interval_and_known_ones_count_on() {
+    let (mut table, budget) = bounded(4 << 20);
+    table.packet(b"known:1|c", Order::default());
+    for number in 0..100_000 {
+        table.packet(format!("new.{number}:1|c").as_bytes(), Order::default());
+    }
+    let refused = shed(&mut table, Shed::NewSeries);
+    assert!((50_000..100_000).contains(&refused), "{refused}");
+    assert!(budget.held() <= 4 << 20, "{}", budget.held());
+    table.packet(b"known:1|c", Order::default());
+    assert_eq!(shed(&mut table, Shed::NewSeries), refused);
+    assert_eq!(table.part.records[0].samples, 2);
+}
+
+#[test]
+fn while_memory_becomes_short_the_heaviest_prefixes_are_refused_first() {
+    let (mut table, budget) = bounded(16 << 20);
+    let mut rest = budget.lease(Owner::Rest);
+    for number in 0..1_000 {
+        table.packet(format!("flood.{number}:1|c").as_bytes(), Order::default());
+    }
+    rest.set((16 << 20) / 100 * 91 - (budget.held() - rest.bytes()));
+    assert!(budget.takes(Step::RefuseHeaviest) && !budget.takes(Step::RefuseNew));
+    table.packet(b"calm.one:1|c\nflood.more:1|c\nflood.7:1|c", Order::default());
+    assert_eq!(shed(&mut table, Shed::NewSeries), 1);
+    assert_eq!(table.part.records.len(), 1_001);
+}
+
+#[test]
+fn while_memory_is_short_timers_and_sets_become_sketches_early() {
+    let (mut table, budget) = bounded(64 << 20);
+    let mut rest = budget.lease(Owner::Rest);
+    let send = |table: &mut Table| {
+        for number in 0..2_000 {
+            table.packet(format!("t:{number}|ms\ns:{number}|s").as_bytes(), Order::default());
+        }
+        let part = table.rotate(Box::default());
+        (part.values.len(), part.members.len(), part.counts.samples_shed)
+    };
+    assert_eq!(send(&mut table), (2_000, 2_000, [0; 3]));
+    rest.set((64 << 20) / 100 * 81);
+    let (values, members, shed) = send(&mut table);
+    assert!(values <= 256 && members <= 512, "{values} {members}");
+    assert_eq!(shed, [0; 3]);
+    rest.set(0);
+    send(&mut table);
+    assert_eq!(send(&mut table), (2_000, 2_000, [0; 3]));
+}
+
+#[test]
+fn values_without_memory_are_shed_and_counters_count_on() {
+    let (mut table, budget) = bounded(8 << 20);
+    let mut rest = budget.lease(Owner::Rest);
+    table.packet(b"t:1|ms\nc:1|c", Order::default());
+    table.rotate(Box::default());
+    rest.set(8 << 20);
+    table.packet(b"t:1|ms\nc:1|c", Order::default());
+    assert_eq!(shed(&mut table, Shed::Memory), 1);
+    assert_eq!(table.part.records.iter().map(|record| record.samples).sum::<u64>(), 1);
+}
