@@ -81,7 +81,7 @@ fn allocations(dialect: Dialect) -> usize {
 }
 
 /// What is allocated and in no account: room for names on their way, the rules, and the like.
-const MARGIN: isize = 64 << 10;
+const MARGIN: isize = 192 << 10;
 
 /// How many packets of which kind come in an interval; names go on from one to the next, so that
 /// some are known and some are new.
