@@ -5,6 +5,7 @@
 
 use crate::command::{self, cargo, header};
 use crate::place::Place;
+use crate::test::test_threads;
 
 /// How far daemons are closed in, for the support of the tests.
 const VARIABLE: (&str, &str) = ("GSTATSD_TEST_SANDBOX", "require");
@@ -49,6 +50,7 @@ fn run(place: &Place, filters: &[&str]) -> anyhow::Result<()> {
         command.args(["--skip", test]);
     }
     command.env(VARIABLE.0, VARIABLE.1);
+    command.env("RUST_TEST_THREADS", test_threads().to_string());
     command.env("GSTATSD_LOAD_BINARY", place.release_binary("gstatsd-load"));
     command.env("GSTATSD_DEBIAN", place.debian()).env("GSTATSD_VENV", place.venv());
     command::run(&mut command)

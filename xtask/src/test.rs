@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to pass before a change lands.
 
 use std::process::Command;
+use std::thread;
 
 use crate::command::{self, cargo, header};
 use crate::place::Place;
@@ -32,7 +33,8 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
             .env("GSTATSD_BINARY", place.release_binary("gstatsd"))
             .env("GSTATSD_LOAD_BINARY", place.release_binary("gstatsd-load"))
             .env("GSTATSD_DEBIAN", place.debian())
-            .env("GSTATSD_VENV", place.venv());
+            .env("GSTATSD_VENV", place.venv())
+            .env("RUST_TEST_THREADS", test_threads().to_string());
     })?;
     closed_in::few(place)?;
     package::check(place)?;
@@ -52,6 +54,11 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     })?;
     header("all passed");
     Ok(())
+}
+
+/// Tests of the daemon wait more than they compute: two for each core.
+pub(crate) fn test_threads() -> usize {
+    thread::available_parallelism().map_or(2, |cores| cores.get() * 2)
 }
 
 fn step(place: &Place, args: &[&str], adjust: impl FnOnce(&mut Command)) -> anyhow::Result<()> {
