@@ -110,7 +110,8 @@ impl Naming {
         };
         let plan = |settings| Plan {
             timers: Timers::new(scheme, settings, false),
-            distributions: Timers::new(scheme, settings, true),
+            // Out of a spool they come to dialects that have none; there they are timers.
+            distributions: Timers::new(scheme, settings, scheme.has_distributions()),
         };
         let mut naming = Self {
             scheme: scheme.clone(),

@@ -299,3 +299,11 @@ fn internal_names_of_the_statsd_dialect_are_reserved_where_they_come_out() {
         assert_eq!(naming.is_reserved(kind, name.as_bytes()), reserved, "{name} {namespace:?}");
     }
 }
+
+#[test]
+fn a_distribution_is_a_timer_to_dialects_that_have_none() {
+    for scheme in [Scheme::Gstatsd, Scheme::Statsd(Namespace::default())] {
+        let of = |kind| leaves(scheme.clone(), kind, SeriesSettings::default());
+        assert_eq!(of(SeriesKind::Distribution), of(SeriesKind::Timer));
+    }
+}

@@ -169,6 +169,11 @@ impl Scheme {
         self.distributions().iter().any(|&apart| self.catalogue(apart).iter().any(is_of))
     }
 
+    /// Whether distributions have statistics of their own.
+    pub(super) fn has_distributions(&self) -> bool {
+        self.distributions().contains(&true)
+    }
+
     /// Whether there is a catalogue of distributions, after that of the others.
     fn distributions(&self) -> &'static [bool] {
         match self {
