@@ -50,6 +50,8 @@ pub(super) struct QueueState {
     pub(super) sending: Option<Item>,
     /// The points of what the spool lent.
     pub(super) lent: Option<u64>,
+    /// Whether the spool was not opened yet, nor was that tried.
+    pub(super) is_spool_awaited: bool,
     /// Whether an item is on its way to the spool.
     pub(super) is_spooling: bool,
     /// How many went there.
@@ -163,7 +165,8 @@ impl Queue {
     pub(super) fn new(bytes_max: usize, shelf: Option<Shelf>, any_order: bool) -> Self {
         // Without a spool there is no backlog that could be overtaken.
         let any_order = any_order && shelf.is_some();
-        Self { state: Mutex::default(), changed: Condvar::new(), bytes_max, shelf, any_order }
+        let state = QueueState { is_spool_awaited: shelf.is_some(), ..QueueState::default() };
+        Self { state: Mutex::new(state), changed: Condvar::new(), bytes_max, shelf, any_order }
     }
 
     /// How many bytes may wait: with a spool more, so that it has time. While memory is short it
@@ -177,6 +180,13 @@ impl Queue {
         }
     }
 
+    /// How many items wait whatever their size: with a spool that is open, or soon will be, one
+    /// beside the newest, as it is that one which goes to the disk.
+    fn least(&self, state: &QueueState) -> usize {
+        let is_open = self.shelf.as_ref().is_some_and(Shelf::is_open);
+        usize::from(is_open || state.is_spool_awaited) + 1
+    }
+
     /// What the sink tells of itself, and the memory that it keeps.
     pub(super) fn note(&self, stats: Option<SinkStats>, bytes: usize) {
         let mut state = self.lock();
@@ -185,11 +195,11 @@ impl Queue {
     }
 
     /// Appends an item, which was prepared of so many flushes. Gives the number of points that were
-    /// dropped for it: one item alone always fits.
+    /// dropped for it: one item alone always fits, and two where the oldest can go to the disk.
     pub(super) fn push(&self, item: Item, carries_notices: bool, flushes: u64) -> u64 {
         let mut state = self.lock();
-        let mut dropped = 0;
-        while state.bytes + item.bytes > self.room(&state) {
+        let (mut dropped, least) = (0, self.least(&state));
+        while state.bytes + item.bytes > self.room(&state) && state.waiting.len() >= least {
             let Some(oldest) = state.waiting.pop_front() else { break };
             state.bytes -= oldest.bytes;
             state.let_go(&oldest);
@@ -236,7 +246,7 @@ impl Queue {
     /// Whether it is time to merge what waits.
     pub(super) fn is_nearly_full(&self) -> bool {
         let state = self.lock();
-        state.waiting.len() > 1 && state.bytes > self.room(&state) / 4 * 3
+        state.waiting.len() > self.least(&state) && state.bytes > self.room(&state) / 4 * 3
     }
 
     /// Takes the two oldest items to be merged, while the queue is nearly full and that is of

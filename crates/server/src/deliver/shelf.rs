@@ -74,6 +74,7 @@ impl Shelf {
             }
             Err(error) => self.fail(&mut inner, queue, error),
         }
+        queue.spool_was_tried();
     }
 
     /// Puts an item onto the disk. Says whether it is there.
@@ -260,7 +261,11 @@ impl Queue {
         state.books.spooled += points;
         state.books.dropped_spool_corrupt += lost;
         state.has_backlog = points > 0;
-        drop(state);
+    }
+
+    /// The spool is open, or it cannot be opened now: what comes waits for it no more.
+    fn spool_was_tried(&self) {
+        self.lock().is_spool_awaited = false;
         self.wake();
     }
 

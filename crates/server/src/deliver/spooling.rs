@@ -144,6 +144,8 @@ impl Queue {
         if !self.any_order {
             return match state.has_backlog {
                 true => is_due.then_some(Next::Backlog),
+                // What a spool may hold that is not open yet comes before it.
+                false if state.is_spool_awaited => None,
                 false => state.take_front().map(Next::Item),
             };
         }
@@ -222,6 +224,7 @@ impl Queue {
         state.tell_held();
         drop(state);
         self.wake();
+        shelf.open(self);
         shelf.release();
         for item in left {
             let is_there = match std::mem::take(&mut is_first) {

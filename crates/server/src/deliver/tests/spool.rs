@@ -127,6 +127,25 @@ fn while_the_sink_takes_what_it_gets_nothing_is_written() {
 }
 
 #[test]
+fn f51_snapshots_larger_than_the_queue_go_to_the_disk_too() {
+    let (dir, sink, naming) = (Dir::new("f51-large"), Gated::default(), naming());
+    let outlets = spooled(&sink, &dir.spool());
+    for interval in 0..10 {
+        let large = snapshot(interval, 5_000);
+        assert!(large.bytes() > 2 * outlets.outlets[0].0.queue.bytes_max);
+        outlets.push(&large, &naming);
+        let emitted = (u64::try_from(interval).unwrap() + 1) * 5_000;
+        let queue = &outlets.outlets[0].0.queue;
+        wait_for(&outlets, |books| books.emitted == emitted && queue.lock().waiting.len() <= 1);
+    }
+    let books = wait_for(&outlets, |books| books.spooled >= 40_000);
+    assert_eq!((books.coalesced, books.dropped_queue_full), (0, 0));
+    sink.is_open.store(true, Ordering::Relaxed);
+    wait_for(&outlets, |books| books.delivered == 50_000);
+    close(outlets);
+}
+
+#[test]
 fn f52_of_an_outage_beyond_the_quota_the_totals_and_the_newest_are_left() {
     let dir = Dir::new("f52");
     let sink = Gated::default();
