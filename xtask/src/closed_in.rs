@@ -5,7 +5,7 @@
 
 use crate::command::{self, cargo, header};
 use crate::place::Place;
-use crate::test::test_threads;
+use crate::test::{DAEMON, test_threads};
 
 /// How far daemons are closed in, for the support of the tests.
 const VARIABLE: (&str, &str) = ("GSTATSD_TEST_SANDBOX", "require");
@@ -43,7 +43,7 @@ pub(crate) fn all(place: &Place) -> anyhow::Result<()> {
 
 fn run(place: &Place, filters: &[&str]) -> anyhow::Result<()> {
     header("daemons that are closed in");
-    let mut command = cargo(place, &["test", "-p", "gstatsd", "--test", "it", "--"]);
+    let mut command = cargo(place, &DAEMON);
     command.args(filters);
     for (test, reason) in LEFT_OUT {
         println!("left out: {test}: {reason}");

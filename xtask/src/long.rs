@@ -56,14 +56,8 @@ const STEPS: [Step; 8] = [
     ("bench", |place| bench::run(place, &bench::Options::default())),
 ];
 
-/// Proves that any metric of the client arrives as itself, that rules may change under it, that
-/// the daemon does all of its work while it is closed in, that
-/// a flood of names stays within the budget of memory, that
-/// an hour of load takes no more memory than its begin, that
-/// nothing is lost in a minute at half the rate that the bare counter can take, and that the
-/// unsafe code is sound and any bytes are read as far as a nightly toolchain can tell; and then
-/// measures. `only` names
-/// the one step to take.
+/// Takes the steps of the list one after the other, or the one of this name: [`STEPS`] says what
+/// they are, and each function what it proves.
 ///
 /// # Errors
 ///

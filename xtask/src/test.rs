@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that has to pass before a change lands.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
+use std::{fs, thread};
 
 use crate::command::{self, cargo, header};
 use crate::place::Place;
@@ -13,6 +14,10 @@ const SCANNERS: [&str; 3] = ["Portable", "Sse2", "Avx2"];
 
 /// What is tested beside the defaults.
 const FEATURES: &str = "--features=gstatsd-client/metrics";
+
+/// The tests of the daemon alone. With one package everything would be built anew, as it would be
+/// with other features.
+pub(crate) const DAEMON: [&str; 6] = ["test", "--workspace", FEATURES, "--test", "it", "--"];
 
 /// Runs each step in turn and stops at the first that fails.
 ///
@@ -39,21 +44,35 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
     closed_in::few(place)?;
     package::check(place)?;
     python::test(place)?;
+    let named = test_names(&place.root.join("crates/aggregate/tests"))?;
     for scanner in SCANNERS {
         header(&format!("scanner {scanner}"));
         let on_scanner = |command: &mut Command| {
             command.env("GSTATSD_SCANNER", scanner);
         };
-        step(place, &["test", "-p", "gstatsd-aggregate", "--lib", "--tests"], on_scanner)?;
+        let named = named.iter().flat_map(|name| ["--test", name]);
+        let aggregate: Vec<_> =
+            ["test", "--workspace", FEATURES].into_iter().chain(named).collect();
+        step(place, &aggregate, on_scanner)?;
         let daemon = ["accounting", "bad_input", "exactness"];
-        let args = ["test", "-p", "gstatsd", "--test", "it", "--"];
-        step(place, &[&args[..], &daemon].concat(), on_scanner)?;
+        step(place, &[&DAEMON[..], &daemon].concat(), on_scanner)?;
     }
     step(place, &["doc", "--no-deps", "--workspace", FEATURES], |command| {
         command.env("RUSTDOCFLAGS", "-D warnings");
     })?;
     header("all passed");
     Ok(())
+}
+
+/// The names of the integration tests in a folder.
+fn test_names(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let is_test = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == "rs") || path.join("main.rs").exists()
+    };
+    let stem = |path: PathBuf| Some(path.file_stem()?.to_string_lossy().into_owned());
+    let paths = entries.collect::<Result<Vec<_>, _>>()?;
+    Ok(paths.into_iter().filter(is_test).filter_map(stem).collect())
 }
 
 /// Tests of the daemon wait more than they compute: two for each core.
