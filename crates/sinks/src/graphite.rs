@@ -3,14 +3,13 @@
 mod datagrams;
 mod pickle;
 
-use std::net::ToSocketAddrs as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gstatsd_aggregate::{Naming, Point, SinkStats, Snapshot};
 
 use crate::tcp::{Connection, Fault};
-use crate::{Clock, PointCounter, Receipt, SendError, Sink, Tls};
+use crate::{Clock, Host, PointCounter, Receipt, SendError, Sink, Tls};
 
 pub use datagrams::GraphiteUdp;
 
@@ -61,6 +60,7 @@ pub struct Graphite {
     tls: Option<Tls>,
     /// What it tells of itself in the statsd dialect.
     stats: SinkStats,
+    host: Host,
     /// `host:port`, as errors name it.
     peer: String,
     connection: Option<Connection>,
@@ -74,11 +74,12 @@ impl Graphite {
     /// Makes a sink; it connects when there is something to send.
     #[must_use]
     pub fn new(settings: GraphiteSettings, clock: Clock) -> Self {
+        let host = Host::new(&settings.host, settings.port);
         let peer = crate::peer(&settings.host, settings.port);
         let buffer = Vec::with_capacity(CHUNK + LINE);
         let stats = SinkStats::default();
         let (tls, connection, connections) = (None, None, 0);
-        Self { settings, clock, tls, stats, peer, connection, connections, buffer }
+        Self { settings, clock, tls, stats, host, peer, connection, connections, buffer }
     }
 
     /// The same with TLS.
@@ -91,9 +92,10 @@ impl Graphite {
     /// Connects. The name is resolved each time, as the host may have moved, and certificates are
     /// read again, as they may have been renewed.
     fn connect(&mut self) -> Result<Connection, SendError> {
-        let GraphiteSettings { host, port, connect_timeout, write_timeout, .. } = &self.settings;
-        let addresses = (host.as_str(), *port)
-            .to_socket_addrs()
+        let GraphiteSettings { connect_timeout, write_timeout, .. } = &self.settings;
+        let addresses = self
+            .host
+            .addresses(*connect_timeout)
             .map_err(|source| SendError::Resolve { peer: self.peer.clone(), source })?;
         let opened = Connection::open(addresses, *connect_timeout, *write_timeout);
         let opened = opened.and_then(|connection| match &mut self.tls {

@@ -3,6 +3,7 @@
 //! No redirect is followed, no proxy asked, and nothing sent again: what an answer means is said
 //! by [`verdict`], and what comes of it is for the sink.
 
+mod resolver;
 mod tls;
 mod verdict;
 
@@ -12,15 +13,15 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ureq::http::{HeaderName, HeaderValue};
-use ureq::unversioned::resolver::DefaultResolver;
+use ureq::http::{HeaderName, HeaderValue, Uri};
 use ureq::unversioned::transport::{Connector as _, TcpConnector};
 use ureq::{Agent, Timeout};
 
+use self::resolver::OneHost;
 use self::tls::TlsConnector;
 pub(crate) use self::verdict::Verdict;
 use self::verdict::verdict;
-use crate::{Clock, Secret, SendError, Tls};
+use crate::{Clock, Host, Secret, SendError, Tls};
 
 /// The most that is read of an answer: its head, and its body.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -91,7 +92,8 @@ impl HttpClient {
             .build();
         let tls = TlsConnector(settings.tls.clone().map(Mutex::new));
         let connector = TcpConnector::default().chain(tls);
-        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        let resolver = OneHost(Mutex::new(host(&settings.url)));
+        let agent = Agent::with_parts(config, connector, resolver);
         let peer = peer(&settings.url);
         Self { settings, agent, clock, peer, packed: Vec::new() }
     }
@@ -216,6 +218,14 @@ fn pack(body: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
 pub(crate) fn peer(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or(rest).to_owned()
+}
+
+/// The host of a url.
+pub(crate) fn host(url: &str) -> Host {
+    let uri: Uri = url.parse().unwrap_or_default();
+    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let name = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    Host::new(name, uri.port_u16().unwrap_or(default))
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@
 mod lines;
 
 use std::io::ErrorKind;
-use std::net::ToSocketAddrs as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use gstatsd_wire::TagStyle;
 use crate::entry::{self, entries};
 use crate::tcp::{Connection, Fault};
 use crate::udp::{Datagrams, UdpSettings};
-use crate::{Clock, PointCounter, Receipt, SendError, Sink};
+use crate::{Clock, Host, PointCounter, Receipt, SendError, Sink};
 use lines::{Lines, Put};
 
 /// Lines are gathered to about this many bytes before they are written to a connection.
@@ -68,15 +67,14 @@ struct Done {
 
 #[derive(Debug)]
 enum Way {
-    Udp(Datagrams),
+    Udp(Box<Datagrams>),
     Tcp(Box<Stream>),
 }
 
 /// A connection, and how to make it anew.
 #[derive(Debug)]
 struct Stream {
-    host: String,
-    port: u16,
+    host: Host,
     peer: String,
     connect_timeout: Duration,
     write_timeout: Duration,
@@ -91,7 +89,7 @@ impl Statsd {
     pub fn udp(host: &str, port: u16, settings: StatsdSettings, clock: Clock) -> Self {
         let StatsdSettings { packet_bytes, .. } = settings;
         let udp = UdpSettings { host: host.to_owned(), port, packet_bytes };
-        Self::new(settings, Way::Udp(Datagrams::new(udp, clock)))
+        Self::new(settings, Way::Udp(Box::new(Datagrams::new(udp, clock))))
     }
 
     /// Makes a sink that writes to a connection, which may take so long to be made and may take
@@ -106,8 +104,7 @@ impl Statsd {
     ) -> Self {
         let [connect_timeout, write_timeout] = timeouts;
         let stream = Stream {
-            host: host.to_owned(),
-            port,
+            host: Host::new(host, port),
             peer: crate::peer(host, port),
             connect_timeout,
             write_timeout,
@@ -207,8 +204,9 @@ impl Stream {
         if let Some(kept) = kept.and_then(|mut kept| kept.is_open().then_some(kept)) {
             return Ok(kept);
         }
-        let addresses = (self.host.as_str(), self.port)
-            .to_socket_addrs()
+        let addresses = self
+            .host
+            .addresses(self.connect_timeout)
             .map_err(|source| SendError::Resolve { peer: self.peer.clone(), source })?;
         Connection::open(addresses, self.connect_timeout, self.write_timeout)
             .map_err(|source| SendError::Connect { peer: self.peer.clone(), source })

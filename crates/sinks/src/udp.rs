@@ -4,14 +4,16 @@
 //! system says that nobody listens there, that comes back as an error of a later datagram.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Clock, SendError};
+use crate::{Clock, Host, SendError};
 
 /// How often the name of the peer is resolved again, as the host may move.
 const RESOLVE: Duration = Duration::from_mins(1);
+/// How long that may take.
+const RESOLVE_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest datagram there is.
 const DATAGRAM_BYTES_MAX: usize = 65_507;
 /// After so many datagrams there is a pause, so that a burst does not overrun the receive buffer
@@ -36,6 +38,7 @@ pub struct UdpSettings {
 pub(crate) struct Datagrams {
     settings: UdpSettings,
     clock: Clock,
+    host: Host,
     /// `host:port`, as errors name it.
     peer: String,
     link: Option<Link>,
@@ -61,11 +64,13 @@ struct Link {
 
 impl Datagrams {
     pub(crate) fn new(settings: UdpSettings, clock: Clock) -> Self {
+        let host = Host::new(&settings.host, settings.port);
         let peer = crate::peer(&settings.host, settings.port);
         let packet = Vec::with_capacity(settings.packet_bytes);
         Self {
             settings,
             clock,
+            host,
             peer,
             link: None,
             packet,
@@ -92,11 +97,10 @@ impl Datagrams {
         let now = (self.clock.now)();
         let is_fresh = |link: &Link| now < link.resolved + RESOLVE;
         if !self.link.as_ref().is_some_and(is_fresh) {
-            let UdpSettings { host, port, .. } = &self.settings;
-            match connect(host, *port) {
+            match self.host.addresses(RESOLVE_PATIENCE).and_then(connect) {
                 Ok(socket) => self.link = Some(Link { socket, resolved: now }),
                 Err(source) => match &mut self.link {
-                    // A name server that is away for a while changes nothing.
+                    // A network that is away for a while changes nothing.
                     Some(link) => link.resolved = now,
                     None => return Err(SendError::Resolve { peer: self.peer.clone(), source }),
                 },
@@ -206,9 +210,9 @@ impl From<libc::c_int> for Fault {
 }
 
 /// A socket that is connected to the first address that takes it, so that it is told of refusals.
-fn connect(host: &str, port: u16) -> io::Result<UdpSocket> {
+fn connect(addresses: Vec<SocketAddr>) -> io::Result<UdpSocket> {
     let mut refused = io::Error::new(ErrorKind::NotFound, "the host has no address");
-    for address in (host, port).to_socket_addrs()? {
+    for address in addresses {
         match connect_to(address) {
             Ok(socket) => return Ok(socket),
             Err(error) => refused = error,

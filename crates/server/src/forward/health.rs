@@ -1,10 +1,12 @@
 //! Health checks: asks a node's management port whether it is up, as the Node.js proxy does.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
+
+use gstatsd_sinks::Host;
 
 use crate::clock;
 use crate::config::Address;
@@ -27,9 +29,10 @@ pub(super) fn watch(
     hints: Receiver<()>,
     report: impl Fn(bool) + Send + 'static,
 ) -> io::Result<()> {
+    let mut host = Host::new(&address.host, address.port);
     let watch = move || {
         loop {
-            let up = is_up(&address, interval.min(CHECK_MAX)).unwrap_or_else(|error| {
+            let up = is_up(&mut host, interval.min(CHECK_MAX)).unwrap_or_else(|error| {
                 log::debug!("relay: health of {address}: {error}");
                 false
             });
@@ -47,14 +50,15 @@ pub(super) fn watch(
 }
 
 /// Asks once. Up is who says so; whatever else it says, it is not.
-fn is_up(address: &Address, patience: Duration) -> io::Result<bool> {
+fn is_up(host: &mut Host, patience: Duration) -> io::Result<bool> {
     let deadline = clock::now() + patience;
     let left = || -> io::Result<Duration> {
         let left = deadline.saturating_duration_since(clock::now());
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
     };
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in (address.host.as_str(), address.port).to_socket_addrs()? {
+    // The other half is for the question.
+    for address in host.addresses(patience / 2)? {
         let mut stream = match TcpStream::connect_timeout(&address, left()?) {
             Ok(stream) => stream,
             Err(error) => {
@@ -96,8 +100,7 @@ mod tests {
             // Open until the check is over, as a management port is.
             stream.read_to_end(&mut Vec::new()).ok();
         });
-        let address = Address { host: "127.0.0.1".to_owned(), port };
-        let up = is_up(&address, Duration::from_millis(300));
+        let up = is_up(&mut Host::new("127.0.0.1", port), Duration::from_millis(300));
         node.join().unwrap();
         up
     }
@@ -109,7 +112,6 @@ mod tests {
         assert!(!check(b"ERROR\n").unwrap());
         assert!(!check(&[b'x'; 5_000]).unwrap());
         assert!(check(b"health:").is_err());
-        let address = Address { host: "127.0.0.1".to_owned(), port: 1 };
-        assert!(is_up(&address, Duration::from_secs(1)).is_err());
+        assert!(is_up(&mut Host::new("127.0.0.1", 1), Duration::from_secs(1)).is_err());
     }
 }

@@ -1,10 +1,15 @@
 //! Refuses to pass things on to ourselves, which would come back for ever.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use anyhow::bail;
+use gstatsd_sinks::Host;
 
 use crate::config::{Address, Config, Transport};
+
+/// How long the start waits for a name server.
+const RESOLVE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Checks that nobody whom things are passed on to, and no sink, has an address of these
 /// listeners.
@@ -33,7 +38,7 @@ pub(crate) fn refuse_loops(
 }
 
 fn refuse(what: &str, address: &Address, listeners: &[SocketAddr]) -> anyhow::Result<()> {
-    let resolved = (address.host.as_str(), address.port).to_socket_addrs();
+    let resolved = Host::new(&address.host, address.port).addresses(RESOLVE_PATIENCE);
     for peer in resolved.into_iter().flatten() {
         if listeners.iter().any(|listener| leads_to(peer, *listener)) {
             bail!("{what} {address} is an address that this daemon listens on");

@@ -7,13 +7,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gstatsd_sinks::{Connection, Fault};
+use gstatsd_sinks::{Connection, Fault, Host};
 
 use super::queue::{Books, Drop, Packet, Queue};
 use crate::clock;
@@ -57,7 +57,8 @@ impl Peer {
         let label = peer.address.to_string();
         let courier = Courier {
             label: label.clone(),
-            peer: peer.clone(),
+            transport: peer.transport,
+            host: Host::new(&peer.address.host, peer.address.port),
             queue: Arc::clone(&queue),
             link: None,
             trouble,
@@ -77,7 +78,8 @@ impl Peer {
 /// The thread of one peer.
 struct Courier {
     label: String,
-    peer: config::Peer,
+    transport: Transport,
+    host: Host,
     queue: Arc<Queue>,
     link: Option<Link>,
     trouble: Option<Sender<()>>,
@@ -125,8 +127,6 @@ impl Courier {
 
     /// Sees to it that there is a link.
     fn link(&mut self) -> io::Result<()> {
-        let config::Peer { transport, address, .. } = &self.peer;
-        let (host, port) = (address.host.as_str(), address.port);
         if let Some(Link::Tcp(connection)) = &mut self.link
             && connection.is_open()
         {
@@ -138,8 +138,9 @@ impl Courier {
             }
             Some(Link::Udp { socket, resolved, .. }) => {
                 *resolved = clock::now();
-                // A name server that is away for a while changes nothing.
-                if let Ok(fresh) = connected_udp(host, port) {
+                // A network that is away for a while changes nothing.
+                let addresses = self.host.addresses(CONNECT_TIMEOUT);
+                if let Ok(fresh) = addresses.and_then(connected_udp) {
                     *socket = fresh;
                 }
                 return Ok(());
@@ -147,13 +148,13 @@ impl Courier {
             Some(Link::Tcp(_)) | None => {}
         }
         self.link = None;
-        self.link = Some(match transport {
+        let addresses = self.host.addresses(CONNECT_TIMEOUT)?;
+        self.link = Some(match self.transport {
             Transport::Udp => {
-                let (socket, resolved) = (connected_udp(host, port)?, clock::now());
+                let (socket, resolved) = (connected_udp(addresses)?, clock::now());
                 Link::Udp { socket, resolved, last_units: 0 }
             }
             Transport::Tcp => {
-                let addresses = (host, port).to_socket_addrs()?;
                 Link::Tcp(Connection::open(addresses, CONNECT_TIMEOUT, WRITE_TIMEOUT)?)
             }
         });
@@ -207,10 +208,10 @@ impl Courier {
     }
 }
 
-/// A socket that sends to the first address of a host.
-fn connected_udp(host: &str, port: u16) -> io::Result<UdpSocket> {
+/// A socket that sends to the first of these addresses that takes it.
+fn connected_udp(addresses: Vec<SocketAddr>) -> io::Result<UdpSocket> {
     let mut failed = io::Error::new(ErrorKind::NotFound, "the host has no address");
-    for address in (host, port).to_socket_addrs()? {
+    for address in addresses {
         let any: IpAddr = match address {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -1,8 +1,6 @@
 //! F74: what a kill costs is told by the next daemon, as the sender knows it. The test holds the
 //! socket, as systemd would, so that nothing is lost beside.
 
-#![expect(clippy::print_stdout, reason = "what a thousand kills cost is a figure to keep")]
-
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
@@ -106,11 +104,7 @@ fn f74_the_loss_that_is_told_after_a_kill_is_what_the_sender_knows() {
         delivered += u64::try_from(books["good:points.delivered"]).unwrap();
     }
     let missing = sent - taken;
-    println!(
-        "{kills} kills: of {sent} samples {missing} in {uncertain} batches that were cut off, {} \
-         told as lost",
-        taken - flushed
-    );
+    println!("{kills} kills, {sent} samples: {} told as lost, {missing} cut off", taken - flushed);
     assert!(missing <= uncertain * BATCH_MAX, "{missing} of {sent}, {uncertain} within a batch");
     // Exactly what was not lost arrived, but for what was being sent.
     let points = u64::try_from(spy.lines().len()).unwrap();

@@ -26,6 +26,7 @@ mod lifetime;
 mod management;
 mod memory;
 mod more_sinks;
+mod names;
 mod passed;
 mod push;
 mod reload;

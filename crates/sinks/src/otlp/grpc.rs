@@ -1,7 +1,7 @@
 //! OTLP over gRPC: a connection of HTTP/2 on the sink's own thread.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -20,8 +21,8 @@ use tonic::{Code, Request, Status};
 use tower::service_fn;
 
 use super::answer::Reply;
-use crate::http::{HttpSettings, peer, shown};
-use crate::{SendError, Tls};
+use crate::http::{HttpSettings, host, peer, shown};
+use crate::{Host, SendError, Tls};
 
 /// The way of the method.
 const EXPORT: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
@@ -35,6 +36,7 @@ const LOOK: Duration = Duration::from_millis(1);
 /// A connection to a collector, made when it is needed.
 pub(super) struct GrpcClient {
     settings: HttpSettings,
+    host: Arc<Mutex<Host>>,
     peer: String,
     runtime: Option<Runtime>,
     channel: Option<Grpc<Channel>>,
@@ -42,8 +44,9 @@ pub(super) struct GrpcClient {
 
 impl GrpcClient {
     pub(super) fn new(settings: HttpSettings) -> Self {
+        let host = Arc::new(Mutex::new(host(&settings.url)));
         let peer = peer(&settings.url);
-        Self { settings, peer, runtime: None, channel: None }
+        Self { settings, host, peer, runtime: None, channel: None }
     }
 
     /// `host:port`, as errors name it.
@@ -77,7 +80,7 @@ impl GrpcClient {
         let entered = runtime.enter();
         let channel = match self.channel.take() {
             Some(channel) => channel,
-            None => channel(&self.settings)?,
+            None => channel(&self.settings, &self.host)?,
         };
         drop(entered);
         let channel = self.channel.insert(channel);
@@ -146,14 +149,16 @@ fn text(status: &Status) -> String {
 }
 
 /// A connection that is made with the first request.
-fn channel(settings: &HttpSettings) -> io::Result<Grpc<Channel>> {
+fn channel(settings: &HttpSettings, host: &Arc<Mutex<Host>>) -> io::Result<Grpc<Channel>> {
     let endpoint = Endpoint::from_shared(settings.url.clone()).map_err(io::Error::other)?;
     let endpoint = endpoint
         .user_agent(concat!("gstatsd/", env!("CARGO_PKG_VERSION")))
         .map_err(io::Error::other)?
         .connect_timeout(settings.timeout);
-    let tls = settings.tls.clone();
-    let connector = service_fn(move |uri: Uri| connect(uri, tls.clone()));
+    let (tls, host) = (settings.tls.clone(), Arc::clone(host));
+    // The other half is for a connection to where the host was.
+    let patience = settings.timeout / 2;
+    let connector = service_fn(move |_: Uri| connect(Arc::clone(&host), patience, tls.clone()));
     let channel = endpoint.connect_with_connector_lazy(connector);
     let grpc = Grpc::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
     Ok(match settings.gzip {
@@ -166,9 +171,17 @@ fn channel(settings: &HttpSettings) -> io::Result<Grpc<Channel>> {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn connect(uri: Uri, tls: Option<Tls>) -> io::Result<TokioIo<Box<dyn Stream>>> {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let stream = TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or_default())).await?;
+async fn connect(
+    host: Arc<Mutex<Host>>,
+    patience: Duration,
+    tls: Option<Tls>,
+) -> io::Result<TokioIo<Box<dyn Stream>>> {
+    let resolve = move || {
+        let mut host = host.lock().unwrap_or_else(PoisonError::into_inner);
+        host.addresses(patience)
+    };
+    let addresses = spawn_blocking(resolve).await.map_err(io::Error::other)??;
+    let stream = TcpStream::connect(&addresses[..]).await?;
     stream.set_nodelay(true)?;
     let Some(mut tls) = tls else { return Ok(TokioIo::new(Box::new(stream))) };
     tls.refresh();
