@@ -10,6 +10,7 @@ use proptest::prelude::*;
 mod admin;
 mod dialect;
 mod errors;
+mod limits;
 mod listeners;
 mod management;
 mod rules;
