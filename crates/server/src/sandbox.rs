@@ -51,11 +51,11 @@ pub(crate) fn become_user(config: &Config) -> anyhow::Result<()> {
     become_named(name, config).with_context(|| format!("user: cannot become {name}"))
 }
 
-/// How many of the layers are there: privileges, Landlock and seccomp are 3. What is needed all
-/// the same is in `reach`.
+/// How many of the layers are there as a whole: privileges, Landlock and seccomp are 3. What is
+/// needed all the same is in `reach`.
 ///
 /// # Errors
-/// With `sandbox = "require"`, that one of them is not to be had.
+/// With `sandbox = "require"`, that one of them is not to be had, or not as a whole.
 pub(crate) fn close_in(config: &Config, reach: &Reach) -> anyhow::Result<u64> {
     let is_required = match config.sandbox {
         Sandbox::Off => return Ok(0),
@@ -72,9 +72,9 @@ pub(crate) fn close_in(config: &Config, reach: &Reach) -> anyhow::Result<u64> {
         match result {
             Ok(()) => level += 1,
             Err(error) if is_required => {
-                bail!("sandbox: {layer} is required, and not to be had: {error:#}");
+                bail!("sandbox: {layer} is required, and falls short: {error:#}");
             }
-            Err(error) => log::warn!("sandbox: goes without {layer}: {error:#}"),
+            Err(error) => log::warn!("sandbox: {layer} falls short: {error:#}"),
         }
     }
     log::info!("sandbox: {level} of 3 layers");

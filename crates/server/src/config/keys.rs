@@ -437,9 +437,10 @@ pub(crate) const SANDBOX: Text = Text {
                  privileges, reads and writes only what is configured, uses only the TCP ports \
                  that are configured, and starts no program. `\"auto\"` goes as far as this \
                  system can, `\"require\"` does not start where that is not all the way; the own \
-                 metric `sandbox.level` is the number of layers, of 3. Folders and TCP ports \
-                 that a reload brings, and that were not configured at the start, need SIGUSR2 \
-                 or a restart; the log says which.",
+                 metric `sandbox.level` is the number of layers that are there as a whole, of 3, \
+                 and the log says what falls short; Linux has all of them from 6.7 on. Folders \
+                 and TCP ports that a reload brings, and that were not configured at the start, \
+                 need SIGUSR2 or a restart; the log says which.",
         edge: "",
         reload: false,
     },

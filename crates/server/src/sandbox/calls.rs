@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use anyhow::anyhow;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
@@ -104,7 +105,12 @@ pub(super) fn restrict(kills: bool) -> anyhow::Result<()> {
         let architecture = std::env::consts::ARCH.try_into()?;
         let filter = SeccompFilter::new(rules, other, matching, architecture)?;
         let program: BpfProgram = filter.try_into()?;
-        seccompiler::apply_filter_all_threads(&program)?;
+        seccompiler::apply_filter_all_threads(&program).map_err(|error| match error {
+            seccompiler::Error::Seccomp(error) => {
+                anyhow!("the kernel takes no filter of calls: {error}")
+            }
+            error => error.into(),
+        })?;
     }
     Ok(())
 }

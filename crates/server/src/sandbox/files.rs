@@ -5,8 +5,8 @@ use std::{env, fs};
 
 use anyhow::bail;
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, NetPort, PathBeneath,
-    PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, LandlockStatus, NetPort,
+    PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, Scope,
 };
 
 use crate::config::Config;
@@ -35,6 +35,8 @@ const ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 const WRITE: [&str; 1] = ["/dev/null"];
 /// Names are asked for over TCP too, where the answer is long.
 const DNS: u16 = 53;
+/// The first version of Landlock that does what we promise; those before know no ports.
+const WHOLE: ABI = ABI::V4;
 
 /// What a configuration needs of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,7 +96,7 @@ impl Reach {
     /// From now on, for this thread and those that it starts, nothing else can be reached.
     ///
     /// # Errors
-    /// The kernel has no Landlock.
+    /// The kernel has no Landlock, or one that leaves ports open; files are closed then.
     pub(super) fn restrict(&self) -> anyhow::Result<()> {
         let abi = ABI::V6;
         let mut ruleset = Ruleset::default()
@@ -125,9 +127,17 @@ impl Reach {
         for port in &self.listen {
             rules = rules.add_rule(NetPort::new(*port, AccessNet::BindTcp))?;
         }
-        match rules.restrict_self()?.ruleset {
-            RulesetStatus::NotEnforced => bail!("the kernel has none"),
-            RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced => Ok(()),
+        match rules.restrict_self()?.landlock {
+            LandlockStatus::NotImplemented => bail!("the kernel has none"),
+            LandlockStatus::NotEnabled => {
+                bail!("the kernel has it, but it is not enabled: `lsm=` of its command line")
+            }
+            LandlockStatus::Available { effective_abi, .. } if effective_abi < WHOLE => bail!(
+                "the kernel has version {} of it, which leaves TCP ports open; version {} does not",
+                effective_abi as i32,
+                WHOLE as i32,
+            ),
+            LandlockStatus::Available { .. } => Ok(()),
         }
     }
 }

@@ -27,6 +27,7 @@ mod management;
 mod memory;
 mod more_sinks;
 mod names;
+mod old_kernels;
 mod passed;
 mod push;
 mod reload;

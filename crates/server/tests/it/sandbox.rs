@@ -8,8 +8,8 @@ use crate::admin;
 use crate::handover::end;
 use crate::support::{Daemon, Folder, SpyGraphite, accounting, assert_books_close, binary, sum};
 
-/// A daemon of this build, which alone has hooks for tests, in a sandbox with this word.
-fn start(word: &str, spy: &SpyGraphite, folder: &Folder, probe: &str) -> Daemon {
+/// Starts a daemon of this build, which alone has hooks for tests, in a sandbox with this word.
+pub(crate) fn command(word: &str, spy: &SpyGraphite, folder: &Folder, probe: &str) -> Command {
     let home = folder.file("home");
     fs::create_dir_all(&home).unwrap();
     let config = format!("{home}/gstatsd.toml");
@@ -24,8 +24,15 @@ fn start(word: &str, spy: &SpyGraphite, folder: &Folder, probe: &str) -> Daemon 
     );
     fs::write(&config, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_gstatsd"));
-    command.args(["-c", &config]).env("GSTATSD_TEST_PROBE", probe);
-    Daemon::start_as_is(command.stdin(Stdio::null()))
+    command.args(["-c", &config]).stdin(Stdio::null());
+    if !probe.is_empty() {
+        command.env("GSTATSD_TEST_PROBE", probe);
+    }
+    command
+}
+
+fn start(word: &str, spy: &SpyGraphite, folder: &Folder, probe: &str) -> Daemon {
+    Daemon::start_as_is(&mut command(word, spy, folder, probe))
 }
 
 #[test]
