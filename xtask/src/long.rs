@@ -184,7 +184,9 @@ fn unsafe_code(place: &Place) -> anyhow::Result<()> {
         println!("left out: there is no nightly toolchain with Miri");
         return Ok(());
     }
-    let tests = ["index::", "--skip", "homes", "--skip", "property_test"];
+    // Random input and twenty thousand series take it hours.
+    let left_out = ["homes", "property_test", "has_become_empty"].map(|name| ["--skip", name]);
+    let tests = [&["index::"][..], left_out.as_flattened()].concat();
     let args = [&["miri", "test", "-p", "gstatsd-aggregate", "--lib", "--"][..], &tests].concat();
     command::run(
         nightly(&args)

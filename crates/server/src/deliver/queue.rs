@@ -180,11 +180,10 @@ impl Queue {
         }
     }
 
-    /// How many items wait whatever their size: with a spool that is open, or soon will be, one
-    /// beside the newest, as it is that one which goes to the disk.
-    fn least(&self, state: &QueueState) -> usize {
-        let is_open = self.shelf.as_ref().is_some_and(Shelf::is_open);
-        usize::from(is_open || state.is_spool_awaited) + 1
+    /// Whether there is a spool for what does not fit, or soon will be. Then the newest item is
+    /// beyond the room, and so is one beside it, as they wait for the disk.
+    fn has_disk(&self, state: &QueueState) -> bool {
+        state.is_spool_awaited || self.shelf.as_ref().is_some_and(Shelf::is_open)
     }
 
     /// What the sink tells of itself, and the memory that it keeps.
@@ -195,11 +194,13 @@ impl Queue {
     }
 
     /// Appends an item, which was prepared of so many flushes. Gives the number of points that were
-    /// dropped for it: one item alone always fits, and two where the oldest can go to the disk.
+    /// dropped for it: one item alone always fits, and any beside it where others go to the disk.
     pub(super) fn push(&self, item: Item, carries_notices: bool, flushes: u64) -> u64 {
         let mut state = self.lock();
-        let (mut dropped, least) = (0, self.least(&state));
-        while state.bytes + item.bytes > self.room(&state) && state.waiting.len() >= least {
+        let has_disk = self.has_disk(&state);
+        let (newest, beside) = if has_disk { (0, 1) } else { (item.bytes, 0) };
+        let mut dropped = 0;
+        while state.bytes + newest > self.room(&state) && state.waiting.len() > beside {
             let Some(oldest) = state.waiting.pop_front() else { break };
             state.bytes -= oldest.bytes;
             state.let_go(&oldest);
@@ -246,7 +247,10 @@ impl Queue {
     /// Whether it is time to merge what waits.
     pub(super) fn is_nearly_full(&self) -> bool {
         let state = self.lock();
-        state.waiting.len() > self.least(&state) && state.bytes > self.room(&state) / 4 * 3
+        let has_disk = self.has_disk(&state);
+        let newest = state.waiting.back().filter(|_| has_disk).map_or(0, |newest| newest.bytes);
+        let is_nearly_full = state.bytes - newest > self.room(&state) / 4 * 3;
+        is_nearly_full && state.waiting.len() > 1 + usize::from(has_disk)
     }
 
     /// Takes the two oldest items to be merged, while the queue is nearly full and that is of
