@@ -80,6 +80,7 @@ fn round_trips(place: &Place) -> anyhow::Result<()> {
         ("reloads of random rules", "reloaded_rules::", "GSTATSD_RELOAD_ROUNDS", "200"),
         ("kills while samples come", "crash::", "GSTATSD_KILLS", "1000"),
         ("hand-overs under load", "handover::f86", "GSTATSD_UPGRADES", "100"),
+        ("ends and hand-overs with a state", "under_load::", "GSTATSD_UPGRADES", "100"),
     ] {
         header(&format!("{told}, {count}"));
         let args = ["test", "--release", "-p", "gstatsd", "--test", "it", "--", test];

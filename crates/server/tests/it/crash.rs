@@ -14,7 +14,8 @@ const SAMPLES: u64 = 50;
 /// How many samples a worker takes at once at most: those of the datagrams of a batch.
 const BATCH_MAX: u64 = 1_024 * SAMPLES;
 
-fn start(socket: &UdpSocket, config: &str) -> Daemon {
+/// A daemon that gets this socket as from systemd.
+pub(crate) fn start(socket: &UdpSocket, config: &str) -> Daemon {
     let exec = "exec 3<&0 0</dev/null; export LISTEN_PID=$$; exec \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", exec, "sh", &binary(), "-c", config]).env("LISTEN_FDS", "1");

@@ -17,15 +17,15 @@ use crate::support::{
 const BUFFER: &str = "receive_buffer_bytes = 33554432\n";
 
 /// Whoever has this pid file. It is killed when the test is over, whatever came of it.
-struct Serving(String);
+pub(crate) struct Serving(pub(crate) String);
 
 impl Serving {
-    fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         std::fs::read_to_string(&self.0).unwrap().trim().parse().unwrap()
     }
 
     /// Has it hand over; waits until the next one has the file, and gives its id.
-    fn hand_over(&self) -> u32 {
+    pub(crate) fn hand_over(&self) -> u32 {
         let first = self.id();
         assert!(kill("-USR2", first));
         let is_other = |text: &str| text.ends_with('\n') && text.trim() != first.to_string();

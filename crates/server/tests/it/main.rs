@@ -45,5 +45,6 @@ mod systemd;
 mod tags;
 mod tls;
 mod totals;
+mod under_load;
 mod unix;
 mod vectors;
