@@ -28,7 +28,8 @@ const RATES: usize = 20;
 const REACHED: f64 = 0.95;
 
 /// What any bytes are read as, and for how many seconds each.
-const FUZZED: [&str; 6] = ["parse", "ingest", "lines", "snapshot", "spool", "totals"];
+const FUZZED: [&str; 8] =
+    ["parse", "ingest", "lines", "snapshot", "spool", "state", "totals", "counts"];
 const FUZZING: &str = "-max_total_time=300";
 /// How many names come once each, against a budget of 64 MiB.
 const FLOOD: &str = "10000000";

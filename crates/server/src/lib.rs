@@ -1,6 +1,7 @@
 //! Starts the daemon or runs a subcommand, and turns what came of it into an exit code.
 //!
-//! A library only so that the Python package has the same command: [`main`] is all of it.
+//! A library only so that the Python package has the same command, and the fuzzer what it reads:
+//! [`main`] is all of it.
 
 use std::{
     ffi::OsString,
@@ -81,6 +82,18 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => run(cli).unwrap_or_else(|error| report(&error)),
         Err(error) => report_usage(&error),
     }
+}
+
+/// Any bytes are read as the state of the process before, and a process goes on with it.
+#[doc(hidden)]
+pub fn fuzz_state(bytes: &[u8]) {
+    state::fuzz(bytes);
+}
+
+/// Any bytes are read as the counts of a process that was killed.
+#[doc(hidden)]
+pub fn fuzz_counts(bytes: &[u8]) {
+    tally::fuzz(bytes);
 }
 
 /// Runs what was asked for.

@@ -11,10 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use gstatsd_aggregate::{DecodeError, Snapshot};
+use gstatsd_aggregate::{DecodeError, IdlePolicy, Merger, Snapshot, Window};
 use gstatsd_store::{Disk as _, Restored, Slots, SystemDisk};
+
+use crate::clock::Timestamps;
 
 const VERSION: u8 = 1;
 /// The largest state, in bytes.
@@ -175,6 +178,25 @@ fn decode(bytes: &[u8]) -> Result<Left, DecodeError> {
         [] => return Err(DecodeError::Short(0)),
     };
     Ok(Left { snapshot: Snapshot::decode(rest)?, is_open })
+}
+
+/// Any bytes are read as the two files of a state; where they are one, a process goes on with it.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let Some(bytes) = gstatsd_store::fuzz_slots(bytes) else { return };
+    let Ok(Left { snapshot, is_open }) = decode(&bytes) else { return };
+    assert!(decode(&encoded(&snapshot, is_open)).is_ok_and(|same| same.is_open == is_open));
+    assert!(decode(&encoded(&snapshot.gauges_only(), false)).is_ok());
+    let mut timestamps = Timestamps::new(Duration::from_secs(10));
+    let now = Duration::from_secs(2_000_000_000);
+    timestamps.resume(snapshot.window.timestamp, now);
+    let timestamp = timestamps.next(now, Duration::ZERO);
+    let mut merger = Merger::new();
+    merger.set_idle_policy(IdlePolicy::new(|_| IdlePolicy::FOREVER, Vec::new(), usize::MAX));
+    merger.restore_gauges(&snapshot, 3);
+    let current = merger.finish(Window { timestamp, seconds: 10.0 }, Vec::new());
+    let merged = Snapshot::merged(&snapshot, &current);
+    assert_eq!(merged.window.timestamp, timestamp);
+    assert!(decode(&encoded(&merged, true)).is_ok(), "what was merged is read again");
 }
 
 #[cfg(test)]

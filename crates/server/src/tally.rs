@@ -207,6 +207,16 @@ pub(crate) fn boot_id() -> [u8; 16] {
     u128::from_str_radix(&digits, 16).unwrap_or(0).to_be_bytes()
 }
 
+/// Any bytes are read as what a killed process has left: its samples, and what a sink held.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let counting = Counting { boot_id: [7; 16], run: 1, layout: LAYOUT, counters: 16, first: 0 };
+    let Some(counters) = gstatsd_store::fuzz_page(bytes, &counting) else { return };
+    let killed = Killed::of(&counters);
+    assert!(killed.lost() <= killed.taken);
+    held::fuzz(&counters);
+    tell(&Previous::Killed { run: 1, counters });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

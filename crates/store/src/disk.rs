@@ -4,6 +4,7 @@
 pub(crate) mod faults;
 #[cfg(test)]
 pub(crate) mod power;
+pub(crate) mod scratch;
 
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions};

@@ -13,9 +13,9 @@ mod slots;
 mod spool;
 
 pub use disk::{Disk, FileId, Space, SystemDisk};
-pub use page::{COUNTERS_MAX, Counting, Page, PageError, Previous};
-pub use slots::{Restored, Slots};
+pub use page::{COUNTERS_MAX, Counting, Page, PageError, Previous, fuzz_page};
+pub use slots::{Restored, Slots, fuzz_slots};
 pub use spool::{
-    Fold, Inspection, Losses, Opened, Pending, RECORD_BYTES_MAX, Record, Spool, SpoolError,
-    SpoolSettings, fuzz_segment, inspect,
+    Fold, Inspection, Losses, Opened, Pending, RECORD_BYTES_MAX, Record, Shortage, Spool,
+    SpoolError, SpoolSettings, fuzz_segment, inspect,
 };

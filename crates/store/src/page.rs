@@ -5,6 +5,7 @@
 //! words of 64 bits: magic | version | layout | boot id, 2 words | run | crc32c | ended | counters
 //! ```
 
+mod any_bytes;
 mod mapping;
 
 use std::fs::File;
@@ -16,6 +17,8 @@ use crc32c::crc32c;
 
 use crate::disk::{Disk, read_full};
 use mapping::Mapping;
+
+pub use any_bytes::fuzz_page;
 
 /// How many counters a page can hold.
 pub const COUNTERS_MAX: usize = 65_536;
@@ -185,6 +188,7 @@ fn read(disk: &dyn Disk, file: &File, counting: &Counting<'_>) -> io::Result<Pre
     let is_ours = found[..2] == expected[..2]
         && found[2] >> 32 == expected[2] >> 32
         && words[CRC] == u64::from(header_crc(&found))
+        && bytes.is_multiple_of(WORD)
         && words.len() == HEADER_WORDS.saturating_add(counters);
     Ok(match () {
         () if !is_ours => Previous::Unknown,

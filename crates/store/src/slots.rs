@@ -8,6 +8,8 @@
 //! The older one is written over and brought to the disk; from then on it is the newer one.
 //! Numbers are little-endian.
 
+mod any_bytes;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use std::path::{Path, PathBuf};
 use crc32c::crc32c;
 
 use crate::disk::{Disk, read_full, write_full};
+
+pub use any_bytes::fuzz_slots;
 
 const MAGIC: [u8; 8] = *b"gstslot\n";
 const VERSION: u16 = 1;
@@ -93,7 +97,7 @@ impl Slots {
         let slots =
             |generation, next| Self { paths: paths.clone(), bytes_max, generation, next, named };
         match (a, b) {
-            (Slot::Whole(a, payload), Slot::Whole(b, _)) if a > b => {
+            (Slot::Whole(a, payload), Slot::Whole(b, _)) if is_later(a, b) => {
                 (slots(a, 1), Restored::Newest, Some(payload))
             }
             (Slot::Whole(..), Slot::Whole(b, payload)) => {
@@ -122,7 +126,7 @@ impl Slots {
         header.extend_from_slice(&VERSION.to_le_bytes());
         header.extend_from_slice(&[0; 2]);
         header.extend_from_slice(&length.to_le_bytes());
-        header.extend_from_slice(&(self.generation + 1).to_le_bytes());
+        header.extend_from_slice(&self.generation.wrapping_add(1).to_le_bytes());
         header.extend_from_slice(&crc32c(payload).to_le_bytes());
         header.extend_from_slice(&crc32c(&header).to_le_bytes());
         let file = disk.open(path)?;
@@ -140,7 +144,7 @@ impl Slots {
             return Err(error);
         }
         self.named[self.next] |= durable;
-        self.generation += 1;
+        self.generation = self.generation.wrapping_add(1);
         self.next = 1 - self.next;
         Ok(())
     }
@@ -185,6 +189,12 @@ impl Slots {
         }
         Ok(())
     }
+}
+
+/// Whether a generation is later than another one. They go round, as a file that says the last one
+/// of all may be anybody's.
+fn is_later(generation: u64, other: u64) -> bool {
+    generation.wrapping_sub(other).cast_signed() > 0
 }
 
 /// How a state was found that is whole, beside the other slot.

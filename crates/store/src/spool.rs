@@ -34,6 +34,7 @@ use crate::disk::{Disk, FileId, write_full};
 use crate::slots::{Restored, Slots};
 use format::{FOOTER, Footer, RECORD_HEAD, RECORD_TAIL, RecordHead, SEGMENT_HEAD, SegmentHead};
 pub use inspect::{Inspection, fuzz_segment, inspect};
+pub use room::Shortage;
 use survey::{Merged, Segment, State, Survey, survey};
 
 /// The words of the state.

@@ -67,7 +67,7 @@ const MODULES: &[Module] = &[
         ]),
     },
     // What outlives the process: files, and a thread that writes them.
-    Module { name: "state", may_use: Uses::Only(&[]) },
+    Module { name: "state", may_use: Uses::Only(&["clock"]) },
     // Counts in a file that outlives a kill.
     Module { name: "tally", may_use: Uses::Only(&[]) },
     // Keeps what sinks have summed up, in files that outlive a kill.

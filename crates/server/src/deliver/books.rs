@@ -38,6 +38,8 @@ pub(crate) struct Books {
     pub(crate) dropped_config_removed: u64,
     /// The room that the spool takes on the disk, in bytes; no points.
     pub(crate) spool_bytes: u64,
+    /// Whether the file system of the spool has no room for more, as 0 or 1; no points.
+    pub(crate) spool_no_room: u64,
     /// How often something went wrong with the spool.
     pub(crate) spool_failures: u64,
     /// Sent again over another connection, as the peer may have lost them; none of the others are
@@ -93,6 +95,7 @@ impl Books {
             dropped_shutdown,
             dropped_config_removed,
             spool_bytes,
+            spool_no_room,
             spool_failures,
             replayed,
             lost_crash,
@@ -116,6 +119,7 @@ impl Books {
         self.dropped_shutdown += dropped_shutdown;
         self.dropped_config_removed += dropped_config_removed;
         self.spool_bytes += spool_bytes;
+        self.spool_no_room |= spool_no_room;
         self.spool_failures += spool_failures;
         self.replayed += replayed;
         self.lost_crash += lost_crash;
@@ -138,6 +142,7 @@ impl Books {
             ("points.lost.crash", self.lost_crash),
             ("snapshots.lost.crash", self.lost_snapshots),
             ("spool.bytes", self.spool_bytes),
+            ("spool.no_room", self.spool_no_room),
             ("spool.failures", self.spool_failures),
         ] {
             if count > 0 {

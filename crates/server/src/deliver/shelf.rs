@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use gstatsd_aggregate::{Naming, Snapshot};
 use gstatsd_sinks::{PointCounter, Receipt};
-use gstatsd_store::{Fold, Losses, Opened, Record, Spool, SpoolError, SpoolSettings, SystemDisk};
+use gstatsd_store::{
+    Fold, Losses, Opened, Record, Shortage, Spool, SpoolError, SpoolSettings, SystemDisk,
+};
 
 use super::queue::{Item, Queue};
 use crate::clock;
@@ -22,12 +24,15 @@ const CODEC: u8 = 1;
 const RETRY: Duration = Duration::from_secs(5);
 /// How often a spool that fails is mentioned in the log.
 const MENTION: Duration = Duration::from_secs(60);
+/// How often it is looked whether the disk has room.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The spool of one sink.
 pub(super) struct Shelf {
     name: String,
     dir: PathBuf,
     settings: SpoolSettings,
+    free_percent: f64,
     age_max: Duration,
     point_count: PointCounter,
     inner: Mutex<Inner>,
@@ -42,6 +47,10 @@ struct Inner {
     /// When it is tried again.
     retry: Option<Instant>,
     mentioned: Option<Instant>,
+    /// When it was last looked whether the disk has room.
+    looked: Option<Instant>,
+    /// When it was last said that it has none.
+    told: Option<Instant>,
 }
 
 impl Shelf {
@@ -52,7 +61,8 @@ impl Shelf {
         let settings =
             SpoolSettings { name: name.to_owned(), bytes_max: bytes, free_min: free, sync };
         let (name, inner, is_open) = (name.to_owned(), Mutex::default(), AtomicBool::new(false));
-        Some(Self { name, dir, settings, age_max: age, point_count, inner, is_open })
+        let age_max = age;
+        Some(Self { name, dir, settings, free_percent, age_max, point_count, inner, is_open })
     }
 
     /// Opens the spool where it is not open and the time for a further attempt has come.
@@ -71,10 +81,16 @@ impl Shelf {
                 queue.restored(restored, opened.lost_points);
                 inner.spool = Some(spool);
                 self.is_open.store(true, Ordering::Relaxed);
+                self.look(&mut inner, queue);
             }
             Err(error) => self.fail(&mut inner, queue, error),
         }
         queue.spool_was_tried();
+    }
+
+    /// Looks now and then whether the disk has room, before it is needed.
+    pub(super) fn watch(&self, queue: &Queue) {
+        self.look(&mut self.lock(), queue);
     }
 
     /// Puts an item onto the disk. Says whether it is there.
@@ -164,6 +180,31 @@ impl Shelf {
     /// Whether a spool is open.
     pub(super) fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Relaxed)
+    }
+
+    /// Says in the log, not too often, and in the books that there is no room on the disk.
+    fn look(&self, inner: &mut Inner, queue: &Queue) {
+        let now = clock::now();
+        if inner.looked.is_some_and(|looked| now < looked + LOOK) {
+            return;
+        }
+        inner.looked = Some(now);
+        let shortage = inner.spool.as_ref().and_then(Spool::shortage);
+        queue.lock().books.spool_no_room = u64::from(shortage.is_some());
+        let Some(shortage) = shortage else { return };
+        if inner.told.is_none_or(|told| now >= told + MENTION) {
+            inner.told = Some(now);
+            log::warn!("{}", self.shown(shortage));
+        }
+    }
+
+    fn shown(&self, Shortage { free, kept }: Shortage) -> String {
+        let (name, dir, percent) = (&self.name, self.dir.display(), self.free_percent);
+        let (free, kept) = (free >> 20, kept >> 20);
+        format!(
+            "sink {name}: the spool {dir} can take nothing: {free} MiB of its disk are free, and \
+             spool.free_percent = {percent} keeps {kept} MiB of it; what waits stays in memory"
+        )
     }
 
     /// Says in the log, not too often, what went wrong; and gives up a spool that is gone.
@@ -309,6 +350,6 @@ impl Queue {
         state.has_backlog = false;
         let books = &mut state.books;
         books.dropped_spool_corrupt += std::mem::take(&mut books.spooled);
-        books.spool_bytes = 0;
+        (books.spool_bytes, books.spool_no_room) = (0, 0);
     }
 }

@@ -80,9 +80,12 @@ impl Queue {
             // A spool that could not be opened is tried again.
             let is_open = self.shelf.as_ref().is_some_and(Shelf::is_open);
             state = self.wait_timeout(state, if is_open { PAUSE_MAX } else { AGAIN * 4 });
-            if !is_open && let Some(shelf) = &self.shelf {
+            if let Some(shelf) = &self.shelf {
                 drop(state);
-                shelf.open(self);
+                match is_open {
+                    true => shelf.watch(self),
+                    false => shelf.open(self),
+                }
                 state = self.lock();
             }
         }

@@ -138,6 +138,15 @@ impl Held {
     }
 }
 
+/// Any counters are read as what a sink held.
+pub(super) fn fuzz(counters: &[u64]) {
+    let held = Held::of(counters);
+    held.tell("sink");
+    let mut sum = held;
+    sum.add(&held);
+    assert!(sum.points() >= held.points());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -177,3 +177,18 @@ fn f71_a_full_disk_ends_nothing() {
     assert_eq!(books["samples.aggregated"], 2_400);
     assert!(books["good:points.spooled"] > 0, "{books:?}");
 }
+
+#[test]
+fn f77_a_daemon_says_at_its_start_that_the_disk_has_too_little_room() {
+    let folder = Folder::new();
+    let file = config(&folder, "good", dead_port());
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("free_percent = 0", "free_percent = 100")).unwrap();
+    let mut daemon = start(&file);
+    daemon.wait_for_log("sink good: the spool ");
+    let (_, log) = daemon.stop();
+    let told: Vec<_> = log.lines().filter(|line| line.contains("can take nothing")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("spool.free_percent = 100 keeps "), "{told:?}");
+    assert_eq!(accounting(&log)["good:spool.no_room"], 1);
+}

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::SystemDisk;
 use crate::spool::scratch;
@@ -75,8 +77,9 @@ fn a_page_of_other_counters_or_with_damage_is_unknown() {
         fs::write(&path, &damaged).unwrap();
         assert_eq!(page(&path, &COUNTING).1, Previous::Unknown, "byte {byte}");
     }
-    for length in 1..whole.len() {
-        fs::write(&path, &whole[..length]).unwrap();
+    let longer = [&whole[..], &[0; 7]].concat();
+    for length in (1..whole.len()).chain(whole.len() + 1..longer.len() + 1) {
+        fs::write(&path, &longer[..length]).unwrap();
         assert_eq!(page(&path, &COUNTING).1, Previous::Unknown, "{length} bytes");
     }
 }
@@ -87,4 +90,14 @@ fn two_processes_do_not_count_in_one_page() {
     let (_page, _) = page(&path, &COUNTING);
     let second = Page::open(&SystemDisk, &path, &COUNTING);
     assert!(matches!(second, Err(PageError::Locked(_))), "{second:?}");
+}
+
+proptest! {
+    #[test]
+    fn property_test_any_bytes_are_read_as_a_page_or_refused(
+        repair in any::<bool>(),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        drop(fuzz_page(&[&[u8::from(repair)], &bytes[..]].concat(), &COUNTING));
+    }
 }

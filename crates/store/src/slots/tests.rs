@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::SystemDisk;
 use crate::disk::faults::FaultyDisk;
@@ -94,6 +96,31 @@ fn f79_a_state_of_a_later_version_is_told_and_put_aside() {
     assert_eq!(fs::read(dir.path().join("quarantine/state.b")).unwrap(), newer);
     slots.quarantine(&SystemDisk).unwrap();
     assert!(matches!(open(&dir), (_, Restored::Missing, None)));
+}
+
+#[test]
+fn after_the_last_generation_comes_the_first() {
+    let dir = scratch::Dir::new("slots-generation");
+    let (mut slots, ..) = open(&dir);
+    slots.generation = u64::MAX - 1;
+    for state in [&b"last"[..], b"first", b"second"] {
+        write(&mut slots, state);
+        let (again, how, payload) = open(&dir);
+        assert_eq!((how, payload.as_deref()), (Restored::Newest, Some(state)));
+        slots = again;
+    }
+}
+
+proptest! {
+    #[test]
+    fn property_test_any_bytes_are_read_as_a_state_or_refused(
+        how in 0..4_u8,
+        cut in any::<u16>(),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let [low, high] = cut.to_le_bytes();
+        drop(fuzz_slots(&[&[how, low, high], &bytes[..]].concat()));
+    }
 }
 
 #[test]

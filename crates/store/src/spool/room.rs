@@ -9,6 +9,7 @@ use super::{
     Fold, MERGED_BYTES_MAX, Record, SEGMENT_HEAD, SegmentHead, Spool, SpoolError, segment_name,
     write_full,
 };
+use crate::disk::Space;
 
 /// The usual size of a segment, in bytes, and the least; and how many the quota is for.
 const SEGMENT_BYTES: u64 = 16 << 20;
@@ -21,7 +22,42 @@ const QUARANTINE: &str = "quarantine";
 /// The file there that holds the last segment with damage.
 const DAMAGED: &str = "damaged.seg";
 
+/// Why a spool takes nothing now: its file system has less free than it is to leave there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// What is free, in bytes.
+    pub free: u64,
+    /// What is to stay free, in bytes.
+    pub kept: u64,
+}
+
 impl Spool {
+    /// Whether its file system has no room for another segment, where the last one is full or was
+    /// never begun. `None` too where the system does not tell.
+    #[must_use]
+    pub fn shortage(&self) -> Option<Shortage> {
+        let tail = self.segments.back().filter(|_| self.tail.is_some());
+        let is_room_in = |segment: &Segment| segment.end + SEGMENT_BYTES_MIN <= segment.bytes;
+        if self.spare.is_some() || tail.is_some_and(is_room_in) {
+            return None;
+        }
+        let space = self.disk.space(&self.dir).ok()?;
+        let kept = self.kept(space);
+        let is_short = space.free < kept.saturating_add(SEGMENT_BYTES_MIN);
+        is_short.then_some(Shortage { free: space.free, kept })
+    }
+
+    /// What is to stay free of its file system, in bytes.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a disk is no exact thing"
+    )]
+    fn kept(&self, space: Space) -> u64 {
+        (space.total as f64 * self.settings.free_min) as u64
+    }
+
     /// The room that is taken on the disk.
     pub(super) fn bytes(&self) -> u64 {
         let segments: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
@@ -105,14 +141,7 @@ impl Spool {
             move |source| SpoolError::Io { path, what, source }
         };
         let space = self.disk.space(&self.dir).map_err(failed("cannot tell the room"))?;
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a disk is no exact thing"
-        )]
-        let kept = (space.total as f64 * self.settings.free_min) as u64;
-        if space.free < kept.saturating_add(bytes) {
+        if space.free < self.kept(space).saturating_add(bytes) {
             return Err(SpoolError::Full(bytes));
         }
         let made = self.disk.open(&path).and_then(|file| {

@@ -73,7 +73,8 @@ pub(crate) const FREE_PERCENT: Number = Number {
     about: About {
         path: "spool.free_percent",
         flag: None,
-        effect: "How much of its file system the spool leaves free.",
+        effect: "How much of its file system the spool leaves free. Where less is free it takes \
+                 nothing, which the log says at the start.",
         edge: "0 is nothing.",
         reload: false,
     },

@@ -222,6 +222,26 @@ fn f77_without_the_directory_what_waits_stays_in_memory() {
 }
 
 #[test]
+fn f77_a_disk_with_too_little_room_is_told_before_it_is_needed() {
+    let dir = Dir::new("room");
+    let sink = Gated::default();
+    // No file system is wholly free; as one that is nearly full has less than is asked.
+    let spool = Spool { free_percent: 100.0, ..dir.spool() };
+    let outlets = spooled(&sink, &spool);
+    let books = wait_for(&outlets, |books| books.spool_no_room == 1);
+    assert_eq!((books.emitted, books.spool_failures), (0, 0));
+    let mut named = Vec::new();
+    books.named(|name, _, count| named.push((name.to_owned(), count)));
+    assert!(named.contains(&("spool.no_room".to_owned(), 1)), "{named:?}");
+    close(outlets);
+    let outlets = spooled(&sink, &dir.spool());
+    let queue = Arc::clone(&outlets.outlets[0].0.queue);
+    wait_for(&outlets, |_| !queue.lock().is_spool_awaited);
+    assert_eq!(wait_for(&outlets, |_| true).spool_no_room, 0);
+    close(outlets);
+}
+
+#[test]
 fn f76_a_damaged_record_costs_itself_and_is_counted() {
     let dir = Dir::new("f76");
     let sink = Gated::default();
