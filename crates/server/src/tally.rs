@@ -69,9 +69,11 @@ impl Tally {
         let counting = Counting { boot_id: boot_id(), run, layout: LAYOUT, counters, first: 0 };
         // What is wrong with it the files say.
         SystemDisk.create_dir(dir).ok();
-        let mut lost = 0;
+        let mut lost = 0_u64;
         let files = FILES.map(|file| dir.join(file));
-        let page = open_first(&files, &counting, |previous| lost += tell(previous))?;
+        let page = open_first(&files, &counting, |previous| {
+            lost = lost.saturating_add(tell(previous));
+        })?;
         Some(Self { page: Arc::new(page), lost })
     }
 
