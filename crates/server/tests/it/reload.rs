@@ -237,9 +237,11 @@ fn sinks_come_and_go_with_their_books() {
             ["emitted", "delivered"].map(|what| books[&format!("{name}:points.{what}")]);
         assert!(emitted > 0 && emitted == delivered, "{name}: {books:?}");
     }
-    let received = one.lines().len() + two.lines().len();
     let delivered = books["good:points.delivered"] + books["other:points.delivered"];
-    assert_eq!(received, usize::try_from(delivered).unwrap());
+    let delivered = usize::try_from(delivered).unwrap();
+    let received = |two: usize| one.lines().len() + two;
+    two.wait_until("all points", |lines| (received(lines.len()) >= delivered).then_some(()));
+    assert_eq!(received(two.lines().len()), delivered);
 }
 
 /// Waits until the last value of one of our own metrics is as expected.
