@@ -2,7 +2,6 @@
 //! worker, which has it from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
@@ -94,10 +93,10 @@ impl Accepting {
         workers: Vec<ControlInbox>,
         beat: Beat,
     ) -> io::Result<Self> {
-        let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
+        let wake = Arc::new(event()?);
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(wake.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
-        let spare = Some(File::open("/dev/null")?);
+        let spare = Some(event()?);
         let (sender, inbox) = channel();
         let acceptor = Acceptor {
             inbox,
@@ -172,7 +171,7 @@ struct Acceptor {
     workers: Vec<ControlInbox>,
     epoll: Epoll,
     /// A descriptor that can be given up, to accept and refuse when there is no other.
-    spare: Option<File>,
+    spare: Option<EventFd>,
     beat: Beat,
 }
 
@@ -321,7 +320,7 @@ impl Acceptor {
                     // listener does not stay ready.
                     self.spare = None;
                     let refused = door.of.socket.accept().is_ok();
-                    self.spare = File::open("/dev/null").ok();
+                    self.spare = event().ok();
                     if refused {
                         self.connections.refuse(Refusal::FdLimit);
                     } else {
@@ -395,6 +394,11 @@ fn prepare(socket: &Socket, is_tcp: bool) -> io::Result<()> {
         socket.set_tcp_keepalive(&keepalive)?;
     }
     Ok(())
+}
+
+/// Something that a thread waits for, or a descriptor and nothing more.
+fn event() -> io::Result<EventFd> {
+    Ok(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?)
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {
