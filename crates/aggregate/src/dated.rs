@@ -10,7 +10,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::gauge::Order;
-use crate::memory::{is_sparse, table_bytes, trim, vec_bytes, vec_growth};
+use crate::memory::{
+    is_sparse, large_growth, reserve_large, table_bytes, trim, vec_bytes, vec_growth,
+};
 use crate::{SeriesKind, sum};
 
 /// What the merger and a snapshot need for a sample at most, beside its name.
@@ -91,7 +93,12 @@ impl DatedSamples {
 
     /// How much is allocated for so many samples more.
     pub(crate) fn growth(&self, more: usize) -> usize {
-        vec_growth(&self.samples, more)
+        large_growth(&self.samples, more)
+    }
+
+    /// Makes room for so many samples more.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        reserve_large(&mut self.samples, more);
     }
 
     /// What the merger needs for what is here, in bytes.

@@ -1,6 +1,6 @@
 //! The distinct members of the sets of one worker in one interval.
 
-use crate::memory::{self, vec_bytes, vec_growth};
+use crate::memory::{self, clear_large, large_growth, reserve_large, vec_bytes};
 use crate::prefetch::prefetch;
 
 /// How many places there are for fingerprints at first; always a power of two.
@@ -95,22 +95,25 @@ impl Members {
             true => 4 * (self.members.len() + more).next_power_of_two() * size_of::<u128>(),
             false => 0,
         };
-        places + vec_growth(&self.members, more) + vec_growth(&self.text, text)
+        places + large_growth(&self.members, more) + large_growth(&self.text, text)
     }
 
-    /// Removes all, and gives back the room that they had no use for.
-    pub(crate) fn clear(&mut self) {
+    /// Makes room for so many members more, of so many bytes together.
+    pub(crate) fn reserve(&mut self, more: usize, text: usize) {
+        reserve_large(&mut self.members, more);
+        reserve_large(&mut self.text, text);
+    }
+
+    /// Removes all, and keeps the room that they had a use for, or none.
+    pub(crate) fn clear(&mut self, keeps_room: bool) {
         let Self { places, members, text } = self;
-        memory::trim(text);
-        if memory::is_sparse(places.len(), 2 * members.len()) {
+        if !keeps_room || memory::is_sparse(places.len(), 2 * members.len()) {
             *places = Vec::new();
+        } else if !members.is_empty() {
+            places.fill(0);
         }
-        memory::trim(members);
-        if !self.members.is_empty() {
-            self.places.fill(0);
-        }
-        self.members.clear();
-        self.text.clear();
+        clear_large(members, keeps_room);
+        clear_large(text, keeps_room);
     }
 
     #[inline]
@@ -165,7 +168,7 @@ mod tests {
                 members.iter().map(|(record, text)| (record, text.to_vec())).collect();
             assert_eq!(all.len(), 1_000, "round {round}");
             assert_eq!(BTreeSet::from_iter(all), expected);
-            members.clear();
+            members.clear(true);
             assert_eq!((members.len(), members.iter().count()), (0, 0));
         }
     }

@@ -17,10 +17,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 const CHUNK: usize = 64 << 10;
 /// By how many hundredths of the budget less is held when a step ends than when it began.
 const HYSTERESIS: u32 = 5;
+/// Which part of the budget is kept at most as free room for the next interval, by parts and by
+/// the merger. It is there beside what the interval needs itself; without it the system gives
+/// pages anew, which costs a large block little.
+const KEPT_SHARE: usize = 8;
 /// For how many looks after the last denial the steps count what was denied as held.
 const DENIAL_LOOKS: usize = 10;
 /// From so many elements on a vector grows by a quarter and not to twice its size.
 const LARGE: usize = 1 << 15;
+/// From so many bytes on a block is one of the system's own, which moves it without a copy: the
+/// most that the limit of the allocator of glibc rises to (`DEFAULT_MMAP_THRESHOLD_MAX`).
+const MOVED_MIN: usize = 32 << 20;
 
 /// What holds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,6 +319,16 @@ impl Lease {
         fits
     }
 
+    /// How many bytes all that are of its owner have together.
+    pub(crate) fn of_owner(&self) -> usize {
+        self.budget.as_ref().map_or(self.bytes, |(budget, owner)| budget.held_by(*owner))
+    }
+
+    /// Whether so many bytes of room may be kept empty from one interval to the next.
+    pub(crate) fn may_keep(&self, bytes: usize) -> bool {
+        self.budget.as_ref().is_none_or(|(budget, _)| bytes <= budget.max() / KEPT_SHARE)
+    }
+
     /// Whether a step is taken.
     #[must_use]
     pub fn takes(&self, step: Step) -> bool {
@@ -366,25 +383,27 @@ pub(crate) fn vec_growth<T>(things: &Vec<T>, more: usize) -> usize {
     if wanted <= things.capacity() { 0 } else { wanted.max(things.capacity() * 2) * size_of::<T>() }
 }
 
-/// Appends to a vector that may become large: then it grows by a quarter, which the system does
-/// without a copy.
-pub(crate) fn push_large<T>(things: &mut Vec<T>, thing: T) {
-    if things.len() == things.capacity() && things.len() >= LARGE {
-        things.reserve_exact(things.len() / 4);
+/// Makes room in a vector that may become large: then it grows by a quarter.
+pub(crate) fn reserve_large<T>(things: &mut Vec<T>, more: usize) {
+    if things.len() >= LARGE && things.capacity() - things.len() < more {
+        things.reserve_exact(more.max(things.len() / 4));
     }
+}
+
+/// Appends to a vector that may become large.
+pub(crate) fn push_large<T>(things: &mut Vec<T>, thing: T) {
+    reserve_large(things, 1);
     things.push(thing);
 }
 
-/// The same as [`vec_growth`] of a vector that [`push_large`] appends to.
-pub(crate) fn large_growth<T>(things: &Vec<T>) -> usize {
-    let length = things.len();
-    if length < things.capacity() {
-        0
-    } else if length >= LARGE {
-        (length + length / 4) * size_of::<T>()
-    } else {
-        vec_growth(things, 1)
+/// The same as [`vec_growth`] of a vector that [`reserve_large`] makes room in.
+pub(crate) fn large_growth<T>(things: &Vec<T>, more: usize) -> usize {
+    let (length, capacity) = (things.len(), things.capacity());
+    if length < LARGE || capacity - length >= more {
+        return vec_growth(things, more);
     }
+    let bytes = (length + more.max(length / 4)) * size_of::<T>();
+    if vec_bytes(things) >= MOVED_MIN { bytes - vec_bytes(things) } else { bytes }
 }
 
 /// The bytes of a hash table with room for so many things of that size: so many places that are a
@@ -398,6 +417,16 @@ pub(crate) fn table_bytes(capacity: usize, thing: usize) -> usize {
 pub(crate) fn trim<T>(things: &mut Vec<T>) {
     if is_sparse(things.capacity(), things.len()) {
         things.shrink_to_fit();
+    }
+}
+
+/// Empties a vector that may become large. It keeps the room that it had a use for, or none.
+pub(crate) fn clear_large<T>(things: &mut Vec<T>, keeps_room: bool) {
+    if keeps_room {
+        trim(things);
+        things.clear();
+    } else {
+        *things = Vec::new();
     }
 }
 

@@ -126,6 +126,8 @@ impl Merger {
         self.notices.extend(&part.notices);
         self.count_samples(worker, part);
         let Self { timers, sets, members, route, .. } = self;
+        timers.reserve(part.timed.len());
+        sets.reserve(part.members.len());
         for (&record, &value) in part.timed.iter().zip(&part.values) {
             timers.push(route[record as usize], value);
         }
@@ -139,7 +141,9 @@ impl Merger {
             sets.sketch(route[record as usize]).merge(sketch);
         }
         self.counts.add(&part.counts);
-        self.lease.set(self.bytes());
+        // What was asked for with it is held here from now on.
+        part.lease.set(part.bytes());
+        self.lease.set(self.bytes() + self.timers.things_bytes() + self.sets.things_bytes());
     }
 
     /// Its memory, in bytes.
@@ -176,11 +180,12 @@ impl Merger {
         self.counters.shrink_to_fit();
         let room = Vec::with_capacity(self.counters.len());
         let counters = std::mem::replace(&mut self.counters, room);
-        let (grouped, sketches) = self.sets.take_grouped();
+        let keeps_room = self.lease.may_keep(self.timers.bytes(0) + self.sets.bytes(0));
+        let (grouped, sketches) = self.sets.take_grouped(keeps_room);
         let (sets, members, set_sketches) =
             closing::sets(grouped, &self.members, sketches, self.kept.members);
         self.members.clear();
-        let (grouped, sketches) = self.timers.take_grouped();
+        let (grouped, sketches) = self.timers.take_grouped(keeps_room);
         let (timers, values, timer_sketches) = closing::timers(grouped, sketches, self.kept.values);
         let names = self.registry.names().clone();
         let surplus = self.idle.forget_surplus(&self.registry);

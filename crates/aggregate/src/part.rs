@@ -7,7 +7,7 @@ use crate::dated::DatedSamples;
 use crate::gauge::{Gauge, Order, Write};
 use crate::index::Discarded;
 use crate::members::Members;
-use crate::memory::{self, Lease, large_growth, vec_bytes, vec_growth};
+use crate::memory::{self, Lease, clear_large, large_growth, reserve_large, vec_bytes, vec_growth};
 use crate::notices::Notices;
 use crate::sketched::Sketched;
 use crate::{Counts, Newcomers, SeriesKind, sum};
@@ -26,7 +26,7 @@ pub(crate) const SET_SKETCH_BYTES: usize = 18 << 10;
 const SERIES_DEBT: usize = 192;
 /// What the merger and a snapshot need for a value of a timer, for a member of a set beside its
 /// text, and for other things.
-const VALUE_DEBT: usize = 28;
+const VALUE_DEBT: usize = 20;
 const MEMBER_DEBT: usize = 20;
 const THING_DEBT: usize = 32;
 
@@ -150,27 +150,24 @@ pub struct Example {
 }
 
 impl Part {
-    /// Empties it, and keeps the room that it had a use for.
+    /// Empties it, and keeps the room that it had a use for where that is little.
     pub fn clear(&mut self) {
+        let keeps_room = self.lease.may_keep(self.lease.of_owner());
         let Self { changes, records, members, timed, values, totals, steps, .. } = self;
         let Self { dated, notices, batches, discarded, counts, examples, .. } = self;
         memory::trim(records);
-        memory::trim(timed);
-        memory::trim(values);
-        memory::trim(totals);
-        memory::trim(steps);
         memory::trim(batches);
         self.timer_sketches.clear();
         self.set_sketches.clear();
         *changes = Changes::default();
         records.clear();
-        members.clear();
-        timed.clear();
-        values.clear();
-        totals.clear();
+        members.clear(keeps_room);
+        clear_large(timed, keeps_room);
+        clear_large(values, keeps_room);
+        clear_large(totals, keeps_room);
         dated.clear();
         notices.clear();
-        steps.clear();
+        clear_large(steps, keeps_room);
         batches.clear();
         self.newcomers = Newcomers::default();
         *discarded = Discarded::default();
@@ -219,7 +216,7 @@ impl Part {
     /// bytes.
     pub(crate) fn series_growth(&self, name: usize) -> usize {
         let Changes { changes, names } = &self.changes;
-        large_growth(&self.records)
+        large_growth(&self.records, 1)
             + vec_growth(changes, 1)
             + vec_growth(names, name)
             + SERIES_DEBT
@@ -229,13 +226,24 @@ impl Part {
     /// The same for so many things more of any kind.
     pub(crate) fn things_growth(&self, more: usize) -> usize {
         let Self { members, timed, values, totals, steps, dated, .. } = self;
-        vec_growth(timed, more)
-            + vec_growth(values, more)
+        large_growth(timed, more)
+            + large_growth(values, more)
             + members.growth(more, more * MEMBER_TEXT)
-            + vec_growth(totals, more)
-            + vec_growth(steps, more)
+            + large_growth(totals, more)
+            + large_growth(steps, more)
             + dated.growth(more)
             + more * (THING_DEBT + 2 * MEMBER_TEXT)
+    }
+
+    /// Makes the room for so many things more that [`Self::things_growth`] reckons with.
+    pub(crate) fn make_things(&mut self, more: usize) {
+        let Self { members, timed, values, totals, steps, dated, .. } = self;
+        reserve_large(timed, more);
+        reserve_large(values, more);
+        members.reserve(more, more * MEMBER_TEXT);
+        reserve_large(totals, more);
+        reserve_large(steps, more);
+        dated.reserve(more);
     }
 
     /// Makes room for the records of so many series, as many as another part had.

@@ -82,7 +82,7 @@ fn what_does_not_fit_counts_as_wanted_until_nobody_has_asked_for_a_while() {
 fn a_large_vector_grows_by_a_quarter_as_was_reckoned() {
     let (mut things, mut grown) = (Vec::new(), 0);
     for number in 0..10 * LARGE {
-        let growth = large_growth(&things);
+        let growth = large_growth(&things, 1);
         let before = vec_bytes(&things);
         push_large(&mut things, number);
         if vec_bytes(&things) != before {
@@ -94,4 +94,16 @@ fn a_large_vector_grows_by_a_quarter_as_was_reckoned() {
     things.truncate(10);
     trim(&mut things);
     assert_eq!(things.capacity(), 10);
+}
+
+#[test]
+fn a_block_that_is_moved_without_a_copy_is_not_there_twice() {
+    let mut things = vec![0_u64; MOVED_MIN / 8];
+    assert_eq!(large_growth(&things, 1_024), MOVED_MIN / 4);
+    let before = vec_bytes(&things);
+    reserve_large(&mut things, 1_024);
+    assert_eq!(vec_bytes(&things), before + MOVED_MIN / 4);
+    assert_eq!(large_growth(&things, 1_024), 0);
+    let things = vec![0_u64; MOVED_MIN / 8 - 1];
+    assert_eq!(large_growth(&things, 1_024) / 8, things.len() + things.len() / 4);
 }

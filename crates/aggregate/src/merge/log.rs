@@ -3,7 +3,7 @@
 
 use super::registry::{Entry, NO_NAME, Record};
 use crate::SeriesKind;
-use crate::memory::{trim, vec_bytes};
+use crate::memory::{clear_large, vec_bytes};
 use crate::sketched::Sketched;
 use crate::snapshot::Span;
 
@@ -85,6 +85,12 @@ impl<T, S> Default for Log<T, S> {
 }
 
 impl<T: Copy + Default, S: Default> Log<T, S> {
+    /// Makes room for so many things more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.things.reserve_exact(more);
+        self.thing_groups.reserve_exact(more);
+    }
+
     /// Appends a thing.
     pub(super) fn push(&mut self, group: u32, thing: T) {
         self.groups[group as usize].count += 1;
@@ -130,15 +136,12 @@ impl<T: Copy + Default, S: Default> Log<T, S> {
         Grouped { spans, things: grouped, groups: by_name }
     }
 
-    /// The same with the sketches, and empties it.
-    pub(super) fn take_grouped(&mut self) -> (Grouped<T>, Sketched<S>) {
+    /// The same with the sketches, and empties it. It keeps the room that it had use for, or none.
+    pub(super) fn take_grouped(&mut self, keeps_room: bool) -> (Grouped<T>, Sketched<S>) {
         let grouped = self.grouped();
-        trim(&mut self.groups);
-        trim(&mut self.things);
-        trim(&mut self.thing_groups);
-        self.groups.clear();
-        self.things.clear();
-        self.thing_groups.clear();
+        clear_large(&mut self.groups, keeps_room);
+        clear_large(&mut self.things, keeps_room);
+        clear_large(&mut self.thing_groups, keeps_room);
         (grouped, std::mem::take(&mut self.sketches))
     }
 
@@ -146,6 +149,11 @@ impl<T: Copy + Default, S: Default> Log<T, S> {
     pub(super) fn bytes(&self, of_sketch: usize) -> usize {
         let Self { groups, things, thing_groups, sketches } = self;
         vec_bytes(groups) + vec_bytes(things) + vec_bytes(thing_groups) + sketches.bytes(of_sketch)
+    }
+
+    /// What the things take once more when they are grouped, in bytes.
+    pub(super) fn things_bytes(&self) -> usize {
+        self.things.len() * size_of::<T>()
     }
 
     /// Drops the things of the groups that were deleted.
@@ -181,7 +189,7 @@ mod tests {
             log.push(group, thing);
         }
         for _ in 0..2 {
-            let (Grouped { spans, things, groups }, _) = log.take_grouped();
+            let (Grouped { spans, things, groups }, _) = log.take_grouped(true);
             assert_eq!(groups.len(), 2);
             let spans: Vec<_> = spans.iter().map(|span| (span.name, span.end)).collect();
             assert_eq!(spans, [(10, 2), (30, 5)]);

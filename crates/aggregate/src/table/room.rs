@@ -89,6 +89,7 @@ impl Table {
         let part = &mut self.part;
         let bytes = part.bytes() + part.debt() + part.things_growth(THINGS);
         if part.lease.cover(bytes, Ask::Samples) {
+            part.make_things(THINGS);
             let all = self.pushed + part.things() + THINGS;
             self.things_max = all.min(self.limits.samples_max);
         }

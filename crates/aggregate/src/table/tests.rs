@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::memory::{Budget, Owner};
-use crate::{Effect, Glob, KindSet, Pattern, Rule};
+use crate::{Effect, Glob, KindSet, Merger, Part, Pattern, Rule, Window};
 
 #[test]
 fn the_rules_are_not_asked_again_for_a_dropped_spelling() {
@@ -92,4 +92,28 @@ fn values_without_memory_are_shed_and_counters_count_on() {
     table.packet(b"t:1|ms\nc:1|c", Order::default());
     assert_eq!(shed(&mut table, Shed::Memory), 1);
     assert_eq!(table.part.records.iter().map(|record| record.samples).sum::<u64>(), 1);
+}
+
+/// For a value there are 12 bytes in the part, up to a quarter of that to grow into, and 20 that
+/// are kept for the merger and the snapshot. Nothing is held twice, and hardly anything idle.
+#[test]
+fn values_fit_where_there_are_56_bytes_for_each_of_an_interval() {
+    const VALUES: usize = (128 << 20) / 56;
+    let (mut table, budget) = bounded(128 << 20);
+    let (mut merger, mut spare) = (Merger::new().with_budget(&budget), Box::<Part>::default());
+    for interval in 0..4 {
+        for number in 0..VALUES / 8 {
+            // 128 values each: no sketches.
+            let line = format!("timer.{}:1:2:3:4:5:6:7:8|ms", number % (VALUES / 128));
+            table.packet(line.as_bytes(), Order::default());
+        }
+        assert_eq!(shed(&mut table, Shed::Memory), 0, "interval {interval}");
+        assert!(table.part.values.capacity() <= VALUES / 4 * 5 + 1_024);
+        let mut part = table.rotate(spare);
+        merger.add(0, &mut part);
+        part.clear();
+        spare = part;
+        merger.finish(Window { timestamp: 0, seconds: 10.0 }, Vec::new());
+    }
+    assert_eq!(budget.begun(Step::RefuseNew), 0);
 }
