@@ -43,7 +43,7 @@ use crate::python;
 const PAGE: &str = "docs/benchmarks.md";
 
 /// How often each has its turn at most where no bare counter is compared with: the whole of it
-/// shall take ten minutes.
+/// shall take a quarter of an hour.
 const ROUNDS_MAX: u32 = 3;
 
 /// How the measuring is done.

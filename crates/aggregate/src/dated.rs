@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::gauge::Order;
 use crate::memory::{
-    is_sparse, large_growth, reserve_large, table_bytes, trim, vec_bytes, vec_growth,
+    clear_large, is_sparse, large_growth, reserve_large, table_bytes, trim, vec_bytes, vec_growth,
 };
 use crate::{SeriesKind, sum};
 
@@ -106,18 +106,18 @@ impl DatedSamples {
         self.texts.len() + self.samples.len() * VALUE_BYTES
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Removes all, and keeps the room that samples had a use for, or none.
+    pub(crate) fn clear(&mut self, keeps_room: bool) {
         let Self { known, series, texts, samples } = self;
         if is_sparse(known.capacity(), known.len()) {
             known.shrink_to_fit();
         }
         trim(series);
         trim(texts);
-        trim(samples);
         known.clear();
         series.clear();
         texts.clear();
-        samples.clear();
+        clear_large(samples, keeps_room);
     }
 
     fn series(&self, number: u32) -> (SeriesKind, &[u8]) {
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn what_is_cleared_is_gone() {
         let mut samples = samples(&[(COUNTER, "a", 1, 7, 1.0)]);
-        samples.clear();
+        samples.clear(true);
         assert_eq!((samples.find(0), samples.len(), samples.spellings()), (None, 0, 0));
     }
 }

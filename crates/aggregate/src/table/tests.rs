@@ -111,9 +111,51 @@ fn values_fit_where_there_are_56_bytes_for_each_of_an_interval() {
         assert!(table.part.values.capacity() <= VALUES / 4 * 5 + 1_024);
         let mut part = table.rotate(spare);
         merger.add(0, &mut part);
+        let held = budget.held_by(Owner::Series);
+        assert!((20 * VALUES..24 * VALUES).contains(&held), "{held}");
         part.clear();
         spare = part;
         merger.finish(Window { timestamp: 0, seconds: 10.0 }, Vec::new());
     }
     assert_eq!(budget.begun(Step::RefuseNew), 0);
+}
+
+/// Appends a thing with this number to a part.
+type Push = fn(&mut Part, u32);
+
+#[test]
+fn what_is_large_grows_by_a_quarter_and_is_kept_where_it_is_little() {
+    const THINGS: usize = 70 << 10;
+    // Each with the bytes of one, and those of all places of its hash table.
+    let kinds: [(usize, usize, Push); 5] = [
+        (12, 0, |part, number| assert!(part.take_value(0, number.into(), u64::MAX, 1))),
+        (16, 0, |part, number| part.push_total(number, 0.0)),
+        (16, 0, |part, number| assert!(!part.change_gauge(0, number, 1.0))),
+        (24, 0, |part, number| part.dated.push(0, number, 0, 0.0)),
+        (22, 16 << 18, |part, number| {
+            part.members.insert(u128::from(number) + 1, 0, b"member", true);
+        }),
+    ];
+    let lease = Budget::new(64 << 20).lease(Owner::Parts);
+    for ((bytes, places, push), is_little) in
+        kinds.into_iter().flat_map(|k| [(k, true), (k, false)])
+    {
+        let mut part = Part::default();
+        part.records.push(Record::new(0, SeriesKind::Gauge));
+        part.begin_batch(0);
+        let before = part.bytes();
+        for number in (0..).take(THINGS) {
+            if number % 1_024 == 0 {
+                part.make_things(1_024);
+            }
+            push(&mut part, number);
+        }
+        let all = bytes * THINGS;
+        let grown = part.bytes() - before - places;
+        assert!((all..=all / 4 * 5).contains(&grown), "{grown} bytes for {THINGS} of {bytes}");
+        part.lease = lease.another(if is_little { 8 << 20 } else { (8 << 20) + 1 });
+        part.clear();
+        let kept = if is_little { grown + places } else { 0 };
+        assert_eq!(part.bytes() - before, kept, "of {bytes} bytes each");
+    }
 }
